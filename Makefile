@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# One non-recursive makefile. V=1 shows commands. BUILD= moves the output.
+
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := all
+
+CC := gcc
+PKG_CONFIG := pkg-config
+BUILD ?= build
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
+
+CFLAGS ?= -O2 -g
+# _GNU_SOURCE: Linux interfaces (memfd, move_pages, vfork) are the subject here.
+HB_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -D_GNU_SOURCE -I. \
+	-I/usr/include/postgresql -pthread
+
+HOST_LIBS := -ljansson -linih -lgsl -lgslcblas -lhwloc -lelf -lcrypto -lz -lm
+AGENT_LIBS := -ljansson -lhwloc -lnuma -lpq -lz -lm
+
+BASE_SRC := $(wildcard bench/base/*.c)
+HOST_SRC := $(wildcard bench/*.c)
+AGENT_SRC := $(wildcard workloads/*.c)
+TEST_SRC := $(wildcard tests/*_test.c)
+
+BASE_OBJ := $(BASE_SRC:%.c=$(BUILD)/%.o)
+HOST_OBJ := $(HOST_SRC:%.c=$(BUILD)/%.o)
+AGENT_OBJ := $(AGENT_SRC:%.c=$(BUILD)/%.o)
+TEST_OBJ := $(TEST_SRC:%.c=$(BUILD)/%.o)
+TESTS := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)
+
+# Unit tests link everything of a side except its main().
+HOST_LIB_OBJ := $(filter-out $(BUILD)/bench/main.o,$(HOST_OBJ)) $(BASE_OBJ)
+
+.PHONY: all
+all: $(BUILD)/hugebench $(BUILD)/hugebench-agent
+
+$(BUILD)/hugebench: $(HOST_OBJ) $(BASE_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(HB_CFLAGS) -o $@ $^ $(HOST_LIBS)
+
+$(BUILD)/hugebench-agent: $(AGENT_OBJ) $(BASE_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(HB_CFLAGS) -o $@ $^ $(AGENT_LIBS)
+
+$(BUILD)/%.o: %.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(HB_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(HOST_LIB_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(HB_CFLAGS) -o $@ $^ -lcmocka $(HOST_LIBS)
+
+.PHONY: unit
+unit: $(TESTS)
+	$(Q)for t in $(TESTS); do $$t || exit 1; done
+
+.PHONY: clean
+clean:
+	$(Q)rm -rf $(BUILD)
+
+-include $(patsubst %.o,%.d,$(BASE_OBJ) $(HOST_OBJ) $(AGENT_OBJ) $(TEST_OBJ))

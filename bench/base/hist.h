@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Latency histogram with a bounded relative error.
+ *
+ * Values below 2^(HIST_SUB_BITS + 1) have a bucket each. Above, every power of two is cut into
+ * 2^HIST_SUB_BITS buckets of equal width, so a bucket that starts at v is at most
+ * v / 2^HIST_SUB_BITS wide: whatever value of the bucket is reported, the error is at most
+ * 1/128 = 0.78 % of the true value; hist_quantile() reports the middle, at most 0.4 % off.
+ * Values of 2^HIST_MAX_BITS (18 minutes in ns) and more are counted in overflow; the true minimum,
+ * maximum and sum are kept beside, so that no tail is cut off or clamped.
+ */
+#ifndef HB_BASE_HIST_H
+#define HB_BASE_HIST_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "bench/base/util.h"
+
+#define HIST_SUB_BITS 7
+#define HIST_MAX_BITS 40
+#define HIST_BUCKETS ((HIST_MAX_BITS - HIST_SUB_BITS + 1) << HIST_SUB_BITS)
+#define HIST_LAYOUT "log-linear sub_bits=7 max_bits=40"
+
+/* Plain data without pointers: may live in memory that processes share. One writer at a time. */
+struct hist {
+	uint64_t count;	   /* all values, overflow included */
+	uint64_t overflow; /* values >= 2^HIST_MAX_BITS */
+	uint64_t min, max; /* true extremes; min is UINT64_MAX when empty */
+	double sum;
+	uint64_t bucket[HIST_BUCKETS];
+};
+
+/* The bucket of a value below 2^HIST_MAX_BITS. */
+static inline unsigned int hist_index(uint64_t v)
+{
+	unsigned int shift;
+
+	if (v < (2ULL << HIST_SUB_BITS))
+		return v;
+	shift = 63 - __builtin_clzll(v) - HIST_SUB_BITS;
+	return (shift << HIST_SUB_BITS) + (v >> shift);
+}
+
+static inline void hist_record(struct hist *h, uint64_t v)
+{
+	h->count++;
+	h->sum += v;
+	if (v < h->min)
+		h->min = v;
+	if (v > h->max)
+		h->max = v;
+	if (v >> HIST_MAX_BITS)
+		h->overflow++;
+	else
+		h->bucket[hist_index(v)]++;
+}
+
+void hist_reset(struct hist *h);
+void hist_merge(struct hist *into, const struct hist *from);
+/* First value of a bucket, and the first one past it. */
+uint64_t hist_bucket_low(unsigned int index);
+uint64_t hist_bucket_high(unsigned int index);
+/*
+ * The smallest recorded value v such that at least q * count values are <= v (nearest rank),
+ * to the error above; 0 and 1 give the true extremes; a rank inside the overflow gives the true
+ * maximum. NAN when empty.
+ */
+double hist_quantile(const struct hist *h, double q);
+/* Arithmetic mean; NAN when empty. */
+double hist_mean(const struct hist *h);
+
+/* {"layout","unit","count","overflow","min","max","sum","buckets":[[index,count],...]}; new reference. */
+json_t *hist_to_json(const struct hist *h, const char *unit);
+/*
+ * The reverse; everything is checked: layout, index range and order, no negative or fractional
+ * count, the buckets' total against count, min and max against the buckets. -EINVAL with the reason.
+ */
+int hist_from_json(struct hist *h, const json_t *j, struct hb_error *e);
+
+#endif

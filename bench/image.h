@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One guest root image for every kernel, made without root, cached by content. */
+#ifndef HB_IMAGE_H
+#define HB_IMAGE_H
+
+#include "bench/base/util.h"
+
+struct image {
+	char *id;	 /* SHA-256 of what went in */
+	char *root;	 /* ext4 root image: agent, PostgreSQL, prepared database; NULL without PostgreSQL */
+	char *initramfs; /* cpio with the agent alone */
+	char *postgres;	 /* "15.18", or NULL */
+};
+
+/*
+ * Make the image unless the cache has it. @pg_scale: pgbench scale of the prepared database, 0: an
+ * image without PostgreSQL. Progress goes to stderr. Release with image_free().
+ */
+int image_resolve(unsigned int pg_scale, struct image *img, struct hb_error *e);
+void image_free(struct image *img);
+
+#endif

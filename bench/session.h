@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One cell: boot, hello, run, collect, verdict. A bad verdict is a result, not an error. */
+#ifndef HB_SESSION_H
+#define HB_SESSION_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "bench/kernel.h"
+#include "bench/vm.h"
+
+/* Live progress: called for each phase and interval; @frame is borrowed. */
+typedef void (*session_progress)(void *arg, const char *phase, const json_t *frame);
+
+struct session_config {
+	const json_t *planned;	     /* the cell's entry of plan.json */
+	const struct kernel *kernel; /* NULL in native mode */
+	const char *agent;	     /* path of hugebench-agent, native mode */
+	struct vm_config vm;	     /* not used in native mode */
+	int native;
+	const char *directory; /* existing directory that receives intervals.jsonl, *.hist, console.log */
+	const volatile int *interrupted; /* set by a signal handler: end the guest, return -EINTR */
+	session_progress progress;
+	void *progress_arg;
+};
+
+/*
+ * Run one cell and return cell.json's object in *@cell (new reference). 0 also for PANIC, HANG, ...;
+ * -EINTR when interrupted; other errors only when the host itself failed (no QEMU, disk full).
+ */
+int session_run(const struct session_config *c, json_t **cell, struct hb_error *e);
+
+#endif

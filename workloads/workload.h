@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The whole contract of a workload or antagonist: one file, one WORKLOAD_REGISTER().
+ * null.c is the annotated skeleton.
+ *
+ * Life of an instance, all in the agent unless told otherwise:
+ *
+ *	setup()        once; files, servers, preconditions; publishes what antagonists may hit
+ *	task_init()    in every task (its own process, or thread), before the start gun
+ *	run()          in every task: operations until task_continue() says no
+ *	task_exit()    in every task, after run()
+ *	prove()        at the end of the measured phase, while the tasks still hold their mappings
+ *	report()       after the tasks are gone: figures that are not plain counters
+ *	teardown()     once, also after a failed setup() or a failed run
+ */
+#ifndef HB_WORKLOADS_WORKLOAD_H
+#define HB_WORKLOADS_WORKLOAD_H
+
+#include <jansson.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "bench/base/hist.h"
+#include "bench/base/metric.h"
+#include "bench/base/option.h"
+#include "bench/base/util.h"
+
+#define WORKLOAD_ABI 1
+#define TASK_COUNTERS 24
+#define TARGET_PIDS 1024
+#define CACHE_LINE 64
+
+enum workload_role {
+	ROLE_WORKLOAD,	 /* what is measured */
+	ROLE_ANTAGONIST, /* what runs beside it; reports the work it achieved */
+};
+
+enum cell_phase {
+	PHASE_SETUP,
+	PHASE_WARMUP,  /* operations run, nothing is kept */
+	PHASE_MEASURE, /* operations that start now count */
+	PHASE_DRAIN,   /* finish the running operation and leave run() */
+};
+
+struct task;
+struct instance;
+struct cell;
+
+struct workload_ops {
+	unsigned int abi;    /* Required: WORKLOAD_ABI */
+	const char *name;    /* Required: as in a scenario; also the prefix of the options */
+	const char *summary; /* Required: one line for `hugebench list` */
+	enum workload_role role;
+	const struct option_row *options; /* Required: rows up to OPTION_END */
+	size_t options_size;		  /* of the structure that the rows fill */
+	const struct metric_row *metrics; /* Required: rows up to METRIC_END, at most TASK_COUNTERS */
+	const char *const *needs;	  /* Kernel symbols, "CONFIG_USERFAULTFD", NULL at the end; or NULL */
+
+	/*
+	 * Not required: huge pages (of the default size) that the options need with @tasks tasks, so
+	 * that the agent sizes the pool before setup(). Default 0.
+	 */
+	uint64_t (*huge_pages)(const void *options, unsigned int tasks);
+	/*
+	 * Required. -EOPNOTSUPP with a reason: the cell is a SKIP (the reason names the CONFIG_ symbol or
+	 * the CPU feature); any other error: the cell is INVALID.
+	 */
+	int (*setup)(struct instance *in, struct hb_error *e);
+	int (*task_init)(struct task *t, struct hb_error *e); /* Not required */
+	/* Required. 0, or -errno with a reason: the cell is INVALID. */
+	int (*run)(struct task *t, struct hb_error *e);
+	void (*task_exit)(struct task *t); /* Not required */
+	/* Not required. Is the claim true (PMD tables shared, segment on hugetlb, ...)? No: INVALID with the reason. */
+	int (*prove)(struct instance *in, struct hb_error *e);
+	/* Not required: instance_gauge() and instance_note() calls. An error: INVALID. */
+	int (*report)(struct instance *in, struct hb_error *e);
+	void (*teardown)(struct instance *in); /* Not required */
+	/*
+	 * Not required: main() of a process that this workload starts with exec of the agent itself,
+	 * as `hugebench-agent --exec NAME args...`; returns the exit status.
+	 */
+	int (*exec)(int argc, char **argv);
+};
+
+/* Registration by linker section; workloads_sorted() in gang.c walks it. */
+#define WORKLOAD_REGISTER(ops)                                                                     \
+	static const struct workload_ops *const workload_entry_##ops                               \
+		__attribute__((used, section("workloads"))) = &(ops)
+
+/* What an antagonist may hit; lives in memory that agent and tasks share. */
+struct target {
+	int fd;		/* hugetlbfs or memfd file of the workload, -1: none */
+	uint64_t bytes; /* its size */
+	void *addr;	/* where every task maps it, NULL: not the same everywhere */
+	_Atomic unsigned int npids;
+	_Atomic pid_t pids[TARGET_PIDS]; /* processes that map it; the gang fills in the tasks */
+};
+
+/* One task's figures: shared with the agent, written by the task alone. */
+struct task_shared {
+	_Alignas(CACHE_LINE) _Atomic uint64_t progress; /* operations since the start; the watchdog reads it */
+	_Atomic uint64_t begin_ns, end_ns;		/* the task's own measured window */
+	_Atomic uint64_t counter[TASK_COUNTERS];	/* by row of ops->metrics */
+	_Atomic int exit_code;				/* of run(): 0 or -errno */
+	char error[256];
+	struct hist *hist[TASK_COUNTERS]; /* for METRIC_HIST rows, else NULL */
+};
+
+/* The whole cell as the tasks see it. */
+struct cell_shared {
+	_Alignas(CACHE_LINE) _Atomic int phase; /* enum cell_phase */
+};
+
+struct cell {
+	json_t *spec; /* WIRE_RUN payload, borrowed */
+	struct cell_shared *shared;
+	struct instance *instances;
+	unsigned int ninstances;
+	uint64_t huge_page_bytes; /* default huge page size */
+	int native;		  /* 1: on the running kernel, no guest */
+	int exact;		  /* 1: fixed work, task_ticks() counts instructions */
+	uint64_t seed;		  /* for every pseudo-random choice; the same in both arms */
+};
+
+struct instance {
+	const struct workload_ops *ops;
+	struct cell *cell;
+	void *options;		   /* ops->options_size bytes */
+	void *priv;		   /* the workload's own; setup() to teardown() */
+	unsigned int ntasks;
+	int threads;		   /* setup() may set 1: tasks are threads of one process */
+	struct target *target;	   /* shared memory, filled by setup() */
+	struct task_shared **task; /* ntasks entries */
+	json_t *gauges, *notes;	   /* through instance_gauge(), instance_note() */
+};
+
+struct task {
+	struct instance *in;
+	struct task_shared *shared;
+	unsigned int index; /* 0 .. ntasks - 1 */
+	int phase;	    /* last phase seen */
+	uint64_t left;	    /* exact: operations still to do */
+	uint64_t rng;	    /* task_random() */
+	void *priv;
+};
+
+/*
+ * Call between operations: follows the phases, starts the measured window (dropping what the
+ * warm-up counted) and ends it. True: do one more operation.
+ */
+bool task_advance(struct task *t);
+
+static inline bool task_continue(struct task *t)
+{
+	int phase = atomic_load_explicit(&t->in->cell->shared->phase, memory_order_relaxed);
+
+	atomic_store_explicit(&t->shared->progress,
+			      atomic_load_explicit(&t->shared->progress, memory_order_relaxed) + 1,
+			      memory_order_relaxed);
+	if (__builtin_expect(phase == t->phase && !t->in->cell->exact, 1))
+		return true;
+	return task_advance(t);
+}
+
+/* Add to a METRIC_RATE or METRIC_COUNT row. */
+static inline void task_count(struct task *t, unsigned int row, uint64_t n)
+{
+	_Atomic uint64_t *c = &t->shared->counter[row];
+
+	atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n,
+			      memory_order_relaxed);
+}
+
+/* Record into a METRIC_HIST row (ns). */
+static inline void task_latency(struct task *t, unsigned int row, uint64_t ns)
+{
+	hist_record(t->shared->hist[row], ns);
+}
+
+/*
+ * Time in ticks of the CPU's counter (mode exact: proportional to instructions) and its conversion;
+ * clock.c calibrates against CLOCK_MONOTONIC_RAW and says which clock is used in the hello.
+ */
+uint64_t task_ticks(void);
+uint64_t task_ticks_to_ns(uint64_t ticks);
+/* Guest instructions in a difference of ticks; mode exact only. */
+uint64_t task_ticks_to_insn(uint64_t ticks);
+
+/* xorshift64*, seeded from cell seed, instance and task index: the same stream in both arms. */
+uint64_t task_random(struct task *t);
+
+/* For report(): a METRIC_GAUGE or METRIC_EXACT value of row @row. */
+void instance_gauge(struct instance *in, unsigned int row, double value);
+/* For setup(), prove(), report(): a fact for the cell's record, e.g. ("proof", "HugetlbPages 0 kB of 1 GiB"). */
+void instance_note(struct instance *in, const char *key, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The first instance of role ROLE_WORKLOAD whose target has what antagonists need, or NULL. */
+struct instance *cell_target(struct cell *cell);
+
+/* Registered workloads sorted by name; *n entries, static storage. */
+const struct workload_ops *const *workloads_sorted(unsigned int *n);
+const struct workload_ops *workload_find(const char *name);
+
+#endif
