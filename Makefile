@@ -10,7 +10,7 @@ CC := gcc
 PKG_CONFIG := pkg-config
 BUILD ?= build
 Q := $(if $(V),,@)
-say = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
+say = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@printf '  %-7s %s\n' $(1) $(2))
 
 CFLAGS ?= -O2 -g
 # _GNU_SOURCE: Linux interfaces (memfd, move_pages, vfork) are the subject here.
@@ -52,6 +52,7 @@ $(BUILD)/%.o: %.c
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(HOST_LIB_OBJ)
 	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(HB_CFLAGS) -o $@ $^ -lcmocka $(HOST_LIBS)
 
 .PHONY: unit

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench/base/units.h"
+#include "bench/base/util.h"
+
+#define FILE_READ_MAX (64u << 20)
+
+int hb_error_set(struct hb_error *e, int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!e)
+		return code;
+	va_start(ap, fmt);
+	vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	va_end(ap);
+	return code;
+}
+
+int hb_error_prefix(struct hb_error *e, int code, const char *fmt, ...)
+{
+	struct hb_error old;
+	size_t used;
+	va_list ap;
+
+	if (!e)
+		return code;
+	old = *e;
+	va_start(ap, fmt);
+	vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	va_end(ap);
+	used = strlen(e->text);
+	snprintf(e->text + used, sizeof(e->text) - used, ": %s", old.text);
+	return code;
+}
+
+void hb_cleanup_free(void *p)
+{
+	free(*(void **)p);
+}
+
+void hb_cleanup_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+void hb_cleanup_file(FILE **f)
+{
+	if (*f)
+		fclose(*f);
+}
+
+char *hb_strf(const char *fmt, ...)
+{
+	va_list ap;
+	char *s;
+	int n;
+
+	va_start(ap, fmt);
+	n = vasprintf(&s, fmt, ap);
+	va_end(ap);
+	return n < 0 ? NULL : s;
+}
+
+int hb_file_read(const char *path, char **text, size_t *len)
+{
+	HB_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	HB_FREE char *buf = NULL;
+	size_t used = 0, size = 0;
+
+	if (fd < 0)
+		return -errno;
+	for (;;) {
+		ssize_t n;
+
+		if (size - used < 2) {
+			char *bigger;
+
+			if (size >= FILE_READ_MAX)
+				return -EFBIG;
+			size = size ? size * 2 : 4096;
+			bigger = realloc(buf, size);
+			if (!bigger)
+				return -ENOMEM;
+			buf = bigger;
+		}
+		n = read(fd, buf + used, size - used - 1);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (!n)
+			break;
+		used += n;
+	}
+	buf[used] = '\0';
+	if (len)
+		*len = used;
+	*text = HB_STEAL(buf);
+	return 0;
+}
+
+int hb_write_all(int fd, const void *data, size_t len)
+{
+	const char *p = data;
+
+	while (len) {
+		ssize_t n = write(fd, p, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		p += n;
+		len -= n;
+	}
+	return 0;
+}
+
+int hb_file_write(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	size_t len = strlen(text);
+	ssize_t n;
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	n = write(fd, text, len);
+	if (n < 0)
+		err = -errno;
+	else if ((size_t)n != len)
+		err = -EIO;
+	if (close(fd) && !err)
+		err = -errno;
+	return err;
+}
+
+int hb_file_write_atomic(const char *path, const void *data, size_t len)
+{
+	HB_FREE char *tmp = hb_strf("%s.tmp.%ld", path, (long)getpid());
+	int fd, err;
+
+	if (!tmp)
+		return -ENOMEM;
+	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (fd < 0)
+		return -errno;
+	err = hb_write_all(fd, data, len);
+	if (!err && fsync(fd))
+		err = -errno;
+	if (close(fd) && !err)
+		err = -errno;
+	if (!err && rename(tmp, path))
+		err = -errno;
+	if (err)
+		unlink(tmp);
+	return err;
+}
+
+int hb_file_read_u64(const char *path, uint64_t *value)
+{
+	HB_FREE char *text = NULL;
+	int err = hb_file_read(path, &text, NULL);
+
+	if (err)
+		return err;
+	text[strcspn(text, "\n")] = '\0';
+	return hb_parse_u64(text, value);
+}
+
+int hb_mkdir_all(const char *path)
+{
+	HB_FREE char *copy = strdup(path);
+
+	if (!copy)
+		return -ENOMEM;
+	for (char *p = copy + 1;; p++) {
+		char c = *p;
+
+		if (c && c != '/')
+			continue;
+		*p = '\0';
+		if (mkdir(copy, 0777) && errno != EEXIST)
+			return -errno;
+		if (!c)
+			break;
+		*p = c;
+	}
+	return 0;
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	return remove(path) && errno != ENOENT ? -errno : 0;
+}
+
+int hb_remove_all(const char *path)
+{
+	int err = nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+
+	if (err == -1)
+		return errno == ENOENT ? 0 : -errno;
+	return err;
+}
+
+uint64_t hb_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
+}
+
+void hb_sleep_until_ns(uint64_t when)
+{
+	struct timespec ts = {
+		.tv_sec = when / NSEC_PER_SEC,
+		.tv_nsec = when % NSEC_PER_SEC,
+	};
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == EINTR)
+		;
+}
+
+int hb_run(char *const argv[], int log_fd)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid < 0)
+		return -errno;
+	if (!pid) {
+		if (log_fd >= 0 && (dup2(log_fd, STDOUT_FILENO) < 0 || dup2(log_fd, STDERR_FILENO) < 0))
+			_exit(126);
+		execvp(argv[0], argv);
+		_exit(errno == ENOENT ? 127 : 126);
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* bench/base: units, options, histogram, frames, files. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "bench/base/hist.h"
+#include "bench/base/option.h"
+#include "bench/base/units.h"
+#include "bench/base/wire.h"
+
+static void sizes_parse(void **state)
+{
+	uint64_t v;
+
+	(void)state;
+	assert_int_equal(hb_parse_size("1G", &v), 0);
+	assert_int_equal(v, 1ULL << 30);
+	assert_int_equal(hb_parse_size("512KiB", &v), 0);
+	assert_int_equal(v, 512 << 10);
+	assert_int_equal(hb_parse_size("17", &v), 0);
+	assert_int_equal(v, 17);
+	assert_int_equal(hb_parse_size("-1", &v), -EINVAL);
+	assert_int_equal(hb_parse_size("1Gx", &v), -EINVAL);
+	assert_int_equal(hb_parse_size("", &v), -EINVAL);
+	assert_int_equal(hb_parse_size("99999999P", &v), -ERANGE);
+}
+
+static void durations_parse(void **state)
+{
+	uint64_t v;
+
+	(void)state;
+	assert_int_equal(hb_parse_duration("20m", &v), 0);
+	assert_int_equal(v, 1200 * NSEC_PER_SEC);
+	assert_int_equal(hb_parse_duration("1.5ms", &v), 0);
+	assert_int_equal(v, 1500000);
+	assert_int_equal(hb_parse_duration("2", &v), 0);
+	assert_int_equal(v, 2 * NSEC_PER_SEC);
+	assert_int_equal(hb_parse_duration("nan", &v), -EINVAL);
+	assert_int_equal(hb_parse_duration("2 s", &v), -EINVAL);
+	assert_int_equal(hb_parse_duration("9999999h", &v), -ERANGE);
+}
+
+static void units_print(void **state)
+{
+	char b[32];
+
+	(void)state;
+	assert_string_equal(hb_format_size(b, sizeof(b), 1ULL << 30), "1 GiB");
+	assert_string_equal(hb_format_size(b, sizeof(b), 1536), "1.5 KiB");
+	assert_string_equal(hb_format_duration(b, sizeof(b), 1250), "1.25 us");
+	assert_string_equal(hb_format_duration(b, sizeof(b), 200e9), "3 m 20 s");
+}
+
+struct demo {
+	uint64_t size, wait, number;
+	int flag, shape;
+	double share;
+	char path[HB_OPTION_STRING];
+};
+
+static const char *const shapes[] = { "remap", "attach", NULL };
+static const struct option_row demo_rows[] = {
+	{ "size", OPTION_SIZE, offsetof(struct demo, size), "1G", "2M", "64G", NULL, "bytes" },
+	{ "wait", OPTION_DURATION, offsetof(struct demo, wait), "5ms", NULL, "1h", NULL, "pause" },
+	{ "number", OPTION_U64, offsetof(struct demo, number), "4", "1", "256", NULL, "tasks" },
+	{ "flag", OPTION_BOOL, offsetof(struct demo, flag), "yes", NULL, NULL, NULL, "on or off" },
+	{ "shape", OPTION_ENUM, offsetof(struct demo, shape), "remap", NULL, NULL, shapes, "loop" },
+	{ "share", OPTION_DOUBLE, offsetof(struct demo, share), "0.5", "0", "1", NULL, "part" },
+	{ "path", OPTION_STRING, offsetof(struct demo, path), "", NULL, NULL, NULL, "file" },
+	OPTION_END,
+};
+
+static void options_default_and_set(void **state)
+{
+	struct hb_error e;
+	struct demo d;
+
+	(void)state;
+	assert_int_equal(option_defaults(demo_rows, &d, &e), 0);
+	assert_int_equal(d.size, 1ULL << 30);
+	assert_int_equal(d.wait, 5000000);
+	assert_int_equal(d.flag, 1);
+	assert_int_equal(option_set(demo_rows, &d, "shape", "attach", &e), 0);
+	assert_int_equal(d.shape, 1);
+	assert_int_equal(option_set(demo_rows, &d, "size", "1M", &e), -ERANGE);
+	assert_non_null(strstr(e.text, "2M to 64G"));
+	assert_int_equal(d.size, 1ULL << 30);
+	assert_int_equal(option_set(demo_rows, &d, "shape", "round", &e), -EINVAL);
+	assert_non_null(strstr(e.text, "remap, attach"));
+	assert_int_equal(option_set(demo_rows, &d, "nubmer", "3", &e), -ENOENT);
+	assert_non_null(strstr(e.text, "did you mean 'number'"));
+	assert_int_equal(option_set(demo_rows, &d, "share", "nan", &e), -EINVAL);
+}
+
+static void options_described_check_alike(void **state)
+{
+	json_t *rows = option_describe(demo_rows);
+	struct hb_error e;
+
+	(void)state;
+	assert_int_equal(option_check_described(rows, "size", "2M", &e), 0);
+	assert_int_equal(option_check_described(rows, "size", "1M", &e), -ERANGE);
+	assert_int_equal(option_check_described(rows, "shape", "attach", &e), 0);
+	assert_int_equal(option_check_described(rows, "shape", "x", &e), -EINVAL);
+	assert_int_equal(option_check_described(rows, "sise", "2M", &e), -ENOENT);
+	assert_non_null(strstr(e.text, "'size'"));
+	json_decref(rows);
+}
+
+/* The bound that hist.h claims, over the whole range. */
+static void hist_error_is_bounded(void **state)
+{
+	(void)state;
+	for (uint64_t v = 1; v < 1ULL << HIST_MAX_BITS; v += v / 50 + 1) {
+		unsigned int i = hist_index(v);
+		uint64_t low = hist_bucket_low(i), high = hist_bucket_high(i);
+
+		assert_true(i < HIST_BUCKETS);
+		assert_true(low <= v && v < high);
+		assert_true(high - low <= 1 || (high - low) * (1u << HIST_SUB_BITS) <= low);
+	}
+	assert_int_equal(hist_index((1ULL << HIST_MAX_BITS) - 1), HIST_BUCKETS - 1);
+}
+
+static struct hist *hist_new(void)
+{
+	struct hist *h = malloc(sizeof(*h));
+
+	assert_non_null(h);
+	hist_reset(h);
+	return h;
+}
+
+static void hist_quantiles(void **state)
+{
+	HB_FREE struct hist *h = hist_new();
+
+	(void)state;
+	assert_true(isnan(hist_quantile(h, 0.5)));
+	for (uint64_t v = 1; v <= 1000; v++)
+		hist_record(h, v);
+	hist_record(h, 5ULL << HIST_MAX_BITS);
+	assert_int_equal(h->overflow, 1);
+	assert_true(hist_quantile(h, 0) == 1);
+	assert_true(fabs(hist_quantile(h, 0.1) - 101) <= 1);
+	assert_true(fabs(hist_quantile(h, 0.5) - 501) <= 501 / 128.0);
+	assert_true(hist_quantile(h, 1) == (double)(5ULL << HIST_MAX_BITS));
+	assert_true(hist_quantile(h, 0.9999) == (double)(5ULL << HIST_MAX_BITS));
+}
+
+static void hist_json_round_trip_and_garbage(void **state)
+{
+	HB_FREE struct hist *h = hist_new(), *back = hist_new();
+	struct hb_error e;
+	json_t *j;
+
+	(void)state;
+	for (uint64_t v = 1; v < 1u << 20; v = v * 3 + 1)
+		hist_record(h, v);
+	j = hist_to_json(h, "ns");
+	assert_int_equal(hist_from_json(back, j, &e), 0);
+	assert_memory_equal(h, back, sizeof(*h));
+	json_object_set_new(j, "count", json_integer(7));
+	assert_int_equal(hist_from_json(back, j, &e), -EINVAL);
+	json_object_set_new(j, "count", json_integer(h->count));
+	json_object_set_new(j, "max", json_integer(3));
+	assert_int_equal(hist_from_json(back, j, &e), -EINVAL);
+	json_object_set_new(j, "max", json_integer(h->max));
+	json_object_set_new(j, "layout", json_string("linear"));
+	assert_int_equal(hist_from_json(back, j, &e), -EINVAL);
+	assert_non_null(strstr(e.text, "linear"));
+	json_object_set_new(j, "layout", json_string(HIST_LAYOUT));
+	json_array_append_new(json_object_get(j, "buckets"), json_pack("[i,i]", 2, 1));
+	assert_int_equal(hist_from_json(back, j, &e), -EINVAL);
+	json_decref(j);
+}
+
+static void hist_merge_adds(void **state)
+{
+	HB_FREE struct hist *a = hist_new(), *b = hist_new();
+
+	(void)state;
+	hist_record(a, 10);
+	hist_record(b, 4000);
+	hist_merge(a, b);
+	assert_int_equal(a->count, 2);
+	assert_int_equal(a->min, 10);
+	assert_int_equal(a->max, 4000);
+	assert_true(hist_mean(a) == 2005);
+}
+
+static void wire_round_trip(void **state)
+{
+	struct wire_reader r = { 0 };
+	json_t *out = json_pack("{s:s}", "phase", "warmup"), *in;
+	enum wire_type type;
+	struct hb_error e;
+	int fd[2];
+
+	(void)state;
+	assert_int_equal(pipe(fd), 0);
+	assert_int_equal(wire_send(fd[1], WIRE_PHASE, out, &e), 0);
+	assert_int_equal(wire_send(fd[1], WIRE_STOP, NULL, &e), 0);
+	assert_int_equal(wire_fill(&r, fd[0]), 0);
+	assert_int_equal(wire_next(&r, &type, &in, &e), 1);
+	assert_int_equal(type, WIRE_PHASE);
+	assert_true(json_equal(in, out));
+	json_decref(in);
+	assert_int_equal(wire_next(&r, &type, &in, &e), 1);
+	assert_int_equal(type, WIRE_STOP);
+	json_decref(in);
+	assert_int_equal(wire_next(&r, &type, &in, &e), 0);
+	close(fd[1]);
+	assert_int_equal(wire_fill(&r, fd[0]), -EPIPE);
+	close(fd[0]);
+	wire_reader_free(&r);
+	json_decref(out);
+}
+
+/* Every single damaged bit of a frame is noticed, and half a frame is no frame. */
+static void wire_damage_is_noticed(void **state)
+{
+	json_t *out = json_pack("{s:i}", "n", 5), *in;
+	char frame[128];
+	enum wire_type type;
+	struct hb_error e;
+	ssize_t len;
+	int fd[2];
+
+	(void)state;
+	assert_int_equal(pipe(fd), 0);
+	assert_int_equal(wire_send(fd[1], WIRE_PHASE, out, &e), 0);
+	len = read(fd[0], frame, sizeof(frame));
+	for (int bit = 0; bit < len * 8; bit++) {
+		struct wire_reader r = { .buf = malloc(len), .used = len, .size = len };
+
+		memcpy(r.buf, frame, len);
+		r.buf[bit / 8] ^= 1 << bit % 8;
+		if (bit / 8 == 6 || bit / 8 == 7) { /* the type is judged by the receiver */
+			free(r.buf);
+			continue;
+		}
+		assert_true(wire_next(&r, &type, &in, &e) <= 0);
+		free(r.buf);
+	}
+	for (int n = 0; n < len; n++) {
+		struct wire_reader r = { .buf = frame, .used = n, .size = sizeof(frame) };
+
+		assert_int_equal(wire_next(&r, &type, &in, &e), 0);
+	}
+	json_decref(out);
+	close(fd[0]);
+	close(fd[1]);
+}
+
+static void files_are_whole_or_absent(void **state)
+{
+	char dir[] = "/tmp/hugebench-test-XXXXXX";
+	HB_FREE char *path = NULL, *text = NULL;
+	uint64_t v;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	path = hb_strf("%s/a/b/value", dir);
+	assert_true(hb_file_write_atomic(path, "12\n", 3) == -ENOENT);
+	*strrchr(path, '/') = '\0';
+	assert_int_equal(hb_mkdir_all(path), 0);
+	path[strlen(path)] = '/';
+	assert_int_equal(hb_file_write_atomic(path, "12\n", 3), 0);
+	assert_int_equal(hb_file_read_u64(path, &v), 0);
+	assert_int_equal(v, 12);
+	assert_int_equal(hb_file_read(path, &text, NULL), 0);
+	assert_string_equal(text, "12\n");
+	assert_int_equal(hb_remove_all(dir), 0);
+	assert_int_equal(access(dir, F_OK), -1);
+	assert_int_equal(hb_remove_all(dir), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sizes_parse),
+		cmocka_unit_test(durations_parse),
+		cmocka_unit_test(units_print),
+		cmocka_unit_test(options_default_and_set),
+		cmocka_unit_test(options_described_check_alike),
+		cmocka_unit_test(hist_error_is_bounded),
+		cmocka_unit_test(hist_quantiles),
+		cmocka_unit_test(hist_json_round_trip_and_garbage),
+		cmocka_unit_test(hist_merge_adds),
+		cmocka_unit_test(wire_round_trip),
+		cmocka_unit_test(wire_damage_is_noticed),
+		cmocka_unit_test(files_are_whole_or_absent),
+	};
+
+	return cmocka_run_group_tests_name("base", tests, NULL, NULL);
+}
