@@ -55,9 +55,34 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(HOST_LIB_OBJ)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(HB_CFLAGS) -o $@ $^ -lcmocka $(HOST_LIBS)
 
-.PHONY: unit
-unit: $(TESTS)
-	$(Q)for t in $(TESTS); do $$t || exit 1; done
+# Unit tests first, then those that boot guests.
+E2E_TESTS := $(filter $(BUILD)/tests/e2e_%,$(TESTS))
+UNIT_TESTS := $(filter-out $(E2E_TESTS),$(TESTS))
+
+$(BUILD)/run_tests: $(BUILD)/tests/run_tests.o $(BASE_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(HB_CFLAGS) -o $@ $^ -ljansson -lz -lm
+
+.PHONY: unit test
+unit: $(BUILD)/run_tests $(UNIT_TESTS)
+	$(Q)$(BUILD)/run_tests -t 2m $(UNIT_TESTS)
+
+test: all $(BUILD)/run_tests $(TESTS)
+	$(Q)$(BUILD)/run_tests -t 50m $(UNIT_TESTS) $(E2E_TESTS)
+
+.PHONY: bench report plots
+SCENARIO ?= bench
+BUDGET ?=
+KERNELS ?=
+MODE ?=
+RUN ?=
+bench: all
+	$(Q)$(BUILD)/hugebench run -s $(SCENARIO) $(if $(BUDGET),--budget $(BUDGET)) \
+		$(if $(KERNELS),--kernels $(KERNELS)) $(if $(MODE),--mode $(MODE)) $(if $(RUN),--name $(RUN))
+
+report plots: all
+	$(if $(RUN),,$(error $@ needs RUN=name; results/ holds the runs))
+	$(Q)$(BUILD)/hugebench $@ $(RUN)
 
 .PHONY: clean
 clean:
