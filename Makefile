@@ -84,6 +84,33 @@ report plots: all
 	$(if $(RUN),,$(error $@ needs RUN=name; results/ holds the runs))
 	$(Q)$(BUILD)/hugebench $@ $(RUN)
 
+# Static checks: format, linters, licence lines, direction of the dependencies.
+C_FILES := $(wildcard bench/*.[ch] bench/base/*.[ch] workloads/*.[ch] tests/*.[ch])
+
+.PHONY: check check-format check-lint check-tree
+check: check-format check-tree check-lint
+
+check-format:
+	$(Q)clang-format --dry-run -Werror $(C_FILES)
+
+check-lint:
+	$(Q)cppcheck -q --error-exitcode=1 --inline-suppr --enable=warning,portability \
+		--suppress=checkersReport -D_GNU_SOURCE -I. $(filter %.c,$(C_FILES))
+	$(Q)printf '%s\n' $(filter %.c,$(C_FILES)) | \
+		xargs -P $$(nproc) -I{} clang-tidy --quiet {} -- $(HB_CFLAGS) 2>/dev/null
+
+# grep finds what must not be there; each line names the rule.
+check-tree:
+	$(Q)! git ls-files | grep -vE '^(COPYING|tests/golden/|results/reference/)|\.(patch|svg|png)$$' | \
+		xargs grep -L SPDX-License-Identifier | grep . || { echo 'no SPDX line'; exit 1; }
+	$(Q)! grep -n 'include "workloads/' bench/*.[ch] bench/base/*.[ch] || { echo 'bench/ uses workloads/'; exit 1; }
+	$(Q)! grep -nE 'include "bench/[a-z_]+\.h"' workloads/*.[ch] bench/base/*.[ch] || { echo 'only bench/base/ is shared'; exit 1; }
+	$(Q)! grep -ln 'libpq-fe.h' bench/*.c bench/base/*.c $(filter-out workloads/postgres.c $(wildcard workloads/pg_*),$(wildcard workloads/*.c)) || \
+		{ echo 'libpq outside the PostgreSQL workload'; exit 1; }
+	$(Q)! grep -nE '\b(printf|fprintf|fopen|open|read|write)\(' bench/stats*.c || { echo 'stats does I/O'; exit 1; }
+	$(Q)! grep -nE '\bexit\(' bench/*.c bench/base/*.c workloads/*.c | grep -vE '^(bench/main|workloads/agent)\.c|_exit\(' || \
+		{ echo 'only main exits'; exit 1; }
+
 .PHONY: clean
 clean:
 	$(Q)rm -rf $(BUILD)

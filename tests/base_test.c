@@ -66,15 +66,15 @@ struct demo {
 	char path[HB_OPTION_STRING];
 };
 
-static const char *const shapes[] = { "remap", "attach", NULL };
+static const char *const shapes[] = {"remap", "attach", NULL};
 static const struct option_row demo_rows[] = {
-	{ "size", OPTION_SIZE, offsetof(struct demo, size), "1G", "2M", "64G", NULL, "bytes" },
-	{ "wait", OPTION_DURATION, offsetof(struct demo, wait), "5ms", NULL, "1h", NULL, "pause" },
-	{ "number", OPTION_U64, offsetof(struct demo, number), "4", "1", "256", NULL, "tasks" },
-	{ "flag", OPTION_BOOL, offsetof(struct demo, flag), "yes", NULL, NULL, NULL, "on or off" },
-	{ "shape", OPTION_ENUM, offsetof(struct demo, shape), "remap", NULL, NULL, shapes, "loop" },
-	{ "share", OPTION_DOUBLE, offsetof(struct demo, share), "0.5", "0", "1", NULL, "part" },
-	{ "path", OPTION_STRING, offsetof(struct demo, path), "", NULL, NULL, NULL, "file" },
+	{"size", OPTION_SIZE, offsetof(struct demo, size), "1G", "2M", "64G", NULL, "bytes"},
+	{"wait", OPTION_DURATION, offsetof(struct demo, wait), "5ms", NULL, "1h", NULL, "pause"},
+	{"number", OPTION_U64, offsetof(struct demo, number), "4", "1", "256", NULL, "tasks"},
+	{"flag", OPTION_BOOL, offsetof(struct demo, flag), "yes", NULL, NULL, NULL, "on or off"},
+	{"shape", OPTION_ENUM, offsetof(struct demo, shape), "remap", NULL, NULL, shapes, "loop"},
+	{"share", OPTION_DOUBLE, offsetof(struct demo, share), "0.5", "0", "1", NULL, "part"},
+	{"path", OPTION_STRING, offsetof(struct demo, path), "", NULL, NULL, NULL, "file"},
 	OPTION_END,
 };
 
@@ -199,7 +199,7 @@ static void hist_merge_adds(void **state)
 
 static void wire_round_trip(void **state)
 {
-	struct wire_reader r = { 0 };
+	struct wire_reader r = {0};
 	json_t *out = json_pack("{s:s}", "phase", "warmup"), *in;
 	enum wire_type type;
 	struct hb_error e;
@@ -240,7 +240,7 @@ static void wire_damage_is_noticed(void **state)
 	assert_int_equal(wire_send(fd[1], WIRE_PHASE, out, &e), 0);
 	len = read(fd[0], frame, sizeof(frame));
 	for (int bit = 0; bit < len * 8; bit++) {
-		struct wire_reader r = { .buf = malloc(len), .used = len, .size = len };
+		struct wire_reader r = {.buf = malloc(len), .used = len, .size = len};
 
 		memcpy(r.buf, frame, len);
 		r.buf[bit / 8] ^= 1 << bit % 8;
@@ -252,7 +252,7 @@ static void wire_damage_is_noticed(void **state)
 		free(r.buf);
 	}
 	for (int n = 0; n < len; n++) {
-		struct wire_reader r = { .buf = frame, .used = n, .size = sizeof(frame) };
+		struct wire_reader r = {.buf = frame, .used = n, .size = sizeof(frame)};
 
 		assert_int_equal(wire_next(&r, &type, &in, &e), 0);
 	}

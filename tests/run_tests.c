@@ -52,7 +52,7 @@ static int collect(int fd, uint64_t deadline, struct output *o)
 {
 	for (;;) {
 		uint64_t now = hb_now_ns();
-		struct pollfd p = { .fd = fd, .events = POLLIN };
+		struct pollfd p = {.fd = fd, .events = POLLIN};
 		char chunk[4096];
 		ssize_t n;
 
@@ -96,7 +96,8 @@ static pid_t spawn(const char *program, int *out)
 }
 
 /* Count one TAP line; returns true for a failure. */
-static bool count_line(const char *line, struct totals *t, unsigned int *seen, unsigned int *planned)
+static bool count_line(const char *line, struct totals *t, unsigned int *seen,
+		       unsigned int *planned)
 {
 	unsigned int n;
 	int end = 0;
@@ -129,7 +130,8 @@ static bool count_output(const struct output *o, struct totals *t)
 	bool bad = false;
 	char *save = NULL;
 
-	for (char *l = copy ? strtok_r(copy, "\n", &save) : NULL; l; l = strtok_r(NULL, "\n", &save))
+	for (char *l = copy ? strtok_r(copy, "\n", &save) : NULL; l;
+	     l = strtok_r(NULL, "\n", &save))
 		bad |= count_line(l, t, &seen, &planned);
 	if (seen != planned || !seen) {
 		printf("  FAIL %u of %u planned tests reported\n", seen, planned);
@@ -142,7 +144,7 @@ static bool count_output(const struct output *o, struct totals *t)
 static void run_program(const char *program, uint64_t deadline_ns, struct totals *t)
 {
 	uint64_t start = hb_now_ns();
-	struct output o = { 0 };
+	struct output o = {0};
 	struct totals before = *t;
 	int fd, status = 0, err;
 	pid_t pid = spawn(program, &fd);
@@ -197,13 +199,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 int main(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
-		{ "timeout", 't', "TIME", 0, "Deadline of each program (default 20m)", 0 },
-		{ 0 },
+		{"timeout", 't', "TIME", 0, "Deadline of each program (default 20m)", 0},
+		{0},
 	};
-	static const struct argp argp = { options, parse, "PROGRAM...", "Run TAP test programs.",
-					  NULL,	   NULL,  NULL };
-	struct arguments a = { .deadline_ns = 1200 * NSEC_PER_SEC };
-	struct totals t = { 0 };
+	static const struct argp argp = {options, parse, "PROGRAM...", "Run TAP test programs.",
+					 NULL,	  NULL,	 NULL};
+	struct arguments a = {.deadline_ns = 1200 * NSEC_PER_SEC};
+	struct totals t = {0};
 
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
 	for (char **p = a.programs; p && *p; p++)

@@ -71,13 +71,12 @@ json_t *hist_to_json(const struct hist *h, const char *unit)
 
 	for (unsigned int i = 0; i < HIST_BUCKETS; i++)
 		if (h->bucket[i])
-			json_array_append_new(buckets,
-					      json_pack("[I,I]", (json_int_t)i,
-							(json_int_t)h->bucket[i]));
+			json_array_append_new(buckets, json_pack("[I,I]", (json_int_t)i,
+								 (json_int_t)h->bucket[i]));
 	return json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:f,s:o}", "layout", HIST_LAYOUT, "unit", unit,
 			 "count", (json_int_t)h->count, "overflow", (json_int_t)h->overflow, "min",
-			 (json_int_t)(h->count ? h->min : 0), "max", (json_int_t)h->max, "sum", h->sum,
-			 "buckets", buckets);
+			 (json_int_t)(h->count ? h->min : 0), "max", (json_int_t)h->max, "sum",
+			 h->sum, "buckets", buckets);
 }
 
 static int buckets_from_json(struct hist *h, const json_t *buckets, struct hb_error *e)
@@ -90,14 +89,16 @@ static int buckets_from_json(struct hist *h, const json_t *buckets, struct hb_er
 		const json_t *index = json_array_get(pair, 0), *count = json_array_get(pair, 1);
 		json_int_t at = json_integer_value(index);
 
-		if (json_array_size(pair) != 2 || !json_is_integer(index) || !json_is_integer(count))
+		if (json_array_size(pair) != 2 || !json_is_integer(index) ||
+		    !json_is_integer(count))
 			return hb_error_set(e, -EINVAL, "bucket %zu is not [index, count]", i);
 		if (at <= last || at >= HIST_BUCKETS)
 			return hb_error_set(e, -EINVAL,
 					    "bucket index %lld is out of order or range (0 to %d)",
 					    (long long)at, HIST_BUCKETS - 1);
 		if (json_integer_value(count) <= 0)
-			return hb_error_set(e, -EINVAL, "bucket %lld has count %lld, wanted 1 or more",
+			return hb_error_set(e, -EINVAL,
+					    "bucket %lld has count %lld, wanted 1 or more",
 					    (long long)at, (long long)json_integer_value(count));
 		h->bucket[at] = json_integer_value(count);
 		last = at;
@@ -122,13 +123,14 @@ static int totals_check(const struct hist *h, struct hb_error *e)
 		last = i;
 	}
 	if (total != h->count)
-		return hb_error_set(e, -EINVAL, "buckets and overflow hold %llu values, count says %llu",
+		return hb_error_set(e, -EINVAL,
+				    "buckets and overflow hold %llu values, count says %llu",
 				    (unsigned long long)total, (unsigned long long)h->count);
 	if (first < HIST_BUCKETS && (h->min >> HIST_MAX_BITS || hist_index(h->min) != first))
 		return hb_error_set(e, -EINVAL, "min %llu is not in the first bucket",
 				    (unsigned long long)h->min);
-	if (h->overflow ? !(h->max >> HIST_MAX_BITS) :
-			  h->count && (h->max >> HIST_MAX_BITS || hist_index(h->max) != last))
+	if (h->overflow ? !(h->max >> HIST_MAX_BITS)
+			: h->count && (h->max >> HIST_MAX_BITS || hist_index(h->max) != last))
 		return hb_error_set(e, -EINVAL, "max %llu is not in the last bucket",
 				    (unsigned long long)h->max);
 	return 0;
@@ -145,12 +147,13 @@ int hist_from_json(struct hist *h, const json_t *j, struct hb_error *e)
 
 	hist_reset(h);
 	if (json_unpack_ex((json_t *)j, &je, 0, "{s:s,s:s,s:I,s:I,s:I,s:I,s:F,s:o}", "layout",
-			   &layout, "unit", &unit, "count", &count, "overflow", &overflow, "min", &min,
-			   "max", &max, "sum", &sum, "buckets", &buckets))
+			   &layout, "unit", &unit, "count", &count, "overflow", &overflow, "min",
+			   &min, "max", &max, "sum", &sum, "buckets", &buckets))
 		return hb_error_set(e, -EINVAL, "not a histogram: %s", je.text);
 	if (strcmp(layout, HIST_LAYOUT))
-		return hb_error_set(e, -EINVAL, "histogram of layout \"%s\", this program reads \"%s\"",
-				    layout, HIST_LAYOUT);
+		return hb_error_set(e, -EINVAL,
+				    "histogram of layout \"%s\", this program reads \"%s\"", layout,
+				    HIST_LAYOUT);
 	if (count < 0 || overflow < 0 || min < 0 || max < 0 || !isfinite(sum) || sum < 0)
 		return hb_error_set(e, -EINVAL, "a negative total");
 	if (!json_is_array(buckets))

@@ -19,8 +19,8 @@
 
 #define HIST_SUB_BITS 7
 #define HIST_MAX_BITS 40
-#define HIST_BUCKETS ((HIST_MAX_BITS - HIST_SUB_BITS + 1) << HIST_SUB_BITS)
-#define HIST_LAYOUT "log-linear sub_bits=7 max_bits=40"
+#define HIST_BUCKETS  ((HIST_MAX_BITS - HIST_SUB_BITS + 1) << HIST_SUB_BITS)
+#define HIST_LAYOUT   "log-linear sub_bits=7 max_bits=40"
 
 /* Plain data without pointers: may live in memory that processes share. One writer at a time. */
 struct hist {
@@ -70,11 +70,13 @@ double hist_quantile(const struct hist *h, double q);
 /* Arithmetic mean; NAN when empty. */
 double hist_mean(const struct hist *h);
 
-/* {"layout","unit","count","overflow","min","max","sum","buckets":[[index,count],...]}; new reference. */
+/* {"layout","unit","count","overflow","min","max","sum","buckets":[[index,count],...]}; new
+ * reference. */
 json_t *hist_to_json(const struct hist *h, const char *unit);
 /*
  * The reverse; everything is checked: layout, index range and order, no negative or fractional
- * count, the buckets' total against count, min and max against the buckets. -EINVAL with the reason.
+ * count, the buckets' total against count, min and max against the buckets. -EINVAL with the
+ * reason.
  */
 int hist_from_json(struct hist *h, const json_t *j, struct hb_error *e);
 

@@ -27,10 +27,10 @@ json_t *metric_describe(const struct metric_row *rows)
 	json_t *list = json_array();
 
 	for (const struct metric_row *m = rows; m->name; m++)
-		json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:s,s:b,s:s}", "name", m->name,
-						      "kind", metric_kind_name(m->kind), "unit",
-						      m->unit, "better",
-						      metric_better_name(m->better), "primary",
-						      m->primary, "help", m->help));
+		json_array_append_new(list,
+				      json_pack("{s:s,s:s,s:s,s:s,s:b,s:s}", "name", m->name,
+						"kind", metric_kind_name(m->kind), "unit", m->unit,
+						"better", metric_better_name(m->better), "primary",
+						m->primary, "help", m->help));
 	return list;
 }

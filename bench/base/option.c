@@ -6,14 +6,18 @@
 #include "bench/base/units.h"
 
 static const char *const type_names[] = {
-	[OPTION_U64] = "number", [OPTION_SIZE] = "size", [OPTION_DURATION] = "duration",
+	[OPTION_U64] = "number",     [OPTION_SIZE] = "size",   [OPTION_DURATION] = "duration",
 	[OPTION_DOUBLE] = "decimal", [OPTION_BOOL] = "yes/no", [OPTION_ENUM] = "choice",
 	[OPTION_STRING] = "text",
 };
 
 static const char *const type_examples[] = {
-	[OPTION_U64] = "4", [OPTION_SIZE] = "512K, 2M or 1G", [OPTION_DURATION] = "10us, 5ms, 2s or 20m",
-	[OPTION_DOUBLE] = "0.5", [OPTION_BOOL] = "yes or no", [OPTION_ENUM] = "one of the choices",
+	[OPTION_U64] = "4",
+	[OPTION_SIZE] = "512K, 2M or 1G",
+	[OPTION_DURATION] = "10us, 5ms, 2s or 20m",
+	[OPTION_DOUBLE] = "0.5",
+	[OPTION_BOOL] = "yes or no",
+	[OPTION_ENUM] = "one of the choices",
 	[OPTION_STRING] = "text",
 };
 
@@ -42,8 +46,8 @@ static int wrong_type(const struct option_row *r, const char *value, struct hb_e
 
 static int out_of_range(const struct option_row *r, const char *value, struct hb_error *e)
 {
-	return hb_error_set(e, -ERANGE, "%s = %s is out of range; allowed: %s to %s", r->name, value,
-			    r->min ? r->min : "any", r->max ? r->max : "any");
+	return hb_error_set(e, -ERANGE, "%s = %s is out of range; allowed: %s to %s", r->name,
+			    value, r->min ? r->min : "any", r->max ? r->max : "any");
 }
 
 static int set_integer(const struct option_row *r, void *field, const char *value,
@@ -95,8 +99,7 @@ static int set_enum(const struct option_row *r, void *field, const char *value, 
 }
 
 /* @field has room for every type: HB_OPTION_STRING bytes for text, 8 for the rest. */
-static int set_field(const struct option_row *r, void *field, const char *value,
-		     struct hb_error *e)
+static int set_field(const struct option_row *r, void *field, const char *value, struct hb_error *e)
 {
 	int flag;
 
@@ -260,7 +263,7 @@ int option_check_described(const json_t *described, const char *name, const char
 {
 	size_t n = json_array_size(described), i;
 	HB_FREE struct option_row *rows = calloc(n + 1, sizeof(*rows));
-	const char *choices[64] = { NULL };
+	const char *choices[64] = {NULL};
 	char field[HB_OPTION_STRING];
 	json_t *o;
 

@@ -39,7 +39,8 @@ struct option_row {
 		.name = NULL                                                                       \
 	}
 
-/* Fill every field with its default. A default outside its own range is a bug: -EINVAL with the row named. */
+/* Fill every field with its default. A default outside its own range is a bug: -EINVAL with the row
+ * named. */
 int option_defaults(const struct option_row *rows, void *options, struct hb_error *e);
 /*
  * Parse @value into the field of @name. -ENOENT: no such option (the message lists those there are,
@@ -51,7 +52,8 @@ int option_set(const struct option_row *rows, void *options, const char *name, c
 /* option_set() for every member of a JSON object of strings. */
 int option_set_json(const struct option_row *rows, void *options, const json_t *object,
 		    struct hb_error *e);
-/* The rows as JSON, for `hugebench-agent --describe`: [{name,type,default,min,max,choices,help}]; new reference. */
+/* The rows as JSON, for `hugebench-agent --describe`: [{name,type,default,min,max,choices,help}];
+ * new reference. */
 json_t *option_describe(const struct option_row *rows);
 /*
  * The check of option_set() against rows that came as JSON from option_describe(): the host

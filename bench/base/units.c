@@ -80,8 +80,8 @@ int hb_parse_duration(const char *s, uint64_t *ns)
 		const char *name;
 		double ns;
 	} units[] = {
-		{ "", 1e9 },  { "ns", 1 },  { "us", 1e3 },  { "ms", 1e6 },
-		{ "s", 1e9 }, { "m", 6e10 }, { "h", 36e11 },
+		{"", 1e9},  {"ns", 1},	 {"us", 1e3},  {"ms", 1e6},
+		{"s", 1e9}, {"m", 6e10}, {"h", 36e11},
 	};
 	double d;
 	char *end;
@@ -105,8 +105,8 @@ int hb_parse_duration(const char *s, uint64_t *ns)
 
 int hb_parse_bool(const char *s, int *v)
 {
-	static const char *const yes[] = { "yes", "on", "true", "1" };
-	static const char *const no[] = { "no", "off", "false", "0" };
+	static const char *const yes[] = {"yes", "on", "true", "1"};
+	static const char *const no[] = {"no", "off", "false", "0"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
 		if (!strcasecmp(s, yes[i]) || !strcasecmp(s, no[i])) {
@@ -119,7 +119,7 @@ int hb_parse_bool(const char *s, int *v)
 
 char *hb_format_size(char *buf, size_t len, uint64_t bytes)
 {
-	static const char *const names[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
+	static const char *const names[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
 	double v = bytes;
 	unsigned int i = 0;
 

@@ -6,9 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* "4096", "512K", "2M", "1G", "1T" (powers of 1024, an optional B or iB behind): bytes; -EINVAL, -ERANGE. */
+/* "4096", "512K", "2M", "1G", "1T" (powers of 1024, an optional B or iB behind): bytes; -EINVAL,
+ * -ERANGE. */
 int hb_parse_size(const char *s, uint64_t *bytes);
-/* "250ns", "10us", "5ms", "2s", "20m", "1h"; a bare number is seconds; fractions allowed: nanoseconds. */
+/* "250ns", "10us", "5ms", "2s", "20m", "1h"; a bare number is seconds; fractions allowed:
+ * nanoseconds. */
 int hb_parse_duration(const char *s, uint64_t *ns);
 /* Decimal, or 0x hexadecimal, without sign; the whole string must be used. */
 int hb_parse_u64(const char *s, uint64_t *v);

@@ -245,7 +245,8 @@ int hb_run(char *const argv[], int log_fd)
 	if (pid < 0)
 		return -errno;
 	if (!pid) {
-		if (log_fd >= 0 && (dup2(log_fd, STDOUT_FILENO) < 0 || dup2(log_fd, STDERR_FILENO) < 0))
+		if (log_fd >= 0 &&
+		    (dup2(log_fd, STDOUT_FILENO) < 0 || dup2(log_fd, STDERR_FILENO) < 0))
 			_exit(126);
 		execvp(argv[0], argv);
 		_exit(errno == ENOENT ? 127 : 126);

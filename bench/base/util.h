@@ -14,7 +14,7 @@
 #include <sys/types.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define NSEC_PER_SEC 1000000000ULL
+#define NSEC_PER_SEC  1000000000ULL
 
 /*
  * A message for the user. Functions that can fail for a reason worth telling
@@ -36,8 +36,8 @@ int hb_error_prefix(struct hb_error *e, int code, const char *fmt, ...)
 void hb_cleanup_free(void *p);
 void hb_cleanup_fd(int *fd);
 void hb_cleanup_file(FILE **f);
-#define HB_FREE __attribute__((cleanup(hb_cleanup_free)))
-#define HB_CLOSE __attribute__((cleanup(hb_cleanup_fd)))
+#define HB_FREE	  __attribute__((cleanup(hb_cleanup_free)))
+#define HB_CLOSE  __attribute__((cleanup(hb_cleanup_fd)))
 #define HB_FCLOSE __attribute__((cleanup(hb_cleanup_file)))
 /* Take a pointer out of a variable that would free it. */
 #define HB_STEAL(p)                                                                                \
@@ -75,7 +75,8 @@ void hb_sleep_until_ns(uint64_t when);
 
 /*
  * Run @argv (argv[0] looked up in PATH) and wait; stdout and stderr go to @log_fd (or stay where
- * they are for -1). Returns the exit status (0..255), 128 + signal, or -errno when it could not start.
+ * they are for -1). Returns the exit status (0..255), 128 + signal, or -errno when it could not
+ * start.
  */
 int hb_run(char *const argv[], int log_fd);
 

@@ -21,8 +21,8 @@ int wire_send(int fd, enum wire_type type, const json_t *payload, struct hb_erro
 		return hb_error_set(e, -ENOMEM, "cannot encode a frame of type %d", type);
 	len = strlen(text);
 	if (len > WIRE_MAX_PAYLOAD)
-		return hb_error_set(e, -EMSGSIZE, "frame of type %d has %zu bytes, limit %u", type, len,
-				    WIRE_MAX_PAYLOAD);
+		return hb_error_set(e, -EMSGSIZE, "frame of type %d has %zu bytes, limit %u", type,
+				    len, WIRE_MAX_PAYLOAD);
 	h = (struct wire_header){
 		.magic = htole32(WIRE_MAGIC),
 		.version = htole16(WIRE_VERSION),
@@ -72,8 +72,8 @@ static int header_check(const struct wire_header *h, struct hb_error *e)
 		return hb_error_set(e, -EPROTO, "frame of wire version %u, this program speaks %u",
 				    le16toh(h->version), WIRE_VERSION);
 	if (le32toh(h->length) > WIRE_MAX_PAYLOAD)
-		return hb_error_set(e, -EPROTO, "frame claims %u bytes, limit %u", le32toh(h->length),
-				    WIRE_MAX_PAYLOAD);
+		return hb_error_set(e, -EPROTO, "frame claims %u bytes, limit %u",
+				    le32toh(h->length), WIRE_MAX_PAYLOAD);
 	return 0;
 }
 
@@ -96,7 +96,8 @@ int wire_next(struct wire_reader *r, enum wire_type *type, json_t **payload, str
 		return 0;
 	body = r->buf + sizeof(h);
 	if (crc32(0, (const Bytef *)body, len) != le32toh(h.crc32))
-		return hb_error_set(e, -EPROTO, "frame of type %u is damaged (CRC)", le16toh(h.type));
+		return hb_error_set(e, -EPROTO, "frame of type %u is damaged (CRC)",
+				    le16toh(h.type));
 	*payload = json_loadb(body, len, JSON_REJECT_DUPLICATES, &je);
 	if (!json_is_object(*payload)) {
 		json_decref(*payload);
@@ -112,5 +113,5 @@ int wire_next(struct wire_reader *r, enum wire_type *type, json_t **payload, str
 void wire_reader_free(struct wire_reader *r)
 {
 	free(r->buf);
-	*r = (struct wire_reader){ 0 };
+	*r = (struct wire_reader){0};
 }

@@ -12,10 +12,10 @@
 
 #include "bench/base/util.h"
 
-#define WIRE_MAGIC 0x48424e31u /* "1NBH" on the wire */
-#define WIRE_VERSION 1
+#define WIRE_MAGIC	 0x48424e31u /* "1NBH" on the wire */
+#define WIRE_VERSION	 1
 #define WIRE_MAX_PAYLOAD (8u << 20)
-#define WIRE_PORT_NAME "org.hugebench.data"
+#define WIRE_PORT_NAME	 "org.hugebench.data"
 
 enum wire_type {
 	/* guest to host */
