@@ -8,6 +8,9 @@
 
 #include "bench/base/util.h"
 
+#define VM_MAX_NODES 8
+#define VM_MAX_VCPUS 256
+
 enum vm_mode {
 	VM_KVM,
 	VM_EMULATED, /* TCG, a thread per vCPU */
@@ -19,23 +22,58 @@ struct vm_config {
 	const char *bzimage, *initramfs, *root; /* initramfs or root, not both; borrowed */
 	const char *command_line;		/* appended to the harness's own; may be "" */
 	const char *console_path;		/* the console goes here */
-	const char *memory_path;		/* backing file kept between boots (memory.h), NULL: anonymous */
+	/*
+	 * Guest memory kept between boots: node N is backed by the file "memory_path.N" (memory.h
+	 * makes them); NULL: anonymous memory of QEMU.
+	 */
+	const char *memory_path;
 	unsigned int vcpus, nodes;
-	uint64_t memory; /* bytes */
+	uint64_t memory; /* bytes, of all nodes together; each gets an equal part, whole 2 MiB pages */
+};
+
+/* What vm_argv() needs beside the configuration: inherited descriptors and host NUMA nodes. */
+struct vm_wiring {
+	int data_fd;			/* connected socket: the agent's port */
+	int qmp_fd;			/* connected socket: the machine protocol */
+	int console_fd;			/* listening socket: input of the serial console */
+	int host_node[VM_MAX_NODES];	/* bind guest node's memory to this host node, -1: nowhere */
 };
 
 struct vm;
 
-/* Start; on success *@vm is to be ended with vm_end(), whatever happens. QEMU dies with us (PDEATHSIG). */
+const char *vm_mode_name(enum vm_mode mode);
+/* Bytes of one guest NUMA node of this configuration. */
+uint64_t vm_node_bytes(const struct vm_config *c);
+/*
+ * QEMU's command line: a NULL-terminated array in *@argv, released with vm_argv_free(). Depends
+ * on nothing but its arguments. -EINVAL with the reason for what no guest can be made of.
+ */
+int vm_argv(const struct vm_config *c, const struct vm_wiring *w, char ***argv, struct hb_error *e);
+void vm_argv_free(char **argv);
+
+/*
+ * Start; on success *@vm is to be ended with vm_end(), whatever happens. QEMU dies with us
+ * (PDEATHSIG) and is in a process group of its own, so that the terminal's Ctrl-C reaches us alone.
+ * -ENODEV: no QEMU or it refused to start (its words in the message); -ETIMEDOUT; -EINTR when a
+ * signal handler ran while QEMU was starting.
+ */
 int vm_start(const struct vm_config *c, struct vm **vm, struct hb_error *e);
 /* Data stream to the agent; -1 when not connected. Owned by the vm. */
 int vm_data_fd(const struct vm *vm);
 pid_t vm_pid(const struct vm *vm);
+/* Where the vCPUs run and the memory lies, one line for the record; owned by the vm. */
+const char *vm_placement(const struct vm *vm);
 /* 1: QEMU is gone (reaped, *status as of waitpid), 0: alive. */
 int vm_exited(struct vm *vm, int *status);
+/* What QEMU wrote to stderr so far; owned by the caller, NULL without memory. */
+char *vm_stderr(const struct vm *vm);
 /* 1 when QMP or pvpanic reported a guest panic. */
 int vm_panicked(struct vm *vm);
-/* Ask the guest's kernel for the stacks of blocked tasks (sysrq w) onto the console. */
+/*
+ * Ask the guest's kernel for the stacks of blocked tasks (sysrq w) onto the console: a break on the
+ * serial line, then the key. Works while the kernel takes interrupts, whatever user space does; the
+ * kernel must have CONFIG_MAGIC_SYSRQ_SERIAL. Returns before the guest has printed them.
+ */
 int vm_dump_blocked(struct vm *vm, struct hb_error *e);
 /* Wait up to @grace_ns for the guest to power off, then quit, then kill; always reaps; frees. */
 void vm_end(struct vm *vm, uint64_t grace_ns);
