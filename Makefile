@@ -55,6 +55,14 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(HOST_LIB_OBJ)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(HB_CFLAGS) -o $@ $^ -lcmocka $(HOST_LIBS)
 
+# Static: it is the init of a guest that has nothing else.
+$(BUILD)/tests/fake_guest: tests/fake_guest.c bench/base/wire.h
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(HB_CFLAGS) -static -o $@ $<
+
+$(BUILD)/tests/session_test $(BUILD)/tests/e2e_vm_test: | $(BUILD)/tests/fake_guest
+
 # Unit tests first, then those that boot guests.
 E2E_TESTS := $(filter $(BUILD)/tests/e2e_%,$(TESTS))
 UNIT_TESTS := $(filter-out $(E2E_TESTS),$(TESTS))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Patterns are those of Linux 5.10 to 6.12: kernel/panic.c, kernel/hung_task.c, kernel/locking/lockdep.c, ... */
+/* Patterns are those of Linux 5.10 to 6.12: kernel/panic.c, kernel/hung_task.c,
+ * kernel/locking/lockdep.c, ... */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,9 +8,9 @@
 #include "bench/console.h"
 
 /* A finding brings the lines below it along: a stack trace with registers is about 40 lines. */
-#define CONTEXT_LINES 60
+#define CONTEXT_LINES  60
 #define EVIDENCE_LINES 400
-#define LINE_BYTES 512
+#define LINE_BYTES     512
 
 struct pattern {
 	const char *text;
@@ -18,35 +19,36 @@ struct pattern {
 
 /* The first that is found in a line decides: the narrower one stands before the wider one. */
 static const struct pattern patterns[] = {
-	{ "Kernel panic - not syncing", CONSOLE_PANIC },
-	{ "BUG: soft lockup", CONSOLE_HUNG },
-	{ "BUG: workqueue lockup", CONSOLE_WARNING },
-	{ "BUG: ", CONSOLE_OOPS },
-	{ "kernel BUG at ", CONSOLE_OOPS },
-	{ "Oops: ", CONSOLE_OOPS },
-	{ "general protection fault", CONSOLE_OOPS },
-	{ "Unable to handle kernel", CONSOLE_OOPS },
-	{ "blocked for more than", CONSOLE_HUNG },
-	{ "WARNING: ", CONSOLE_WARNING },
-	{ "possible recursive locking detected", CONSOLE_WARNING },
-	{ "possible circular locking dependency", CONSOLE_WARNING },
-	{ "inconsistent lock state", CONSOLE_WARNING },
-	{ "suspicious RCU usage", CONSOLE_WARNING },
-	{ "detected stall", CONSOLE_WARNING },
-	{ "self-detected stall", CONSOLE_WARNING },
-	{ "Bad page map", CONSOLE_WARNING },
-	{ "list_add corruption", CONSOLE_WARNING },
-	{ "list_del corruption", CONSOLE_WARNING },
-	{ "UBSAN: ", CONSOLE_WARNING },
-	{ "unreferenced object", CONSOLE_WARNING },
-	{ "Out of memory: Killed process", CONSOLE_WARNING },
-	{ "Memory cgroup out of memory", CONSOLE_WARNING },
-	{ "HugeTLB: Bad", CONSOLE_WARNING },
+	{"Kernel panic - not syncing", CONSOLE_PANIC},
+	{"BUG: soft lockup", CONSOLE_HUNG},
+	{"BUG: workqueue lockup", CONSOLE_WARNING},
+	{"BUG: ", CONSOLE_OOPS},
+	{"kernel BUG at ", CONSOLE_OOPS},
+	{"Oops: ", CONSOLE_OOPS},
+	{"general protection fault", CONSOLE_OOPS},
+	{"Unable to handle kernel", CONSOLE_OOPS},
+	{"blocked for more than", CONSOLE_HUNG},
+	{"WARNING: ", CONSOLE_WARNING},
+	{"possible recursive locking detected", CONSOLE_WARNING},
+	{"possible circular locking dependency", CONSOLE_WARNING},
+	{"inconsistent lock state", CONSOLE_WARNING},
+	{"suspicious RCU usage", CONSOLE_WARNING},
+	{"detected stall", CONSOLE_WARNING},
+	{"self-detected stall", CONSOLE_WARNING},
+	{"Bad page map", CONSOLE_WARNING},
+	{"list_add corruption", CONSOLE_WARNING},
+	{"list_del corruption", CONSOLE_WARNING},
+	{"UBSAN: ", CONSOLE_WARNING},
+	{"unreferenced object", CONSOLE_WARNING},
+	{"Out of memory: Killed process", CONSOLE_WARNING},
+	{"Memory cgroup out of memory", CONSOLE_WARNING},
+	{"HugeTLB: Bad", CONSOLE_WARNING},
 };
 
 /* Known and harmless here; a line that contains one of these is no finding. */
 static const char *const harmless[] = {
-	"topology_sane",	    /* guest NUMA nodes inside one socket: QEMU's layout, no fault of the kernel */
+	"topology_sane", /* guest NUMA nodes inside one socket: QEMU's layout, no fault of the
+			    kernel */
 	"WARNING: Unprivileged eBPF", /* a remark on the configuration */
 };
 
@@ -71,9 +73,9 @@ static int classify(const char *line)
 		return CONSOLE_BLOCKED;
 	for (size_t i = 0; i < ARRAY_SIZE(patterns); i++)
 		if (strstr(line, patterns[i].text))
-			return contains_any(line, harmless, ARRAY_SIZE(harmless)) ?
-				       -1 :
-				       (int)patterns[i].kind;
+			return contains_any(line, harmless, ARRAY_SIZE(harmless))
+				       ? -1
+				       : (int)patterns[i].kind;
 	return -1;
 }
 
@@ -102,7 +104,8 @@ static const char *skip_stamp(const char *line)
 	return line;
 }
 
-/* Copy printable text up to the end of line; SeaBIOS and terminals' escape sequences are dropped. */
+/* Copy printable text up to the end of line; SeaBIOS and terminals' escape sequences are dropped.
+ */
 static void copy_line(char *out, const char *text, size_t len)
 {
 	size_t n = 0;
@@ -146,7 +149,7 @@ int console_scan_text(const char *text, size_t len, struct console_scan *s)
 	unsigned int context = 0;
 	const char *end = text + len;
 
-	*s = (struct console_scan){ .evidence = json_array() };
+	*s = (struct console_scan){.evidence = json_array()};
 	if (!s->evidence)
 		return -ENOMEM;
 	while (text < end) {
@@ -172,7 +175,7 @@ int console_scan_file(const char *path, struct console_scan *s)
 	int rc = hb_file_read(path, &text, &len);
 
 	if (rc && rc != -ENOENT) {
-		*s = (struct console_scan){ 0 };
+		*s = (struct console_scan){0};
 		return rc;
 	}
 	return console_scan_text(text ? text : "", text ? len : 0, s);

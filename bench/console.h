@@ -21,7 +21,7 @@ enum console_kind {
 struct console_scan {
 	unsigned int count[CONSOLE_KINDS];
 	char first[CONSOLE_KINDS][256]; /* the first such line, without its time stamp */
-	json_t *evidence;		/* array of lines: each finding with the trace below it; bounded */
+	json_t *evidence; /* array of lines: each finding with the trace below it; bounded */
 };
 
 /*

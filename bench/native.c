@@ -10,7 +10,7 @@
 
 static void child_exec(const char *agent, int fd, char *fd_text)
 {
-	char *argv[] = { (char *)agent, "--native", fd_text, NULL };
+	char *argv[] = {(char *)agent, "--native", fd_text, NULL};
 	int copy;
 
 	setpgid(0, 0);
@@ -30,7 +30,7 @@ int native_start(const char *agent, struct native *n, struct hb_error *e)
 	char fd_text[12];
 	int pair[2];
 
-	*n = (struct native){ .fd = -1 };
+	*n = (struct native){.fd = -1};
 	if (access(agent, X_OK))
 		return hb_error_set(e, -errno, "%s: %s", agent, strerror(errno));
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Native mode: the agent as a child on the running kernel, over a socketpair instead of a virtio port. */
+/* Native mode: the agent as a child on the running kernel, over a socketpair instead of a virtio
+ * port. */
 #ifndef HB_NATIVE_H
 #define HB_NATIVE_H
 

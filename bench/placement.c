@@ -13,7 +13,8 @@ static void leave_out(struct placement *p)
 		p->host_node[i] = -1;
 }
 
-/* The @nth core of the host node @node (any core for NULL): OS index of its first usable CPU, or -1. */
+/* The @nth core of the host node @node (any core for NULL): OS index of its first usable CPU, or
+ * -1. */
 static int core_cpu(hwloc_topology_t t, hwloc_obj_t node, unsigned int nth)
 {
 	hwloc_const_cpuset_t set = node ? node->cpuset : hwloc_topology_get_topology_cpuset(t);
@@ -52,22 +53,22 @@ void placement_plan(hwloc_topology_t t, unsigned int vcpus, unsigned int nodes, 
 	leave_out(p);
 	if (vcpus > VM_MAX_VCPUS || nodes > VM_MAX_NODES || cores < (int)vcpus) {
 		snprintf(p->text, sizeof(p->text),
-			 "vCPUs not pinned: %u vCPUs, the host has %d cores; memory not bound", vcpus,
-			 cores < 0 ? 0 : cores);
+			 "vCPUs not pinned: %u vCPUs, the host has %d cores; memory not bound",
+			 vcpus, cores < 0 ? 0 : cores);
 		return;
 	}
 	by_node = nodes_fit(t, vcpus, nodes);
 	for (unsigned int i = 0; by_node && i < nodes; i++)
 		p->host_node[i] = hwloc_get_obj_by_type(t, HWLOC_OBJ_NUMANODE, i)->os_index;
 	for (unsigned int i = 0; i < vcpus; i++) {
-		hwloc_obj_t node = by_node ? hwloc_get_obj_by_type(t, HWLOC_OBJ_NUMANODE, i / per_node) :
-					     NULL;
+		hwloc_obj_t node =
+			by_node ? hwloc_get_obj_by_type(t, HWLOC_OBJ_NUMANODE, i / per_node) : NULL;
 
 		p->cpu[i] = core_cpu(t, node, by_node ? i % per_node : i);
 	}
 	snprintf(p->text, sizeof(p->text), "vCPUs pinned to a core each; memory %s",
-		 by_node ? "of guest node N bound to host node N" :
-			   "not bound: the host has no NUMA node per guest node");
+		 by_node ? "of guest node N bound to host node N"
+			 : "not bound: the host has no NUMA node per guest node");
 }
 
 void placement_of_host(unsigned int vcpus, unsigned int nodes, struct placement *p)

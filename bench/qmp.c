@@ -51,7 +51,7 @@ static int make_room(struct qmp *q)
 /* Read what is there, waiting until @deadline_ns for the first byte. */
 static int fill(struct qmp *q, uint64_t deadline_ns, struct hb_error *e)
 {
-	struct pollfd p = { .fd = q->fd, .events = POLLIN };
+	struct pollfd p = {.fd = q->fd, .events = POLLIN};
 	ssize_t n;
 	int rc = make_room(q);
 
@@ -148,8 +148,8 @@ static int send_all(struct qmp *q, const char *text, struct hb_error *e)
 static int send_command(struct qmp *q, const char *command, json_t *arguments, unsigned int id,
 			struct hb_error *e)
 {
-	json_t *message = json_pack("{s:s, s:i, s:o*}", "execute", command, "id", (int)id, "arguments",
-				    arguments);
+	json_t *message = json_pack("{s:s, s:i, s:o*}", "execute", command, "id", (int)id,
+				    "arguments", arguments);
 	HB_FREE char *text = message ? json_dumps(message, JSON_COMPACT) : NULL;
 	HB_FREE char *line = text ? hb_strf("%s\n", text) : NULL;
 
@@ -266,7 +266,7 @@ int qmp_vcpu_threads(struct qmp *q, pid_t *tid, unsigned int max, uint64_t deadl
 	if (rc)
 		return rc;
 	rc = json_array_size(cpus);
-	json_array_foreach(cpus, i, cpu) {
+	json_array_foreach (cpus, i, cpu) {
 		json_int_t index, thread;
 
 		if (json_unpack(cpu, "{s:I, s:I}", "cpu-index", &index, "thread-id", &thread)) {

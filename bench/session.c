@@ -27,14 +27,14 @@
 #define SHUTDOWN_GRACE_NS (10 * SEC)
 /* Time for a panicking kernel to print its trace, and for one to print its blocked tasks. */
 #define PANIC_GRACE_NS (5 * SEC)
-#define DUMP_GRACE_NS (4 * SEC)
+#define DUMP_GRACE_NS  (4 * SEC)
 #define EVIDENCE_LINES 500
-#define NAME_BYTES 64
+#define NAME_BYTES     64
 
 enum step { STEP_BOOT, STEP_SETUP, STEP_WARMUP, STEP_MEASURE, STEP_DRAIN, STEP_COLLECT, STEPS };
 
-static const char *const step_names[STEPS] = { "boot",	  "setup", "warmup",
-					       "measure", "drain", "collect" };
+static const char *const step_names[STEPS] = {"boot",	 "setup", "warmup",
+					      "measure", "drain", "collect"};
 
 struct session {
 	const struct session_config *c;
@@ -80,7 +80,7 @@ static bool has_string(const json_t *array, const char *text)
 	size_t i;
 	json_t *v;
 
-	json_array_foreach(array, i, v)
+	json_array_foreach (array, i, v)
 		if (!strcmp(json_string_value(v), text))
 			return true;
 	return false;
@@ -104,7 +104,7 @@ static void add_evidence_array(struct session *s, const json_t *lines)
 	size_t i;
 	json_t *line;
 
-	json_array_foreach(lines, i, line)
+	json_array_foreach (lines, i, line)
 		if (json_is_string(line))
 			add_evidence(s, json_string_value(line));
 }
@@ -139,14 +139,14 @@ static uint64_t step_timeout(const struct session *s, enum step step)
 		[STEP_SETUP] = 300 * SEC, [STEP_WARMUP] = 60 * SEC,   [STEP_MEASURE] = 60 * SEC,
 		[STEP_DRAIN] = 60 * SEC,  [STEP_COLLECT] = 120 * SEC,
 	};
-	uint64_t planned = step == STEP_WARMUP	? spec_ns(s, "warmup_ns") :
-			   step == STEP_MEASURE ? spec_ns(s, "measure_ns") :
-						  0;
+	uint64_t planned = step == STEP_WARMUP	  ? spec_ns(s, "warmup_ns")
+			   : step == STEP_MEASURE ? spec_ns(s, "measure_ns")
+						  : 0;
 
 	if (step == STEP_BOOT)
-		return s->c->boot_timeout_ns ? s->c->boot_timeout_ns :
-		       s->c->native	     ? 20 * SEC :
-					       boot[s->c->vm.mode];
+		return s->c->boot_timeout_ns ? s->c->boot_timeout_ns
+		       : s->c->native	     ? 20 * SEC
+					     : boot[s->c->vm.mode];
 	return planned + (s->c->phase_timeout_ns ? s->c->phase_timeout_ns : beyond[step]);
 }
 
@@ -182,18 +182,18 @@ static int on_hello(struct session *s, json_t *hello, struct hb_error *e)
 	if (wire != WIRE_VERSION)
 		return settle(s, "INVALID", "the agent speaks wire version %lld, the host %d",
 			      (long long)wire, WIRE_VERSION);
-	if (s->c->kernel && s->c->kernel->build_id &&
-	    (!id || strcmp(id, s->c->kernel->build_id)))
-		return settle(s, "INVALID", "another kernel runs than planned: build-id %s instead of %s",
+	if (s->c->kernel && s->c->kernel->build_id && (!id || strcmp(id, s->c->kernel->build_id)))
+		return settle(s, "INVALID",
+			      "another kernel runs than planned: build-id %s instead of %s",
 			      id && *id ? id : "(none)", s->c->kernel->build_id);
 	enter_step(s, STEP_SETUP);
 	progress(s, hello);
 	if (is_exact(s))
 		return 0;
 	/* An agent that is gone by now is seen by the loop. */
-	return wire_send(s->vm ? vm_data_fd(s->vm) : s->native.fd, WIRE_RUN, s->spec, e) == -ENOMEM ?
-		       -ENOMEM :
-		       0;
+	return wire_send(s->vm ? vm_data_fd(s->vm) : s->native.fd, WIRE_RUN, s->spec, e) == -ENOMEM
+		       ? -ENOMEM
+		       : 0;
 }
 
 static int on_phase(struct session *s, const json_t *frame)
@@ -218,8 +218,8 @@ static int on_interval(struct session *s, const json_t *frame, struct hb_error *
 {
 	if (json_dumpf(frame, s->intervals, JSON_COMPACT) || fputc('\n', s->intervals) == EOF ||
 	    fflush(s->intervals))
-		return hb_error_set(e, -EIO, "%s/intervals.jsonl: cannot write: %s", s->c->directory,
-				    strerror(errno));
+		return hb_error_set(e, -EIO, "%s/intervals.jsonl: cannot write: %s",
+				    s->c->directory, strerror(errno));
 	progress(s, frame);
 	return 0;
 }
@@ -271,7 +271,7 @@ static int on_hist(struct session *s, const json_t *frame, struct hb_error *e)
 	const char *unit = json_string_value(json_object_get(frame, "unit"));
 	HB_FREE struct hist *h = malloc(sizeof(*h));
 	HB_FREE char *key = NULL, *file = NULL;
-	struct hb_error why = { "" };
+	struct hb_error why = {""};
 	int rc;
 
 	if (!is_name(source) || !is_name(name) || !unit)
@@ -290,8 +290,8 @@ static int on_hist(struct session *s, const json_t *frame, struct hb_error *e)
 
 static int on_result(struct session *s, json_t *frame)
 {
-	static const char *const verdicts[] = { "OK",	   "DIRTY",   "PANIC", "HANG",
-						"TIMEOUT", "INVALID", "SKIP" };
+	static const char *const verdicts[] = {"OK",	  "DIRTY",   "PANIC", "HANG",
+					       "TIMEOUT", "INVALID", "SKIP"};
 	const char *verdict = json_string_value(json_object_get(frame, "verdict"));
 
 	for (size_t i = 0; verdict && i < ARRAY_SIZE(verdicts); i++) {
@@ -331,7 +331,7 @@ static int on_frame(struct session *s, enum wire_type type, json_t *frame, struc
 
 static int take_frames(struct session *s, struct hb_error *e)
 {
-	struct hb_error why = { "" };
+	struct hb_error why = {""};
 	enum wire_type type;
 	json_t *frame;
 	int rc;
@@ -358,7 +358,8 @@ static void describe_status(char *buf, size_t len, int status)
 		snprintf(buf, len, "exited with status %d", WEXITSTATUS(status));
 }
 
-/* The stream ended before the result: give the process a moment to be reaped, then say how it went. */
+/* The stream ended before the result: give the process a moment to be reaped, then say how it went.
+ */
 static int on_gone(struct session *s)
 {
 	uint64_t until = hb_now_ns() + PANIC_GRACE_NS;
@@ -403,7 +404,8 @@ static int on_deadline(struct session *s)
 		console_scan_free(&scan);
 	}
 	if (blocked || s->stalled)
-		return settle(s, "HANG", "no end of phase %s within its deadline; tasks are blocked",
+		return settle(s, "HANG",
+			      "no end of phase %s within its deadline; tasks are blocked",
 			      step_names[s->step]);
 	if (s->step == STEP_BOOT)
 		return settle(s, "TIMEOUT", "no hello within %llu s",
@@ -418,7 +420,7 @@ static int converse(struct session *s, struct hb_error *e)
 	int rc = 0;
 
 	while (!rc) {
-		struct pollfd p = { .fd = fd, .events = POLLIN };
+		struct pollfd p = {.fd = fd, .events = POLLIN};
 
 		if (s->c->interrupted && *s->c->interrupted)
 			return hb_error_set(e, -EINTR, "interrupted");
@@ -456,7 +458,8 @@ static int make_initrd(struct session *s, char *path, size_t len, struct hb_erro
 	out = fd < 0 ? NULL : fdopen(fd, "w");
 	if (!out || !text)
 		return hb_error_set(e, -errno, "initramfs: %s", strerror(errno));
-	if (fwrite(agent, 1, size, out) != size || fwrite("\0\0\0", 1, -size & 3, out) != (-size & 3))
+	if (fwrite(agent, 1, size, out) != size ||
+	    fwrite("\0\0\0", 1, -size & 3, out) != (-size & 3))
 		rc = -EIO;
 	if (!rc)
 		rc = cpio_add(out, "spec.json", S_IFREG | 0444, text, strlen(text));
@@ -477,7 +480,8 @@ static int start_guest(struct session *s, struct hb_error *e)
 	vm.console_path = s->console_path;
 	if (is_exact(s)) {
 		if (!vm.initramfs)
-			return hb_error_set(e, -EINVAL, "mode exact needs an initramfs, not a disk");
+			return hb_error_set(e, -EINVAL,
+					    "mode exact needs an initramfs, not a disk");
 		rc = make_initrd(s, initrd, sizeof(initrd), e);
 		vm.initramfs = initrd;
 	}
@@ -518,7 +522,8 @@ static int judge_console(struct session *s, struct hb_error *e)
 	if (scan.count[CONSOLE_PANIC]) {
 		s->verdict = NULL;
 		settle(s, "PANIC", "%s",
-		       scan.count[CONSOLE_OOPS] ? scan.first[CONSOLE_OOPS] : scan.first[CONSOLE_PANIC]);
+		       scan.count[CONSOLE_OOPS] ? scan.first[CONSOLE_OOPS]
+						: scan.first[CONSOLE_PANIC]);
 	} else if (!s->result && (scan.count[CONSOLE_HUNG] || scan.count[CONSOLE_BLOCKED]) &&
 		   (!s->verdict || !strcmp(s->verdict, "TIMEOUT"))) {
 		s->verdict = NULL;
@@ -542,9 +547,11 @@ static void fill_times(const struct session *s, json_t *cell)
 		const char *key;
 		enum step first, last;
 	} rows[] = {
-		{ "boot_ns", STEP_BOOT, STEP_BOOT },	     { "setup_ns", STEP_SETUP, STEP_SETUP },
-		{ "warmup_ns", STEP_WARMUP, STEP_WARMUP },   { "measure_ns", STEP_MEASURE, STEP_MEASURE },
-		{ "collect_ns", STEP_DRAIN, STEP_COLLECT },
+		{"boot_ns", STEP_BOOT, STEP_BOOT},
+		{"setup_ns", STEP_SETUP, STEP_SETUP},
+		{"warmup_ns", STEP_WARMUP, STEP_WARMUP},
+		{"measure_ns", STEP_MEASURE, STEP_MEASURE},
+		{"collect_ns", STEP_DRAIN, STEP_COLLECT},
 	};
 	json_t *times = json_object();
 
@@ -563,7 +570,7 @@ static void fill_times(const struct session *s, json_t *cell)
 
 static void fill_planned(const struct session *s, json_t *cell)
 {
-	static const char *const keys[] = { "id", "seq", "kernel", "cell", "rep", "warmup_boot" };
+	static const char *const keys[] = {"id", "seq", "kernel", "cell", "rep", "warmup_boot"};
 	json_t *workloads = json_array(), *antagonists = json_array(), *instance;
 	size_t i;
 
@@ -573,7 +580,7 @@ static void fill_planned(const struct session *s, json_t *cell)
 			json_object_set(cell, keys[i], json_object_get(s->c->planned, keys[i]));
 	json_object_set_new(cell, "mode",
 			    json_string(s->c->native ? "native" : vm_mode_name(s->c->vm.mode)));
-	json_array_foreach(json_object_get(s->spec, "instances"), i, instance) {
+	json_array_foreach (json_object_get(s->spec, "instances"), i, instance) {
 		const char *role = json_string_value(json_object_get(instance, "role"));
 		bool antagonist = role && !strcmp(role, "antagonist");
 
@@ -596,7 +603,7 @@ static json_t *metrics(const struct session *s)
 		json_decref(list);
 		return json_array();
 	}
-	json_array_foreach(list, i, m) {
+	json_array_foreach (list, i, m) {
 		const char *source = json_string_value(json_object_get(m, "source"));
 		const char *name = json_string_value(json_object_get(m, "name"));
 		HB_FREE char *key = source && name ? hb_strf("%s.%s", source, name) : NULL;
@@ -615,7 +622,7 @@ static bool is_expected(const struct session *s, const char *verdict)
 
 	if (!json_array_size(expect))
 		return !strcmp(verdict, "OK");
-	json_array_foreach(expect, i, v)
+	json_array_foreach (expect, i, v)
 		if (json_is_string(v) && !strcmp(json_string_value(v), verdict))
 			return true;
 	return false;
@@ -623,7 +630,7 @@ static bool is_expected(const struct session *s, const char *verdict)
 
 static json_t *make_cell(struct session *s, const char *started)
 {
-	static const char *const objects[] = { "parameters", "conservation" };
+	static const char *const objects[] = {"parameters", "conservation"};
 	const char *verdict = s->verdict;
 	const char *reason = s->reason;
 	json_t *cell = json_object(), *notes;
@@ -644,7 +651,8 @@ static json_t *make_cell(struct session *s, const char *started)
 		json_object_set(cell, "hello", s->hello);
 	json_object_set_new(cell, "metrics", metrics(s));
 	notes = json_object_get(s->result, "notes");
-	json_object_set_new(cell, "notes", json_is_array(notes) ? json_deep_copy(notes) : json_array());
+	json_object_set_new(cell, "notes",
+			    json_is_array(notes) ? json_deep_copy(notes) : json_array());
 	fill_times(s, cell);
 	json_object_set_new(cell, "started", json_string(started));
 	return cell;
@@ -707,8 +715,8 @@ static int run_guest(struct session *s, json_t **cell, struct hb_error *e)
 	*cell = make_cell(s, started);
 	if (placement)
 		json_array_append_new(json_object_get(*cell, "notes"),
-				      json_pack("{s:s, s:s, s:s}", "source", "host", "key", "placement",
-						"text", placement));
+				      json_pack("{s:s, s:s, s:s}", "source", "host", "key",
+						"placement", "text", placement));
 	return 0;
 }
 
@@ -718,7 +726,7 @@ int session_run(const struct session_config *c, json_t **cell, struct hb_error *
 		.c = c,
 		.spec = json_object_get(c->planned, "spec"),
 		.initrd_fd = -1,
-		.native = { .fd = -1 },
+		.native = {.fd = -1},
 	};
 	int rc;
 

@@ -16,9 +16,10 @@ struct session_config {
 	const json_t *planned;	     /* the cell's entry of plan.json */
 	const struct kernel *kernel; /* NULL in native mode */
 	const char *agent;	     /* path of hugebench-agent, native mode */
-	struct vm_config vm;	     /* not used in native mode, console_path never: it is in directory */
+	struct vm_config vm; /* not used in native mode, console_path never: it is in directory */
 	int native;
-	const char *directory; /* existing directory that receives intervals.jsonl, *.hist, console.log */
+	const char *directory; /* existing directory that receives intervals.jsonl, *.hist,
+				  console.log */
 	const volatile int *interrupted; /* set by a signal handler: end the guest, return -EINTR */
 	session_progress progress;
 	void *progress_arg;
@@ -27,13 +28,14 @@ struct session_config {
 };
 
 /*
- * Run one cell and return cell.json's object in *@cell (new reference). 0 also for PANIC, HANG, ...;
- * -EINTR when interrupted; other errors only when the host itself failed (no QEMU, disk full).
+ * Run one cell and return cell.json's object in *@cell (new reference). 0 also for PANIC, HANG,
+ * ...; -EINTR when interrupted; other errors only when the host itself failed (no QEMU, disk full).
  *
  * The verdict is the agent's unless the host knows better, the first of these that holds:
- * PANIC (pvpanic, or a panic on the console), HANG (the agent's stall event, or before a result a hung
- * task or blocked stacks on the console), INVALID (another kernel than planned, no frames, QEMU
- * gone), TIMEOUT (a deadline passed without evidence of a hang), DIRTY (an OK with trouble on the console).
+ * PANIC (pvpanic, or a panic on the console), HANG (the agent's stall event, or before a result a
+ * hung task or blocked stacks on the console), INVALID (another kernel than planned, no frames,
+ * QEMU gone), TIMEOUT (a deadline passed without evidence of a hang), DIRTY (an OK with trouble on
+ * the console).
  */
 int session_run(const struct session_config *c, json_t **cell, struct hb_error *e);
 

@@ -19,13 +19,13 @@
 #include "bench/qmp.h"
 #include "bench/vm.h"
 
-#define QEMU "qemu-system-x86_64"
+#define QEMU		"qemu-system-x86_64"
 #define HUGE_PAGE_BYTES (2ULL << 20)
-#define NODE_MIN_BYTES (64ULL << 20)
+#define NODE_MIN_BYTES	(64ULL << 20)
 /* Populating 13 ms per 2 MiB page, seen on a slow host, makes 50 s of 8 GiB. */
-#define START_TIMEOUT_NS (180 * NSEC_PER_SEC)
+#define START_TIMEOUT_NS   (180 * NSEC_PER_SEC)
 #define COMMAND_TIMEOUT_NS (10 * NSEC_PER_SEC)
-#define QUIT_TIMEOUT_NS (2 * NSEC_PER_SEC)
+#define QUIT_TIMEOUT_NS	   (2 * NSEC_PER_SEC)
 
 struct vm {
 	pid_t pid;
@@ -108,15 +108,18 @@ static unsigned int sockets(const struct vm_config *c)
 static int config_check(const struct vm_config *c, struct hb_error *e)
 {
 	if (!c->bzimage || !c->console_path)
-		return hb_error_set(e, -EINVAL, "a guest needs a kernel and a file for the console");
+		return hb_error_set(e, -EINVAL,
+				    "a guest needs a kernel and a file for the console");
 	if (!c->initramfs == !c->root)
-		return hb_error_set(e, -EINVAL, "a guest needs an initramfs or a root image, not both");
+		return hb_error_set(e, -EINVAL,
+				    "a guest needs an initramfs or a root image, not both");
 	if (!c->nodes || c->nodes > VM_MAX_NODES)
 		return hb_error_set(e, -EINVAL, "%u NUMA nodes; allowed: 1 to %d", c->nodes,
 				    VM_MAX_NODES);
 	if (!c->vcpus || c->vcpus > VM_MAX_VCPUS || c->vcpus % sockets(c))
-		return hb_error_set(e, -EINVAL, "%u vCPUs; allowed: 1 to %d, a multiple of %u nodes",
-				    c->vcpus, VM_MAX_VCPUS, c->nodes);
+		return hb_error_set(e, -EINVAL,
+				    "%u vCPUs; allowed: 1 to %d, a multiple of %u nodes", c->vcpus,
+				    VM_MAX_VCPUS, c->nodes);
 	if (c->mode == VM_EXACT && c->vcpus != 1)
 		return hb_error_set(e, -EINVAL, "mode exact has one vCPU, not %u", c->vcpus);
 	if (vm_node_bytes(c) < NODE_MIN_BYTES)
@@ -144,8 +147,8 @@ char *vm_command_line(const struct vm_config *c)
 
 	return hb_strf("%s%s%s%s%s%s", common, c->mode == VM_KVM ? "" : tcg,
 		       c->mode == VM_EXACT ? exact : "",
-		       c->root ? " root=/dev/vda rw init=/sbin/hugebench-agent" : "", *own ? " " : "",
-		       own);
+		       c->root ? " root=/dev/vda rw init=/sbin/hugebench-agent" : "",
+		       *own ? " " : "", own);
 }
 
 static void push_machine(struct args *a, const struct vm_config *c)
@@ -162,8 +165,9 @@ static void push_machine(struct args *a, const struct vm_config *c)
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
 		push(a, strdup(fixed[i]));
 	push_option(a, "-display", strdup("none"));
-	push_option(a, "-machine", strdup("pc,usb=off,vmport=off,graphics=off,dump-guest-core=off,"
-					  "mem-merge=off"));
+	push_option(a, "-machine",
+		    strdup("pc,usb=off,vmport=off,graphics=off,dump-guest-core=off,"
+			   "mem-merge=off"));
 	/* The panic is reported, then the guest goes on to print its trace and to reset. */
 	push_option(a, "-action", strdup("panic=none"));
 	if (c->mode == VM_EXACT)
@@ -203,18 +207,19 @@ static void push_memory(struct args *a, const struct vm_config *c, const struct 
 {
 	unsigned int per_node = c->vcpus / sockets(c);
 
-	push_option(a, "-m", hb_strf("%lluM", (unsigned long long)(vm_node_bytes(c) * c->nodes) >> 20));
+	push_option(a, "-m",
+		    hb_strf("%lluM", (unsigned long long)(vm_node_bytes(c) * c->nodes) >> 20));
 	for (unsigned int n = 0; n < c->nodes; n++) {
 		HB_FREE char *path = c->memory_path ? escape(c->memory_path) : NULL;
-		HB_FREE char *backend = path ? hb_strf("memory-backend-file,mem-path=%s.%u,share=on",
-						       path, n) :
-					       strdup("memory-backend-ram");
-		HB_FREE char *bind = w->host_node[n] >= 0 ?
-					     hb_strf(",host-nodes=%d,policy=bind", w->host_node[n]) :
-					     strdup("");
-		HB_FREE char *cpus = n >= sockets(c) ? strdup("") :
-				     per_node == 1   ? hb_strf(",cpus=%u", n) :
-						       hb_strf(",cpus=%u-%u", n * per_node,
+		HB_FREE char *backend =
+			path ? hb_strf("memory-backend-file,mem-path=%s.%u,share=on", path, n)
+			     : strdup("memory-backend-ram");
+		HB_FREE char *bind = w->host_node[n] >= 0 ? hb_strf(",host-nodes=%d,policy=bind",
+								    w->host_node[n])
+							  : strdup("");
+		HB_FREE char *cpus = n >= sockets(c) ? strdup("")
+				     : per_node == 1 ? hb_strf(",cpus=%u", n)
+						     : hb_strf(",cpus=%u-%u", n * per_node,
 							       (n + 1) * per_node - 1);
 
 		push_option(a, "-object",
@@ -259,7 +264,7 @@ static void push_devices(struct args *a, const struct vm_config *c, const struct
 
 int vm_argv(const struct vm_config *c, const struct vm_wiring *w, char ***argv, struct hb_error *e)
 {
-	struct args a = { 0 };
+	struct args a = {0};
 	int rc = config_check(c, e);
 
 	*argv = NULL;
@@ -295,7 +300,7 @@ struct wires {
 
 static void wires_close(struct wires *w)
 {
-	int *fds[] = { &w->data[0], &w->data[1], &w->qmp[0], &w->qmp[1], &w->console, &w->stderr_fd };
+	int *fds[] = {&w->data[0], &w->data[1], &w->qmp[0], &w->qmp[1], &w->console, &w->stderr_fd};
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
 		if (*fds[i] >= 0)
@@ -309,7 +314,7 @@ static int listen_somewhere(struct sockaddr_un *address, socklen_t *len)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
 	*len = sizeof(*address);
 	if (fd < 0)
 		return -errno;
@@ -327,7 +332,7 @@ static int wires_open(struct wires *w, struct vm *vm)
 {
 	int rc = 0;
 
-	*w = (struct wires){ { -1, -1 }, { -1, -1 }, -1, -1 };
+	*w = (struct wires){{-1, -1}, {-1, -1}, -1, -1};
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, w->data) ||
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, w->qmp) ||
 	    (w->stderr_fd = memfd_create("qemu-stderr", MFD_CLOEXEC)) < 0)
@@ -386,7 +391,7 @@ static int start_error(struct vm *vm, int rc, struct hb_error *e)
 	int status;
 
 	if (rc == -EPIPE) {
-		struct pollfd p = { .fd = vm->pidfd, .events = POLLIN };
+		struct pollfd p = {.fd = vm->pidfd, .events = POLLIN};
 
 		poll(&p, 1, 1000);
 	}
@@ -400,7 +405,7 @@ static int start_error(struct vm *vm, int rc, struct hb_error *e)
 
 static int pin(struct vm *vm, unsigned int vcpus, struct hb_error *e)
 {
-	pid_t tid[VM_MAX_VCPUS] = { 0 };
+	pid_t tid[VM_MAX_VCPUS] = {0};
 	int n = qmp_vcpu_threads(vm->qmp, tid, VM_MAX_VCPUS, hb_now_ns() + COMMAND_TIMEOUT_NS, e);
 
 	if (n < 0)
@@ -449,7 +454,7 @@ int vm_start(const struct vm_config *c, struct vm **out, struct hb_error *e)
 		return hb_error_set(e, rc, "cannot connect to QEMU: %s", strerror(-rc));
 	}
 	placement_of_host(c->vcpus, c->nodes, &vm->placement);
-	wiring = (struct vm_wiring){ w.data[1], w.qmp[1], w.console, { 0 } };
+	wiring = (struct vm_wiring){w.data[1], w.qmp[1], w.console, {0}};
 	memcpy(wiring.host_node, vm->placement.host_node, sizeof(wiring.host_node));
 	rc = vm_argv(c, &wiring, &argv, e);
 	if (rc) {
@@ -461,8 +466,8 @@ int vm_start(const struct vm_config *c, struct vm **out, struct hb_error *e)
 	vm->console_fd = -1;
 	vm->stderr_fd = dup(w.stderr_fd);
 	vm->pidfd = -1;
-	rc = vm->stderr_fd < 0 ? hb_error_set(e, -errno, "dup: %s", strerror(errno)) :
-				 spawn(vm, &w, argv, e);
+	rc = vm->stderr_fd < 0 ? hb_error_set(e, -errno, "dup: %s", strerror(errno))
+			       : spawn(vm, &w, argv, e);
 	vm_argv_free(argv);
 	if (!rc) {
 		int qmp_fd = w.qmp[0];
@@ -534,7 +539,8 @@ static int console_connect(struct vm *vm)
 	vm->console_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (vm->console_fd < 0)
 		return -errno;
-	if (connect(vm->console_fd, (struct sockaddr *)&vm->console_address, vm->console_address_len)) {
+	if (connect(vm->console_fd, (struct sockaddr *)&vm->console_address,
+		    vm->console_address_len)) {
 		int rc = -errno;
 
 		close(vm->console_fd);
@@ -570,7 +576,7 @@ static bool wait_exit(struct vm *vm, uint64_t ns)
 	int status;
 
 	while (!vm_exited(vm, &status)) {
-		struct pollfd p = { .fd = vm->pidfd, .events = POLLIN };
+		struct pollfd p = {.fd = vm->pidfd, .events = POLLIN};
 		uint64_t now = hb_now_ns();
 
 		if (now >= deadline)

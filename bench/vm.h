@@ -28,15 +28,16 @@ struct vm_config {
 	 */
 	const char *memory_path;
 	unsigned int vcpus, nodes;
-	uint64_t memory; /* bytes, of all nodes together; each gets an equal part, whole 2 MiB pages */
+	uint64_t memory; /* bytes, of all nodes together; each gets an equal part, whole 2 MiB pages
+			  */
 };
 
 /* What vm_argv() needs beside the configuration: inherited descriptors and host NUMA nodes. */
 struct vm_wiring {
-	int data_fd;			/* connected socket: the agent's port */
-	int qmp_fd;			/* connected socket: the machine protocol */
-	int console_fd;			/* listening socket: input of the serial console */
-	int host_node[VM_MAX_NODES];	/* bind guest node's memory to this host node, -1: nowhere */
+	int data_fd;		     /* connected socket: the agent's port */
+	int qmp_fd;		     /* connected socket: the machine protocol */
+	int console_fd;		     /* listening socket: input of the serial console */
+	int host_node[VM_MAX_NODES]; /* bind guest node's memory to this host node, -1: nowhere */
 };
 
 struct vm;

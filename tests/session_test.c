@@ -34,12 +34,13 @@ static int setup(void **state)
 	assert_true(n > 0);
 	f->agent[n] = '\0';
 	strcpy(strrchr(f->agent, '/'), "/fake_guest");
-	f->planned = json_pack(
-		"{s:s, s:i, s:s, s:s, s:i, s:b, s:i, s:{s:{s:I, s:I}, s:[{s:s, s:s, s:i}, {s:s, s:s, s:i}]}}",
-		"id", "001-base-x-r1", "seq", 1, "kernel", "base", "cell", "x", "rep", 1, "warmup_boot",
-		0, "deadline_s", 60, "spec", "phases", "warmup_ns", (json_int_t)1, "measure_ns",
-		(json_int_t)1, "instances", "workload", "null", "role", "workload", "tasks", 3,
-		"workload", "truncate", "role", "antagonist", "tasks", 1);
+	f->planned = json_pack("{s:s, s:i, s:s, s:s, s:i, s:b, s:i, s:{s:{s:I, s:I}, s:[{s:s, s:s, "
+			       "s:i}, {s:s, s:s, s:i}]}}",
+			       "id", "001-base-x-r1", "seq", 1, "kernel", "base", "cell", "x",
+			       "rep", 1, "warmup_boot", 0, "deadline_s", 60, "spec", "phases",
+			       "warmup_ns", (json_int_t)1, "measure_ns", (json_int_t)1, "instances",
+			       "workload", "null", "role", "workload", "tasks", 3, "workload",
+			       "truncate", "role", "antagonist", "tasks", 1);
 	assert_non_null(f->planned);
 	*state = f;
 	return 0;
@@ -108,10 +109,12 @@ static void test_ok(void **state)
 	assert_int_equal(json_integer_value(json_object_get(f->cell, "tasks")), 3);
 	assert_int_equal(json_array_size(json_object_get(f->cell, "workloads")), 1);
 	assert_int_equal(json_array_size(json_object_get(f->cell, "antagonists")), 1);
-	assert_string_equal(json_string_value(json_object_get(json_object_get(f->cell, "hello"), "agent")),
-			    "fake");
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(f->cell, "hello"), "agent")),
+		"fake");
 	metric = json_array_get(json_object_get(f->cell, "metrics"), 0);
-	assert_string_equal(json_string_value(json_object_get(metric, "file")), "null.latency.hist");
+	assert_string_equal(json_string_value(json_object_get(metric, "file")),
+			    "null.latency.hist");
 	metric = json_array_get(json_object_get(f->cell, "metrics"), 1);
 	assert_null(json_object_get(metric, "file"));
 	times = json_object_get(f->cell, "times");
@@ -120,8 +123,9 @@ static void test_ok(void **state)
 
 	contents = read_file(f, "intervals.jsonl");
 	assert_non_null(contents);
-	assert_string_equal(contents, "{\"t_ns\":0,\"length_ns\":10,\"counters\":{\"null.ops\":1}}\n"
-				      "{\"t_ns\":10,\"length_ns\":10,\"counters\":{\"null.ops\":1}}\n");
+	assert_string_equal(contents,
+			    "{\"t_ns\":0,\"length_ns\":10,\"counters\":{\"null.ops\":1}}\n"
+			    "{\"t_ns\":10,\"length_ns\":10,\"counters\":{\"null.ops\":1}}\n");
 	free(contents);
 	contents = read_file(f, "null.latency.hist");
 	assert_non_null(contents);
@@ -147,7 +151,8 @@ static void test_stall_is_hang_with_stacks(void **state)
 	assert_true(json_is_true(json_object_get(f->cell, "expected")));
 	evidence = json_object_get(f->cell, "evidence");
 	assert_int_equal(json_array_size(evidence), 2);
-	assert_string_equal(json_string_value(json_array_get(evidence, 0)), "task:mapper state:D stack:0");
+	assert_string_equal(json_string_value(json_array_get(evidence, 0)),
+			    "task:mapper state:D stack:0");
 }
 
 static void test_silent(void **state)
