@@ -18,7 +18,7 @@ HB_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prot
 	-I/usr/include/postgresql -pthread
 
 HOST_LIBS := -ljansson -linih -lgsl -lgslcblas -lhwloc -lelf -lcrypto -lz -lm
-AGENT_LIBS := -ljansson -lhwloc -lnuma -lpq -lz -lm
+AGENT_LIBS := -ljansson -lnuma -lpq -lz -lm
 
 BASE_SRC := $(wildcard bench/base/*.c)
 HOST_SRC := $(wildcard bench/*.c)

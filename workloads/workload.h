@@ -7,7 +7,7 @@
  *
  *	setup()        once; files, servers, preconditions; publishes what antagonists may hit
  *	task_init()    in every task (its own process, or thread), before the start gun
- *	run()          in every task: operations until task_continue() says no
+ *	run()          in every task: operations while task_continue() says yes
  *	task_exit()    in every task, after run()
  *	prove()        at the end of the measured phase, while the tasks still hold their mappings
  *	report()       after the tasks are gone: figures that are not plain counters
@@ -41,6 +41,7 @@ enum cell_phase {
 	PHASE_SETUP,
 	PHASE_WARMUP,  /* operations run, nothing is kept */
 	PHASE_MEASURE, /* operations that start now count */
+	PHASE_PROVE,   /* operations run on, nothing is kept; prove() looks at the tasks */
 	PHASE_DRAIN,   /* finish the running operation and leave run() */
 };
 
@@ -93,7 +94,14 @@ struct workload_ops {
 struct target {
 	int fd;		/* hugetlbfs or memfd file of the workload, -1: none */
 	uint64_t bytes; /* its size */
-	void *addr;	/* where every task maps it, NULL: not the same everywhere */
+	void *addr;	/* where pids[0] maps it, NULL: not known */
+	uint64_t step;	/* pids[i] maps it at addr + i * step; 0: all at the same address */
+	uint64_t page;	/* bytes of its pages */
+	/*
+	 * The smallest size that an antagonist ever gives the file: stored before the first
+	 * truncation, never raised. A SIGBUS below it is an error of the kernel, one at or past it is expected.
+	 */
+	_Atomic uint64_t floor;
 	_Atomic unsigned int npids;
 	_Atomic pid_t pids[TARGET_PIDS]; /* processes that map it; the gang fills in the tasks */
 };
@@ -122,6 +130,8 @@ struct cell {
 	int native;		  /* 1: on the running kernel, no guest */
 	int exact;		  /* 1: fixed work, task_ticks() counts instructions */
 	uint64_t seed;		  /* for every pseudo-random choice; the same in both arms */
+	uint64_t work;		  /* exact: operations per task, else 0 */
+	uint64_t memory;	  /* bytes of RAM */
 };
 
 struct instance {
@@ -138,7 +148,9 @@ struct instance {
 
 struct task {
 	struct instance *in;
-	struct task_shared *shared;
+	struct task_shared *shared; /* figures go here: *live in the measured phase, else a scratch copy */
+	struct task_shared *live;   /* what the agent reads: progress, window, exit code */
+	struct task_shared *scratch;
 	unsigned int index; /* 0 .. ntasks - 1 */
 	int phase;	    /* last phase seen */
 	uint64_t left;	    /* exact: operations still to do */
@@ -156,8 +168,8 @@ static inline bool task_continue(struct task *t)
 {
 	int phase = atomic_load_explicit(&t->in->cell->shared->phase, memory_order_relaxed);
 
-	atomic_store_explicit(&t->shared->progress,
-			      atomic_load_explicit(&t->shared->progress, memory_order_relaxed) + 1,
+	atomic_store_explicit(&t->live->progress,
+			      atomic_load_explicit(&t->live->progress, memory_order_relaxed) + 1,
 			      memory_order_relaxed);
 	if (__builtin_expect(phase == t->phase && !t->in->cell->exact, 1))
 		return true;

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "bench/base/restore.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define RESTORE_FORMAT 1
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+
+char *restore_path(void)
+{
+	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+
+	if (cache && *cache == '/')
+		return hb_strf("%s/hugebench/restore.json", cache);
+	if (home && *home == '/')
+		return hb_strf("%s/.cache/hugebench/restore.json", home);
+	return NULL;
+}
+
+/* One line of a small file without its newline; owned by the caller, NULL when it cannot be read. */
+static char *read_line(const char *path)
+{
+	char *text;
+
+	if (hb_file_read(path, &text, NULL))
+		return NULL;
+	text[strcspn(text, "\n")] = '\0';
+	return text;
+}
+
+/* Field 22 of /proc/PID/stat in clock ticks since boot; 0 when there is no such process. */
+static json_int_t process_start(pid_t pid)
+{
+	HB_FREE char *path = hb_strf("/proc/%d/stat", (int)pid), *text = NULL;
+	unsigned long long start;
+	const char *p;
+
+	if (!path || hb_file_read(path, &text, NULL))
+		return 0;
+	/* The name in field 2 may hold anything; the fields after the last ')' are plain. */
+	p = strrchr(text, ')');
+	if (!p || sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+			 &start) != 1)
+		return 0;
+	return start;
+}
+
+/* 0 and a new reference; -ENOENT without a note. */
+static int note_load(const char *path, json_t **note, struct hb_error *e)
+{
+	HB_FREE char *text = NULL;
+	json_error_t je;
+	int rc = hb_file_read(path, &text, NULL);
+
+	if (rc == -ENOENT)
+		return rc;
+	if (rc)
+		return hb_error_set(e, rc, "%s: %s", path, strerror(-rc));
+	*note = json_loads(text, 0, &je);
+	if (json_integer_value(json_object_get(*note, "format")) == RESTORE_FORMAT &&
+	    json_is_array(json_object_get(*note, "values")))
+		return 0;
+	json_decref(*note);
+	*note = NULL;
+	return hb_error_set(e, -EINVAL, "%s is not a restore note of format %d; look into it, then remove it",
+			    path, RESTORE_FORMAT);
+}
+
+static int note_store(const char *path, const json_t *note, struct hb_error *e)
+{
+	HB_FREE char *dir = strdup(path), *text = json_dumps(note, JSON_INDENT(2));
+	int rc;
+
+	if (!dir || !text)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	*strrchr(dir, '/') = '\0';
+	rc = hb_mkdir_all(dir);
+	if (!rc)
+		rc = hb_file_write_atomic(path, text, strlen(text));
+	return rc ? hb_error_set(e, rc, "cannot write the restore note %s: %s", path, strerror(-rc)) : 0;
+}
+
+static json_t *note_new(void)
+{
+	HB_FREE char *boot = read_line(BOOT_ID);
+
+	return json_pack("{s:i, s:i, s:I, s:s, s:[]}", "format", RESTORE_FORMAT, "pid", (int)getpid(), "start",
+			 process_start(getpid()), "boot_id", boot ? boot : "", "values");
+}
+
+static bool note_has(const json_t *values, const char *file)
+{
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach(values, i, v) {
+		const char *p = json_string_value(json_object_get(v, "path"));
+
+		if (p && !strcmp(p, file))
+			return true;
+	}
+	return false;
+}
+
+int restore_note(const char *path, const char *file, struct hb_error *e)
+{
+	HB_FREE char *value = read_line(file);
+	json_t *note = NULL, *values;
+	int rc;
+
+	if (!value)
+		return hb_error_set(e, -EIO, "cannot read %s", file);
+	rc = note_load(path, &note, e);
+	if (rc == -ENOENT) {
+		note = note_new();
+		rc = note ? 0 : hb_error_set(e, -ENOMEM, "no memory");
+	}
+	if (rc)
+		return rc;
+	values = json_object_get(note, "values");
+	if (!note_has(values, file)) {
+		json_array_append_new(values, json_pack("{s:s, s:s}", "path", file, "value", value));
+		rc = note_store(path, note, e);
+	}
+	json_decref(note);
+	return rc;
+}
+
+static bool note_of_this_boot(const json_t *note)
+{
+	const char *noted = json_string_value(json_object_get(note, "boot_id"));
+	HB_FREE char *boot = read_line(BOOT_ID);
+
+	return noted && boot && !strcmp(noted, boot);
+}
+
+int restore_pending(const char *path, struct hb_error *e)
+{
+	json_t *note = NULL;
+	json_int_t start;
+	pid_t pid;
+	int rc = note_load(path, &note, e);
+
+	if (rc)
+		return rc == -ENOENT ? 0 : rc;
+	pid = json_integer_value(json_object_get(note, "pid"));
+	start = json_integer_value(json_object_get(note, "start"));
+	rc = 1;
+	if (note_of_this_boot(note) && pid != getpid() && start && process_start(pid) == start)
+		rc = hb_error_set(e, -EBUSY, "process %d still runs with what %s notes; end it first", (int)pid, path);
+	json_decref(note);
+	return rc;
+}
+
+/* Only what a native run changes is written, whatever the note says: it may come from anybody. */
+static bool path_allowed(const char *file)
+{
+	return file && !strstr(file, "/../") &&
+	       (!strncmp(file, "/sys/devices/system/node/", 25) || !strncmp(file, "/sys/kernel/mm/hugepages/", 25) ||
+		!strncmp(file, "/proc/sys/vm/", 13));
+}
+
+int restore_apply(const char *path, struct hb_error *e)
+{
+	json_t *note = NULL;
+	const json_t *values;
+	int rc = note_load(path, &note, e);
+
+	if (rc)
+		return rc == -ENOENT ? 0 : rc;
+	values = json_object_get(note, "values");
+	for (size_t i = note_of_this_boot(note) ? json_array_size(values) : 0; i > 0 && !rc; i--) {
+		const json_t *v = json_array_get(values, i - 1);
+		const char *file = json_string_value(json_object_get(v, "path"));
+		const char *value = json_string_value(json_object_get(v, "value"));
+
+		if (!path_allowed(file) || !value)
+			rc = hb_error_set(e, -EINVAL, "%s: entry %zu is not one that a run writes", path, i);
+		else if ((rc = hb_file_write(file, value)))
+			hb_error_set(e, rc, "cannot write %s back to %s: %s", value, file, strerror(-rc));
+	}
+	json_decref(note);
+	if (!rc && unlink(path))
+		rc = hb_error_set(e, -errno, "cannot remove %s: %s", path, strerror(errno));
+	return rc;
+}

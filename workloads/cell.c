@@ -1,0 +1,483 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "workloads/cell.h"
+
+#include <inttypes.h>
+#include <numa.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/base/restore.h"
+#include "workloads/figures.h"
+#include "workloads/gang.h"
+#include "workloads/hugetlb.h"
+#include "workloads/kmsg.h"
+#include "workloads/watchdog.h"
+
+#define FORMAT 1
+#define TASKS_MAX 4096
+#define INSTANCES_MAX 32
+#define START_TIMEOUT_NS (120 * NSEC_PER_SEC)
+#define STALL_DEFAULT_NS (30 * NSEC_PER_SEC)
+#define TICK_NS (NSEC_PER_SEC / 5)
+/* How long a file's pages may take to come back to the pool after its last user is gone. */
+#define CONSERVE_WAIT_NS (3 * NSEC_PER_SEC)
+#define LOG_QUIET_NS (20 * 1000000ULL)
+
+struct run {
+	const struct cell_config *c;
+	struct cell cell;
+	struct gang gang;
+	struct watchdog dog;
+	uint64_t warmup_ns, measure_ns, interval_ns, stall_ns;
+	const char *nodes;
+	const char *verdict;
+	char reason[1024];
+	json_t *evidence, *notes, *parameters, *metrics, *conservation;
+	uint32_t set_up; /* bit i: setup() of instance i was called */
+	int stopped;	     /* the host wants the end of the measured phase */
+	int quit;
+	struct hugetlb_pool before;
+	char *restore; /* path of the restore note, native with --yes only */
+};
+
+/* The first bad verdict stays: what follows it is its consequence. */
+static void set_verdict(struct run *r, const char *verdict, const char *reason)
+{
+	if (r->verdict)
+		return;
+	r->verdict = verdict;
+	snprintf(r->reason, sizeof(r->reason), "%s", reason);
+}
+
+static void set_failed(struct run *r, int rc, const struct hb_error *e)
+{
+	set_verdict(r, rc == -EOPNOTSUPP ? "SKIP" : "INVALID", e->text[0] ? e->text : strerror(-rc));
+}
+
+static uint64_t get_u64(const json_t *o, const char *key, uint64_t dflt)
+{
+	const json_t *j = json_object_get(o, key);
+
+	return json_is_integer(j) && json_integer_value(j) >= 0 ? (uint64_t)json_integer_value(j) : dflt;
+}
+
+static const char *get_text(const json_t *o, const char *key, const char *dflt)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : dflt;
+}
+
+/* "workload.option" -> text of every option, the defaults included. */
+static void put_parameters(struct run *r, const struct instance *in, const json_t *options)
+{
+	for (const struct option_row *row = in->ops->options; row->name; row++) {
+		HB_FREE char *key = hb_strf("%s.%s", in->ops->name, row->name);
+
+		if (key)
+			json_object_set_new(r->parameters, key, json_string(get_text(options, row->name, row->dflt)));
+	}
+}
+
+static int ops_check(const struct workload_ops *ops, struct hb_error *e)
+{
+	unsigned int rows = 0;
+
+	if (ops->abi != WORKLOAD_ABI)
+		return hb_error_set(e, -EINVAL, "%s: built for workload ABI %u, this is %d", ops->name, ops->abi,
+				    WORKLOAD_ABI);
+	if (!ops->options || !ops->metrics || !ops->setup || !ops->run)
+		return hb_error_set(e, -EINVAL, "%s: a required member of workload_ops is missing", ops->name);
+	while (ops->metrics[rows].name)
+		rows++;
+	return rows <= TASK_COUNTERS ? 0 : hb_error_set(e, -EINVAL, "%s: more than %d metrics", ops->name, TASK_COUNTERS);
+}
+
+static int parse_instance(struct run *r, struct instance *in, const json_t *spec, struct hb_error *e)
+{
+	const char *name = get_text(spec, "workload", "");
+	const json_t *options = json_object_get(spec, "options");
+	uint64_t tasks = get_u64(spec, "tasks", 1);
+	int rc;
+
+	in->ops = workload_find(name);
+	in->cell = &r->cell;
+	in->gauges = json_object();
+	in->notes = r->notes;
+	if (!in->ops)
+		return hb_error_set(e, -ENOENT, "no workload \"%s\" in this agent", name);
+	for (struct instance *other = r->cell.instances; other < in; other++)
+		if (other->ops == in->ops)
+			return hb_error_set(e, -EINVAL, "%s is named twice in one cell", name);
+	if (!tasks || tasks > TASKS_MAX)
+		return hb_error_set(e, -ERANGE, "%s: %" PRIu64 " tasks; 1 to %d are possible", name, tasks, TASKS_MAX);
+	in->ntasks = tasks;
+	rc = ops_check(in->ops, e);
+	if (rc)
+		return rc;
+	in->options = calloc(1, in->ops->options_size + 1);
+	if (!in->options)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	rc = option_defaults(in->ops->options, in->options, e);
+	if (!rc && options)
+		rc = option_set_json(in->ops->options, in->options, options, e);
+	if (rc)
+		return hb_error_prefix(e, rc, "%s", name);
+	put_parameters(r, in, options);
+	return 0;
+}
+
+static int parse_spec(struct run *r, struct hb_error *e)
+{
+	const json_t *spec = r->c->spec, *phases = json_object_get(spec, "phases");
+	const json_t *instances = json_object_get(spec, "instances"), *one;
+	int rc = 0;
+	size_t i;
+
+	if (get_u64(spec, "format", 0) != FORMAT)
+		return hb_error_set(e, -EPROTO, "the specification is not of format %d", FORMAT);
+	if (!json_array_size(instances) || json_array_size(instances) > INSTANCES_MAX)
+		return hb_error_set(e, -EINVAL, "the specification names no workload, or more than %d", INSTANCES_MAX);
+	r->warmup_ns = get_u64(phases, "warmup_ns", 0);
+	r->measure_ns = get_u64(phases, "measure_ns", NSEC_PER_SEC);
+	r->interval_ns = get_u64(phases, "interval_ns", NSEC_PER_SEC);
+	r->stall_ns = get_u64(phases, "stall_ns", STALL_DEFAULT_NS);
+	r->nodes = get_text(spec, "nodes", "spread");
+	if (!r->interval_ns || !r->stall_ns)
+		return hb_error_set(e, -ERANGE, "interval_ns and stall_ns must not be 0");
+	r->cell.spec = (json_t *)spec;
+	r->cell.native = r->c->native;
+	r->cell.exact = !strcmp(get_text(spec, "mode", ""), "exact");
+	r->cell.seed = get_u64(spec, "seed", 1);
+	r->cell.work = get_u64(spec, "work", 0);
+	r->cell.huge_page_bytes = hugetlb_default_page();
+	r->cell.memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+	if (r->cell.exact && !r->cell.work)
+		return hb_error_set(e, -EINVAL, "mode exact wants work > 0");
+	r->cell.instances = calloc(json_array_size(instances), sizeof(*r->cell.instances));
+	if (!r->cell.instances)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	json_array_foreach(instances, i, one) {
+		if (rc)
+			break;
+		r->cell.ninstances++;
+		rc = parse_instance(r, &r->cell.instances[i], one, e);
+	}
+	return rc;
+}
+
+static int pool_prepare(struct run *r, struct hb_error *e)
+{
+	uint64_t page = r->cell.huge_page_bytes, pages = 0;
+	int rc;
+
+	for (unsigned int i = 0; i < r->cell.ninstances; i++) {
+		const struct instance *in = &r->cell.instances[i];
+
+		if (in->ops->huge_pages)
+			pages += in->ops->huge_pages(in->options, in->ntasks);
+	}
+	if (!page)
+		return pages ? hb_error_set(e, -EOPNOTSUPP, "the kernel has no huge pages (CONFIG_HUGETLBFS)") : 0;
+	rc = hugetlb_pool_read(page, &r->before, e);
+	if (!rc && pages && r->c->native && !r->c->yes) {
+		uint64_t usable = r->before.all.free - r->before.all.reserved;
+
+		if (usable < pages)
+			return hb_error_set(e, -EPERM,
+					    "%" PRIu64 " huge pages of %" PRIu64 " KiB are needed, %" PRIu64
+					    " are free; --yes allows to grow the pool (it is put back afterwards)",
+					    pages, page >> 10, usable);
+		return 0;
+	}
+	if (!rc && pages)
+		rc = hugetlb_pool_grow(page, pages, r->restore, e);
+	return rc ? rc : hugetlb_pool_read(page, &r->before, e);
+}
+
+/* Workloads first: antagonists look for the target that they publish. */
+static int setup_role(struct run *r, enum workload_role role, struct hb_error *e)
+{
+	for (unsigned int i = 0; i < r->cell.ninstances; i++) {
+		struct instance *in = &r->cell.instances[i];
+		int rc;
+
+		if (in->ops->role != role)
+			continue;
+		r->set_up |= 1u << i;
+		rc = in->ops->setup(in, e);
+		if (rc)
+			return hb_error_prefix(e, rc, "%s", in->ops->name);
+	}
+	return 0;
+}
+
+static void send_interval(struct run *r, uint64_t start, uint64_t from, uint64_t **before)
+{
+	uint64_t now = hb_now_ns(), *after = figures_snapshot(&r->cell);
+
+	if (!*before || !after) {
+		free(after);
+		return;
+	}
+	link_send(r->c->link, WIRE_INTERVAL,
+		  json_pack("{s:I, s:I, s:o}", "t_ns", (json_int_t)(from - start), "length_ns", (json_int_t)(now - from),
+			    "counters", figures_interval(&r->cell, *before, after)),
+		  NULL);
+	free(*before);
+	*before = after;
+}
+
+/* Stay in the phase until @until, listening to the host. True while nothing speaks against going on. */
+static bool stay(struct run *r, uint64_t until)
+{
+	while (!r->stopped && !r->quit && hb_now_ns() < until) {
+		uint64_t now = hb_now_ns(), tick = now + TICK_NS < until ? now + TICK_NS : until;
+		struct hb_error e = { "" };
+		enum wire_type type;
+		json_t *payload;
+		int rc = link_wait(r->c->link, tick, &type, &payload, &e);
+
+		if (rc == 1) {
+			json_decref(payload);
+			r->stopped |= type == WIRE_STOP;
+			r->quit |= type == WIRE_QUIT;
+		} else if (rc < 0) {
+			r->quit = 1;
+		}
+		gang_reap(&r->gang);
+		if (gang_check(&r->gang, &e)) {
+			set_verdict(r, "INVALID", e.text);
+			return false;
+		}
+	}
+	return !r->stopped && !r->quit;
+}
+
+static void measure(struct run *r)
+{
+	uint64_t start = hb_now_ns(), *before = figures_snapshot(&r->cell), from = start;
+	bool on = true;
+
+	link_phase(r->c->link, "measure");
+	gang_phase(&r->gang, PHASE_MEASURE);
+	while (on && from < start + r->measure_ns) {
+		uint64_t next = from + r->interval_ns;
+
+		if (next > start + r->measure_ns)
+			next = start + r->measure_ns;
+		on = stay(r, next);
+		send_interval(r, start, from, &before);
+		from = next;
+	}
+	free(before);
+}
+
+static void prove_all(struct run *r)
+{
+	struct hb_error e = { "" };
+
+	for (unsigned int i = 0; i < r->cell.ninstances && !r->verdict; i++) {
+		struct instance *in = &r->cell.instances[i];
+		int rc = in->ops->prove ? in->ops->prove(in, &e) : 0;
+
+		if (rc)
+			set_failed(r, rc, &e);
+	}
+}
+
+static void phases_timed(struct run *r)
+{
+	unsigned int left;
+
+	link_phase(r->c->link, "warmup");
+	atomic_store(&r->dog.watch_tasks, 1);
+	gang_fire(&r->gang);
+	if (stay(r, hb_now_ns() + r->warmup_ns))
+		measure(r);
+	gang_phase(&r->gang, PHASE_PROVE);
+	watchdog_agent(&r->dog, "the proof", r->stall_ns + 10 * NSEC_PER_SEC);
+	if (!r->verdict && !r->quit)
+		prove_all(r);
+	link_phase(r->c->link, "drain");
+	gang_phase(&r->gang, PHASE_DRAIN);
+	/* The watchdog speaks first when tasks hang; those that only loop are ended by force. */
+	watchdog_agent(&r->dog, "the drain", 3 * r->stall_ns);
+	left = gang_wait(&r->gang, hb_now_ns() + 2 * r->stall_ns);
+	atomic_store(&r->dog.watch_tasks, 0);
+	if (left) {
+		gang_kill(&r->gang);
+		set_verdict(r, "INVALID", "tasks did not leave their run after the measured phase");
+	}
+	watchdog_agent(&r->dog, NULL, 0);
+}
+
+/* Fixed work on one CPU: nothing ticks beside the tasks, and nothing is sent. */
+static void phases_exact(struct run *r)
+{
+	gang_fire(&r->gang);
+	gang_wait(&r->gang, 0);
+	prove_all(r);
+}
+
+static void reports(struct run *r)
+{
+	struct hb_error e = { "" };
+	int rc;
+
+	rc = gang_check(&r->gang, &e);
+	if (rc)
+		set_failed(r, rc, &e);
+	for (unsigned int i = 0; i < r->cell.ninstances && !r->verdict; i++) {
+		struct instance *in = &r->cell.instances[i];
+
+		rc = in->ops->report ? in->ops->report(in, &e) : 0;
+		if (rc)
+			set_failed(r, rc, &e);
+	}
+	link_phase(r->c->link, "collect");
+	rc = figures_metrics(&r->cell, r->c->link, &r->metrics, &e);
+	if (rc && !r->stopped && !r->quit)
+		set_failed(r, rc, &e);
+}
+
+static int run_gang(struct run *r, struct hb_error *e)
+{
+	int rc = gang_start(&r->gang, START_TIMEOUT_NS, e);
+
+	if (rc)
+		return rc;
+	r->dog = (struct watchdog){ .gang = &r->gang, .link = r->c->link, .stall_ns = r->stall_ns, .kmsg = r->c->kmsg,
+				    .parameters = r->parameters, .end = r->c->end };
+	if (r->cell.exact) {
+		phases_exact(r);
+	} else {
+		rc = watchdog_start(&r->dog, e);
+		if (rc)
+			return rc;
+		phases_timed(r);
+	}
+	reports(r);
+	return 0;
+}
+
+static void teardown(struct run *r)
+{
+	watchdog_agent(&r->dog, "teardown", 2 * r->stall_ns);
+	gang_kill(&r->gang);
+	for (unsigned int i = r->cell.ninstances; i > 0; i--) {
+		struct instance *in = &r->cell.instances[i - 1];
+
+		if (r->set_up & (1u << (i - 1)) && in->ops->teardown)
+			in->ops->teardown(in);
+	}
+	watchdog_agent(&r->dog, NULL, 0);
+}
+
+static void check_conserved(struct run *r)
+{
+	uint64_t deadline = hb_now_ns() + CONSERVE_WAIT_NS;
+	struct hb_error e = { "" };
+	struct hugetlb_pool after;
+	int rc;
+
+	if (!r->before.page)
+		return;
+	for (;;) {
+		if (hugetlb_pool_read(r->before.page, &after, &e))
+			return;
+		rc = hugetlb_pool_conserved(&r->before, &after, &e);
+		if (!rc || hb_now_ns() > deadline)
+			break;
+		hb_sleep_until_ns(hb_now_ns() + TICK_NS / 4);
+	}
+	json_decref(r->conservation);
+	r->conservation = json_pack("{s:b, s:o, s:o}", "ok", !rc, "before", hugetlb_pool_json(&r->before), "after",
+				    hugetlb_pool_json(&after));
+	if (rc)
+		set_verdict(r, "DIRTY", e.text);
+}
+
+static void check_log(struct run *r)
+{
+	json_t *lines = kmsg_read(r->c->kmsg, LOG_QUIET_NS), *trouble = kmsg_trouble(lines);
+
+	if (json_array_size(trouble)) {
+		/* The kernel's own word weighs more than what followed from it. */
+		r->verdict = NULL;
+		set_verdict(r, "DIRTY", json_string_value(json_array_get(trouble, 0)));
+		json_array_extend(r->evidence, lines);
+	}
+	json_decref(lines);
+	json_decref(trouble);
+}
+
+static void run_cell(struct run *r)
+{
+	struct hb_error e = { "" };
+	int rc = parse_spec(r, &e);
+
+	if (!rc)
+		rc = pool_prepare(r, &e);
+	if (!rc)
+		rc = gang_prepare(&r->gang, &r->cell, r->nodes, &e);
+	if (!rc)
+		rc = setup_role(r, ROLE_WORKLOAD, &e);
+	if (!rc)
+		rc = setup_role(r, ROLE_ANTAGONIST, &e);
+	if (!rc)
+		rc = run_gang(r, &e);
+	if (rc)
+		set_failed(r, rc, &e);
+	teardown(r);
+	check_conserved(r);
+	check_log(r);
+	watchdog_stop(&r->dog);
+}
+
+static json_t *result_json(struct run *r)
+{
+	return json_pack("{s:s, s:s, s:O, s:O, s:O, s:O, s:O}", "verdict", r->verdict ? r->verdict : "OK", "reason",
+			 r->reason, "evidence", r->evidence, "metrics", r->metrics, "notes", r->notes, "conservation",
+			 r->conservation, "parameters", r->parameters);
+}
+
+static void release(struct run *r)
+{
+	for (unsigned int i = 0; i < r->cell.ninstances; i++) {
+		free(r->cell.instances[i].options);
+		json_decref(r->cell.instances[i].gauges);
+	}
+	gang_free(&r->gang);
+	free(r->cell.instances);
+	free(r->restore);
+	json_decref(r->evidence);
+	json_decref(r->metrics);
+	json_decref(r->notes);
+	json_decref(r->conservation);
+	json_decref(r->parameters);
+}
+
+int cell_run(const struct cell_config *c, struct hb_error *e)
+{
+	struct run r = { .c = c, .evidence = json_array(), .notes = json_array(), .parameters = json_object(),
+			 .metrics = json_array(), .conservation = json_object() };
+	int rc;
+
+	r.gang.gun[0] = r.gang.gun[1] = r.gang.ready[0] = r.gang.ready[1] = -1;
+	if (c->native && c->yes)
+		r.restore = restore_path();
+	link_phase(c->link, "setup");
+	if (c->native && c->yes && !r.restore)
+		set_verdict(&r, "INVALID", "neither XDG_CACHE_HOME nor HOME says where the restore note may be");
+	else
+		run_cell(&r);
+	if (r.restore && restore_apply(r.restore, e))
+		set_verdict(&r, "INVALID", e->text);
+	rc = link_send(c->link, WIRE_RESULT, result_json(&r), e);
+	if (!rc)
+		rc = r.quit;
+	release(&r);
+	return rc;
+}
