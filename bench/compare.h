@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The model of a report: arms, groups of cells that differ by the arm alone, a figure per metric
+ * and arm, a comparison per metric and pair of arms. What may not be compared is refused with the
+ * reason. No output here: the renderers read the model.
+ */
+#ifndef HB_COMPARE_H
+#define HB_COMPARE_H
+
+#include "bench/load.h"
+#include "bench/stats.h"
+
+struct compare_options {
+	bool force;    /* compare what would be refused; the model carries the reasons */
+	double margin; /* of equivalence, as a fraction; 0: STATS_MARGIN */
+};
+
+struct compare_arm {
+	struct load_run *run;
+	const json_t *kernel; /* entry of run.json */
+	const char *name;     /* of the kernel, in the run's strings */
+	char *label;	      /* the name, or RUN:NAME when two runs are read */
+	int control_of;	      /* index of the arm that this one repeats unchanged, -1: none */
+};
+
+/* Boots of one group and arm; a declared warm-up boot is counted apart and used for nothing. */
+struct compare_tally {
+	unsigned int boots, warmup_boots,
+		expected; /* expected: bad ones that the scenario expects */
+	unsigned int by[CELL_VERDICTS];
+};
+
+struct compare_metric {
+	const char *source, *name, *unit, *role;
+	char *label; /* "faults", "fault_latency.p99" */
+	enum metric_kind kind;
+	enum metric_better better;
+	bool primary;
+	bool judged;	 /* false: shown only (better is neither, or a maximum) */
+	double quantile; /* METRIC_HIST: 0..1 */
+};
+
+struct compare_figure {
+	struct stats_arm arm;
+	double *boot;	  /* arm.n figures, in the order of the boots */
+	double variation; /* between boots, as a fraction of the mean; NAN below 2 */
+	double within; /* mean over boots of the variation between intervals; NAN: no intervals */
+	bool sparse;   /* a percentile with fewer than 10 values above it in a boot */
+	bool agrees;   /* every boot gave the same digits */
+};
+
+struct compare_group {
+	const char *cell, *workloads, *antagonists, *parameters;
+	unsigned int tasks;
+	struct compare_tally *tally; /* per arm */
+	struct compare_metric *metrics;
+	unsigned int nmetrics;
+	struct compare_figure *figures; /* [metric * narms + arm] */
+	double overhead_ns; /* mean cost of a boot beyond its measured and warm-up phases; NAN */
+	char *refused;	    /* why the arms of this group may not be compared, or NULL */
+};
+
+struct compare_pair {
+	unsigned int a, b; /* arms */
+	bool control;	   /* b repeats a unchanged */
+	char *refused;
+};
+
+struct comparison {
+	unsigned int group, metric, pair;
+	struct stats_change change;
+	double p, p_rank, p_adjusted; /* NAN: not tested */
+	enum stats_verdict verdict;
+	const char *why; /* for an unclear verdict, one of a few fixed texts, or NULL */
+};
+
+struct compare_model {
+	struct load_run *runs[2]; /* borrowed; [1] may be NULL */
+	struct compare_arm *arms;
+	unsigned int narms;
+	struct compare_pair *pairs;
+	unsigned int npairs;
+	struct compare_group *groups;
+	unsigned int ngroups;
+	struct comparison *comparisons;
+	size_t ncomparisons;
+	size_t family; /* comparisons that were corrected together */
+	struct stats_rule rule;
+	struct stats_sequential sequential; /* max_boots 0: the number of boots was fixed */
+	char *forced;			    /* reasons overridden by force, or NULL */
+};
+
+/*
+ * Build the model of one run, or of two (@second NULL: one). -EXDEV: two runs that may not be
+ * compared, with every reason in the message. Damaged histograms and intervals are named through
+ * load_problem(). Release with compare_free(); the runs are borrowed.
+ */
+int compare_build(struct load_run *first, struct load_run *second, const struct compare_options *o,
+		  struct compare_model **model, struct hb_error *e);
+void compare_free(struct compare_model *m);
+
+static inline const struct compare_figure *compare_figure(const struct compare_model *m,
+							  const struct comparison *c, bool b)
+{
+	const struct compare_pair *p = &m->pairs[c->pair];
+
+	return &m->groups[c->group].figures[c->metric * m->narms + (b ? p->b : p->a)];
+}
+
+/* Figures of all groups (compare_figures.c). */
+int compare_figures(struct compare_model *m, struct hb_error *e);
+/* Arms and pairs, and whether they may be paired (compare_pairs.c). */
+int compare_pairs(struct compare_model *m, const struct compare_options *o, struct hb_error *e);
+
+#endif

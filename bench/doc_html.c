@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* A document as one HTML file: style and pictures are inside, nothing is fetched. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/doc.h"
+
+static const char style[] =
+	"body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;"
+	"color:#1a1a1a;background:#fff}"
+	"h1,h2{line-height:1.2}h2{margin-top:2.5rem;border-bottom:1px solid #767676}"
+	"table{border-collapse:collapse;margin:1rem 0;font-variant-numeric:tabular-nums}"
+	"caption{text-align:left;font-weight:600;padding:.3rem 0}"
+	"th,td{padding:.25rem .7rem;border-bottom:1px solid #c8c8c8;text-align:right}"
+	"thead th{border-bottom:2px solid #1a1a1a}.l{text-align:left}"
+	"div.t{overflow-x:auto}pre{background:#f2f2f2;padding:.7rem;overflow-x:auto}"
+	"figure{margin:1.5rem 0}figure svg{max-width:100%;height:auto}"
+	"dt{font-weight:600}dd{margin:0 0 .4rem 1.5rem}"
+	"@media print{body{max-width:none}figure,table{break-inside:avoid}}";
+
+static void plain(FILE *out, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '<')
+			fputs("&lt;", out);
+		else if (*text == '>')
+			fputs("&gt;", out);
+		else if (*text == '&')
+			fputs("&amp;", out);
+		else if (*text == '"')
+			fputs("&quot;", out);
+		else
+			fputc(*text, out);
+	}
+}
+
+static void row(FILE *out, const struct doc_table *t, char *const *cells, bool head)
+{
+	fputs("<tr>", out);
+	for (unsigned int c = 0; c < t->columns; c++) {
+		const char *tag = head || !c ? "th" : "td";
+		const char *scope = head ? " scope=\"col\"" : c ? "" : " scope=\"row\"";
+
+		fprintf(out, "<%s%s%s>", tag, scope, t->left[c] ? " class=\"l\"" : "");
+		plain(out, cells[c]);
+		fprintf(out, "</%s>", tag);
+	}
+	fputs("</tr>\n", out);
+}
+
+static void table(FILE *out, const struct doc_block *b)
+{
+	fputs("<div class=\"t\" tabindex=\"0\"><table>\n", out);
+	if (*b->text) {
+		fputs("<caption>", out);
+		plain(out, b->text);
+		fputs("</caption>\n", out);
+	}
+	fputs("<thead>", out);
+	row(out, &b->table, b->table.head, true);
+	fputs("</thead><tbody>\n", out);
+	for (size_t r = 0; r < b->table.nrows; r++)
+		row(out, &b->table, b->table.rows[r].cell, false);
+	fputs("</tbody></table></div>\n", out);
+}
+
+/*
+ * The SVG of a picture, without its XML prologue. gnuplot numbers the elements of every picture
+ * alike ("gnuplot_plot_1"): in one page the names must differ, so they get the picture's name.
+ */
+static void inline_svg(FILE *out, const char *svg, const char *name)
+{
+	static const char mark[] = "gnuplot_plot_";
+	static const char marker[] = "gpPt", dash[] = "gpDot", pattern[] = "gpArrow";
+	static const char *const names[] = {mark, marker, dash, pattern, "hypertext"};
+
+	while (*svg) {
+		bool found = false;
+
+		for (size_t i = 0; i < ARRAY_SIZE(names) && !found; i++) {
+			size_t len = strlen(names[i]);
+
+			if (strncmp(svg, names[i], len))
+				continue;
+			fprintf(out, "%s-%s", name, names[i]);
+			svg += len;
+			found = true;
+		}
+		if (!found)
+			fputc(*svg++, out);
+	}
+}
+
+static void picture(FILE *out, const struct doc_block *b, const char *pictures)
+{
+	HB_FREE char *path = pictures ? hb_strf("%s/%s.svg", pictures, b->term) : NULL;
+	HB_FREE char *text = NULL;
+	const char *svg;
+
+	if (!path || hb_file_read(path, &text, NULL))
+		return;
+	svg = strstr(text, "<svg");
+	if (!svg)
+		return;
+	fputs("<figure role=\"img\" aria-label=\"", out);
+	plain(out, b->text);
+	fputs("\">\n", out);
+	inline_svg(out, svg, b->term);
+	fputs("<figcaption>", out);
+	plain(out, b->text);
+	fputs("</figcaption></figure>\n", out);
+}
+
+static void block(FILE *out, const struct doc_block *b, const char *pictures)
+{
+	switch (b->kind) {
+	case DOC_HEADING:
+		fprintf(out, "<h%u>", b->level);
+		plain(out, b->text);
+		fprintf(out, "</h%u>\n", b->level);
+		break;
+	case DOC_PARAGRAPH:
+		fputs("<p>", out);
+		plain(out, b->text);
+		fputs("</p>\n", out);
+		break;
+	case DOC_ITEM:
+		fputs("<dt>", out);
+		plain(out, b->term);
+		fputs("</dt><dd>", out);
+		plain(out, b->text);
+		fputs("</dd>\n", out);
+		break;
+	case DOC_VERBATIM:
+		fputs("<pre>", out);
+		plain(out, b->text);
+		fputs("</pre>\n", out);
+		break;
+	case DOC_TABLE:
+		table(out, b);
+		break;
+	case DOC_PICTURE:
+		picture(out, b, pictures);
+		break;
+	}
+}
+
+int doc_html(const struct doc *d, FILE *out, const char *title, const char *pictures)
+{
+	bool in_list = false;
+
+	if (d->failed)
+		return -ENOMEM;
+	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+	      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
+	      out);
+	plain(out, title);
+	fprintf(out, "</title>\n<style>%s</style>\n</head>\n<body>\n<main>\n", style);
+	for (size_t i = 0; i < d->nblocks; i++) {
+		const struct doc_block *b = &d->blocks[i];
+
+		if (b->kind == DOC_TABLE && !b->table.nrows)
+			continue;
+		if ((b->kind == DOC_ITEM) != in_list)
+			fputs(in_list ? "</dl>\n" : "<dl>\n", out);
+		in_list = b->kind == DOC_ITEM;
+		block(out, b, pictures);
+	}
+	fprintf(out, "%s</main>\n</body>\n</html>\n", in_list ? "</dl>\n" : "");
+	return ferror(out) ? -EIO : 0;
+}

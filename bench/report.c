@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* `hugebench report` and the files of a finished run. */
+#include <argp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/commands.h"
+#include "bench/report.h"
+
+/* Write into memory, then to the file in one step: a report is whole or absent. */
+struct sink {
+	char *data;
+	size_t len;
+	FILE *f;
+};
+
+static int sink_open(struct sink *s)
+{
+	*s = (struct sink){0};
+	s->f = open_memstream(&s->data, &s->len);
+	return s->f ? 0 : -ENOMEM;
+}
+
+static int sink_write(struct sink *s, const char *dir, const char *name, struct hb_error *e)
+{
+	HB_FREE char *path = hb_strf("%s/%s", dir, name);
+	int err = fclose(s->f) || !path ? -ENOMEM : 0;
+
+	err = err ?: hb_file_write_atomic(path, s->data, s->len);
+	free(s->data);
+	return err ? hb_error_set(e, err, "%s/%s: %s", dir, name, strerror(-err)) : 0;
+}
+
+enum format {
+	FORMAT_TEXT,
+	FORMAT_MARKDOWN,
+	FORMAT_HTML,
+	FORMAT_CSV,
+	FORMAT_JSON,
+};
+
+static int render(const struct compare_model *m, const struct doc *d, enum format format,
+		  bool only_main, FILE *out)
+{
+	HB_FREE char *pictures = hb_strf("%s/plots", m->runs[0]->dir);
+	json_t *j;
+	int err;
+
+	switch (format) {
+	case FORMAT_TEXT:
+		return doc_text(d, out, only_main);
+	case FORMAT_MARKDOWN:
+		return doc_markdown(d, out, only_main);
+	case FORMAT_HTML:
+		return doc_html(d, out, m->runs[0]->name, pictures);
+	case FORMAT_CSV:
+		return report_csv(m, out);
+	case FORMAT_JSON:
+		break;
+	}
+	j = report_json(m);
+	if (!j)
+		return -ENOMEM;
+	err = json_dumpf(j, out, JSON_INDENT(1) | JSON_REAL_PRECISION(12)) ? -EIO : 0;
+	json_decref(j);
+	fputc('\n', out);
+	return err;
+}
+
+static int write_all(const struct compare_model *m, const struct doc *d, struct hb_error *e)
+{
+	static const struct {
+		const char *name;
+		enum format format;
+	} files[] = {
+		{"summary.csv", FORMAT_CSV},
+		{"report.txt", FORMAT_TEXT},
+		{"report.md", FORMAT_MARKDOWN},
+		{"report.html", FORMAT_HTML},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		struct sink s;
+		int err = sink_open(&s);
+
+		err = err ?: render(m, d, files[i].format, false, s.f);
+		if (err) {
+			free(s.data);
+			return hb_error_set(e, err, "%s: %s", files[i].name, strerror(-err));
+		}
+		err = sink_write(&s, m->runs[0]->dir, files[i].name, e);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int report_run(const char *run_dir, struct hb_error *e)
+{
+	struct compare_options options = {0};
+	struct compare_model *m = NULL;
+	struct load_run *run;
+	struct doc d = {0};
+	int err = load_run(run_dir, &run, e);
+
+	if (err)
+		return err;
+	err = compare_build(run, NULL, &options, &m, e);
+	if (!err) {
+		report_build(m, &d);
+		err = write_all(m, &d, e);
+	}
+	doc_free(&d);
+	compare_free(m);
+	load_free(run);
+	return err;
+}
+
+int report_undecided(const char *run_dir, unsigned int *undecided, struct hb_error *e)
+{
+	struct compare_options options = {0};
+	struct compare_model *m = NULL;
+	struct load_run *run;
+	int err = load_run(run_dir, &run, e);
+
+	*undecided = 0;
+	if (err)
+		return err;
+	err = compare_build(run, NULL, &options, &m, e);
+	for (size_t i = 0; !err && i < m->ncomparisons; i++) {
+		const struct comparison *c = &m->comparisons[i];
+		const struct compare_metric *metric = &m->groups[c->group].metrics[c->metric];
+
+		*undecided += metric->primary && metric->judged && !m->pairs[c->pair].control &&
+			      c->verdict == STATS_UNCLEAR;
+	}
+	compare_free(m);
+	load_free(run);
+	return err;
+}
+
+struct arguments {
+	const char *runs[2];
+	unsigned int nruns;
+	enum format format;
+	bool only_main, force;
+	double margin;
+};
+
+static const struct argp_option options[] = {
+	{"format", 'f', "FORMAT", 0, "text (default), md, html, csv or json", 0},
+	{"section", 's', "SECTION", 0, "all (default), or main: the tables without the appendices",
+	 0},
+	{"margin", 'm', "PERCENT", 0, "two arms are the same within this change (default 2)", 0},
+	{"force", 'F', NULL, 0, "compare what may not be compared, and mark the report", 0},
+	{0},
+};
+
+static error_t parse_format(const char *arg, enum format *format)
+{
+	static const char *const names[] = {"text", "md", "html", "csv", "json"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(arg, names[i])) {
+			*format = i;
+			return 0;
+		}
+	return EINVAL;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct arguments *a = state->input;
+	char *end;
+
+	switch (key) {
+	case 'f':
+		if (parse_format(arg, &a->format))
+			argp_error(state, "no format '%s': text, md, html, csv or json", arg);
+		return 0;
+	case 's':
+		a->only_main = !strcmp(arg, "main");
+		if (!a->only_main && strcmp(arg, "all"))
+			argp_error(state, "no section '%s': all or main", arg);
+		return 0;
+	case 'm':
+		a->margin = strtod(arg, &end) / 100;
+		if (end == arg || *end || !(a->margin > 0) || a->margin > 0.5)
+			argp_error(state,
+				   "margin '%s' is not a number of per cent above 0, at most 50",
+				   arg);
+		return 0;
+	case 'F':
+		a->force = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (a->nruns == ARRAY_SIZE(a->runs))
+			argp_error(state, "at most two runs can be compared");
+		a->runs[a->nruns++] = arg;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "which run? Give a directory or a name in results/");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* A run is a directory, or a name in results/. */
+static int open_run(const char *name, struct load_run **run, struct hb_error *e)
+{
+	HB_FREE char *in_results = hb_strf("results/%s", name);
+	HB_FREE char *direct = hb_strf("%s/run.json", name);
+	FILE *f = direct ? fopen(direct, "re") : NULL;
+
+	if (!in_results)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	if (f)
+		fclose(f);
+	return load_run(f ? name : in_results, run, e);
+}
+
+static int report(const struct arguments *a, struct hb_error *e)
+{
+	struct compare_options o = {.force = a->force, .margin = a->margin};
+	struct load_run *runs[2] = {NULL, NULL};
+	struct compare_model *m = NULL;
+	struct doc d = {0};
+	int err = 0;
+
+	for (unsigned int i = 0; i < a->nruns && !err; i++)
+		err = open_run(a->runs[i], &runs[i], e);
+	err = err ?: compare_build(runs[0], runs[1], &o, &m, e);
+	if (!err) {
+		report_build(m, &d);
+		err = render(m, &d, a->format, a->only_main, stdout);
+		if (!err && fflush(stdout))
+			err = -errno;
+		if (err)
+			hb_error_set(e, err, "standard output: %s", strerror(-err));
+	}
+	doc_free(&d);
+	compare_free(m);
+	load_free(runs[0]);
+	load_free(runs[1]);
+	return err;
+}
+
+int cmd_report(int argc, char **argv)
+{
+	static const struct argp argp = {options,
+					 parse,
+					 "RUN [RUN2]",
+					 "Report on a run, or compare two native runs, from their "
+					 "raw data. Nothing is booted.",
+					 NULL,
+					 NULL,
+					 NULL};
+	struct arguments a = {0};
+	struct hb_error e = {""};
+
+	if (argp_parse(&argp, argc, argv, 0, NULL, &a))
+		return EXIT_USAGE;
+	if (!report(&a, &e))
+		return EXIT_OK;
+	fprintf(stderr, "hugebench report: %s\n", e.text);
+	return EXIT_USAGE;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reports of a run: one model (compare.h), one document (doc.h), several forms. */
+#ifndef HB_REPORT_H
+#define HB_REPORT_H
+
+#include <jansson.h>
+
+#include "bench/compare.h"
+#include "bench/doc.h"
+
+/*
+ * Write summary.csv, report.txt, report.md, report.html and plots/ of the run in @run_dir; nothing
+ * is booted. Pictures need gnuplot: without it the reports say so and stand. The same raw data
+ * give the same bytes on any machine. Errors: the run cannot be read, or a file not written.
+ */
+int report_run(const char *run_dir, struct hb_error *e);
+
+/*
+ * For a run that stops early: how many judged main metrics of the boots so far have no verdict yet.
+ * 0: every one is better, worse or same, at the level of this look (run.json "stopping"). Call it
+ * after complete rounds only: each call at a new number of boots is a look.
+ */
+int report_undecided(const char *run_dir, unsigned int *undecided, struct hb_error *e);
+
+/* summary.csv: a row per comparison, columns fixed. */
+int report_csv(const struct compare_model *m, FILE *out);
+/* Everything of the model as JSON; new reference, NULL without memory. */
+json_t *report_json(const struct compare_model *m);
+/* The document (report_build.c). */
+void report_build(const struct compare_model *m, struct doc *d);
+/* Its parts, in files of their own. */
+void report_introduce(const struct compare_model *m, struct doc *d); /* report_intro.c */
+void report_published(const struct compare_model *m, struct doc *d); /* report_published.c */
+void report_closing(const struct compare_model *m, struct doc *d);   /* report_closing.c */
+
+/* Texts of figures; owned by the caller, NULL without memory. Units: "ns" is scaled to us, ms, s.
+ */
+char *report_value(double v, const char *unit);
+/* "393.0k ±1.2%": with the variation between boots when there is one. */
+char *report_figure(const struct compare_figure *f, const char *unit);
+char *report_percent(double log_ratio);			      /* "+1.2%" or "-" */
+char *report_interval(const struct stats_change *c);	      /* "-0.4 .. +1.8" or "-" */
+const char *report_unit(const struct compare_metric *metric); /* "1/s", "time" for ns */
+
+#endif

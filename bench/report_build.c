@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The tables of a report: main figures per workload, bad verdicts as rows, footnotes, noise floor.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/report.h"
+
+/* A footnote says what befell the boots of one group and arm; numbered in the order of the report.
+ */
+struct notes {
+	unsigned int *number; /* [group * narms + arm], 0: none yet */
+	unsigned int last;
+};
+
+static unsigned int bad_boots(const struct compare_tally *t)
+{
+	return t->boots - t->by[CELL_OK];
+}
+
+static unsigned int note_number(const struct compare_model *m, struct notes *n, unsigned int group,
+				unsigned int arm)
+{
+	unsigned int *at = &n->number[group * m->narms + arm];
+
+	if (!bad_boots(&m->groups[group].tally[arm]))
+		return 0;
+	if (!*at)
+		*at = ++n->last;
+	return *at;
+}
+
+/* The most frequent verdict that is not OK. */
+static enum cell_verdict worst(const struct compare_tally *t)
+{
+	enum cell_verdict v = CELL_DIRTY;
+
+	for (unsigned int i = CELL_DIRTY; i < CELL_VERDICTS; i++)
+		if (t->by[i] > t->by[v])
+			v = i;
+	return v;
+}
+
+/* The figure of an arm, or what happened instead of one. */
+static char *arm_text(const struct compare_model *m, struct notes *n, unsigned int group,
+		      unsigned int metric, unsigned int arm)
+{
+	const struct compare_group *g = &m->groups[group];
+	const struct compare_tally *t = &g->tally[arm];
+	unsigned int mark = note_number(m, n, group, arm);
+
+	if (metric < g->nmetrics && g->figures[metric * m->narms + arm].arm.n)
+		return report_figure(&g->figures[metric * m->narms + arm], g->metrics[metric].unit);
+	if (mark && bad_boots(t) == t->boots)
+		return hb_strf("%s %u/%u [%u]", cell_verdict_name(worst(t)), t->by[worst(t)],
+			       t->boots, mark);
+	return strdup(t->boots ? "no figure" : "not run");
+}
+
+/* "5+5", with the marks of the arms that lost boots. */
+static char *boots_text(const struct compare_model *m, struct notes *n, unsigned int group,
+			size_t na, size_t nb, const struct compare_pair *pair)
+{
+	unsigned int marks[2] = {note_number(m, n, group, pair->a),
+				 note_number(m, n, group, pair->b)};
+	char text[64] = "";
+
+	for (unsigned int i = 0; i < 2; i++)
+		if (marks[i] && (i ? nb : na))
+			snprintf(text + strlen(text), sizeof(text) - strlen(text), " [%u]",
+				 marks[i]);
+	return hb_strf("%zu+%zu%s", na, nb, text);
+}
+
+static const struct comparison *find_comparison(const struct compare_model *m, unsigned int group,
+						unsigned int metric, unsigned int pair)
+{
+	for (size_t i = 0; i < m->ncomparisons; i++) {
+		const struct comparison *c = &m->comparisons[i];
+
+		if (c->group == group && c->metric == metric && c->pair == pair)
+			return c;
+	}
+	return NULL;
+}
+
+static unsigned int find_metric(const struct compare_group *g, const struct compare_metric *like)
+{
+	for (unsigned int k = 0; k < g->nmetrics; k++)
+		if (!strcmp(g->metrics[k].source, like->source) &&
+		    !strcmp(g->metrics[k].label, like->label))
+			return k;
+	return g->nmetrics;
+}
+
+static const char *verdict_text(const struct compare_model *m, unsigned int group,
+				const struct compare_pair *pair, const struct comparison *c)
+{
+	const struct compare_group *g = &m->groups[group];
+	const struct compare_tally *a = &g->tally[pair->a], *b = &g->tally[pair->b];
+	bool lost =
+		(a->boots && bad_boots(a) == a->boots) || (b->boots && bad_boots(b) == b->boots);
+
+	if (g->refused || pair->refused)
+		return "refused";
+	if (lost)
+		return a->expected + b->expected == bad_boots(a) + bad_boots(b) ? "expected"
+										: "bad";
+	if (!c || !g->metrics[c->metric].judged)
+		return "-";
+	return stats_verdict_name(c->verdict);
+}
+
+/* Cells under one heading are named by their tasks when that tells them apart. */
+static bool tasks_tell(const struct compare_model *m, unsigned int first, unsigned int last)
+{
+	for (unsigned int i = first; i + 1 < last; i++)
+		if (m->groups[i].tasks == m->groups[i + 1].tasks)
+			return false;
+	return true;
+}
+
+static void metric_row(const struct compare_model *m, struct doc *d, struct notes *n,
+		       unsigned int group, const struct compare_metric *like, unsigned int pair,
+		       bool by_tasks)
+{
+	const struct compare_group *g = &m->groups[group];
+	const struct compare_pair *p = &m->pairs[pair];
+	unsigned int metric = find_metric(g, like);
+	const struct comparison *c = find_comparison(m, group, metric, pair);
+	const struct stats_change none = {NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+	size_t na = c ? compare_figure(m, c, false)->arm.n : g->tally[p->a].by[CELL_OK];
+	size_t nb = c ? compare_figure(m, c, true)->arm.n : g->tally[p->b].by[CELL_OK];
+
+	doc_row(d, (char *const[]){
+			   by_tasks ? hb_strf("%u", g->tasks) : strdup(g->cell),
+			   arm_text(m, n, group, metric, p->a),
+			   arm_text(m, n, group, metric, p->b),
+			   report_percent(c ? c->change.log_ratio : NAN),
+			   report_interval(c ? &c->change : &none),
+			   strdup(verdict_text(m, group, p, c)),
+			   boots_text(m, n, group, na, nb, p),
+		   });
+}
+
+static void metric_table(const struct compare_model *m, struct doc *d, struct notes *n,
+			 unsigned int first, unsigned int last, const struct compare_metric *metric,
+			 unsigned int pair)
+{
+	bool by_tasks = tasks_tell(m, first, last);
+	const struct compare_pair *p = &m->pairs[pair];
+
+	doc_table(d, "%s %s (%s%s%s)", metric->source, metric->label, report_unit(metric),
+		  metric->better == METRIC_NEITHER ? "" : ", better: ",
+		  metric->better == METRIC_NEITHER ? "" : metric_better_name(metric->better));
+	doc_column(d, by_tasks ? "tasks" : "cell", !by_tasks);
+	doc_column(d, m->arms[p->a].label, false);
+	doc_column(d, m->arms[p->b].label, false);
+	doc_column(d, "change", false);
+	doc_column(d, "interval", false);
+	doc_column(d, "verdict", true);
+	doc_column(d, "boots", true);
+	for (unsigned int g = first; g < last; g++)
+		metric_row(m, d, n, g, metric, pair, by_tasks);
+}
+
+/* No arm of these cells has a figure: a table of verdicts alone. */
+static void verdict_table(const struct compare_model *m, struct doc *d, struct notes *n,
+			  unsigned int first, unsigned int last)
+{
+	bool by_tasks = tasks_tell(m, first, last);
+
+	doc_table(d, "verdicts (no boot of these cells gave figures)");
+	doc_column(d, by_tasks ? "tasks" : "cell", !by_tasks);
+	for (unsigned int a = 0; a < m->narms && a + 1 < DOC_COLUMNS; a++)
+		doc_column(d, m->arms[a].label, false);
+	for (unsigned int g = first; g < last; g++) {
+		char *cells[DOC_COLUMNS] = {by_tasks ? hb_strf("%u", m->groups[g].tasks)
+						     : strdup(m->groups[g].cell)};
+
+		for (unsigned int a = 0; a < m->narms && a + 1 < DOC_COLUMNS; a++)
+			cells[a + 1] = arm_text(m, n, g, m->groups[g].nmetrics, a);
+		doc_row(d, cells);
+	}
+}
+
+/* One arm alone: figures without a change. */
+static void single_table(const struct compare_model *m, struct doc *d, struct notes *n,
+			 unsigned int first, unsigned int last, const struct compare_metric *metric)
+{
+	bool by_tasks = tasks_tell(m, first, last);
+
+	doc_table(d, "%s %s (%s)", metric->source, metric->label, report_unit(metric));
+	doc_column(d, by_tasks ? "tasks" : "cell", !by_tasks);
+	doc_column(d, m->arms[0].label, false);
+	doc_column(d, "boots", true);
+	for (unsigned int g = first; g < last; g++) {
+		unsigned int k = find_metric(&m->groups[g], metric);
+
+		doc_row(d, (char *const[]){
+				   by_tasks ? hb_strf("%u", m->groups[g].tasks)
+					    : strdup(m->groups[g].cell),
+				   arm_text(m, n, g, k, 0),
+				   hb_strf("%u", m->groups[g].tally[0].by[CELL_OK]),
+			   });
+	}
+}
+
+/* Every main metric of the cells first..last-1, in the order of the first cell that has it. */
+static void section_tables(const struct compare_model *m, struct doc *d, struct notes *n,
+			   unsigned int first, unsigned int last)
+{
+	bool any = false;
+
+	for (unsigned int g = first; g < last; g++)
+		for (unsigned int k = 0; k < m->groups[g].nmetrics; k++) {
+			const struct compare_metric *metric = &m->groups[g].metrics[k];
+			bool seen = !metric->primary;
+
+			for (unsigned int before = first; before < g && !seen; before++)
+				seen = find_metric(&m->groups[before], metric) <
+				       m->groups[before].nmetrics;
+			if (seen)
+				continue;
+			any = true;
+			for (unsigned int p = 0; p < m->npairs; p++)
+				if (!m->pairs[p].control)
+					metric_table(m, d, n, first, last, metric, p);
+			if (m->narms == 1)
+				single_table(m, d, n, first, last, metric);
+		}
+	if (!any)
+		verdict_table(m, d, n, first, last);
+}
+
+static void sections(const struct compare_model *m, struct doc *d, struct notes *n)
+{
+	for (unsigned int first = 0, last; first < m->ngroups; first = last) {
+		const struct compare_group *g = &m->groups[first];
+
+		for (last = first + 1; last < m->ngroups; last++)
+			if (strcmp(m->groups[last].workloads, g->workloads) ||
+			    strcmp(m->groups[last].antagonists, g->antagonists))
+				break;
+		doc_heading(d, 2, "%s%s%s", g->workloads, *g->antagonists ? " beside " : "",
+			    g->antagonists);
+		section_tables(m, d, n, first, last);
+	}
+}
+
+#define EVIDENCE_LINES 12
+
+static void evidence(struct doc *d, const struct load_cell *c)
+{
+	HB_FREE char *text = NULL;
+	size_t len, i;
+	const json_t *line;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f) {
+		d->failed = true;
+		return;
+	}
+	json_array_foreach (c->evidence, i, line) {
+		if (i == EVIDENCE_LINES) {
+			fprintf(f, "... (%zu more in cells/%s/cell.json)\n",
+				json_array_size(c->evidence) - i, c->id);
+			break;
+		}
+		if (json_is_string(line))
+			fprintf(f, "%s\n", json_string_value(line));
+	}
+	fclose(f);
+	if (text && *text)
+		doc_verbatim(d, "%s", text);
+}
+
+static void footnote(const struct compare_model *m, struct doc *d, unsigned int group,
+		     unsigned int arm, unsigned int number)
+{
+	const struct compare_group *g = &m->groups[group];
+	const struct compare_tally *t = &g->tally[arm];
+	const struct load_run *run = m->arms[arm].run;
+	const struct load_cell *shown = NULL;
+	HB_FREE char *term = hb_strf("[%u]", number);
+	char counts[256] = "";
+
+	for (unsigned int v = CELL_DIRTY; v < CELL_VERDICTS; v++)
+		if (t->by[v])
+			snprintf(counts + strlen(counts), sizeof(counts) - strlen(counts),
+				 "%s%s in %u of %u boots", *counts ? ", " : "",
+				 cell_verdict_name(v), t->by[v], t->boots);
+	for (size_t i = 0; i < run->ncells; i++) {
+		const struct load_cell *c = &run->cells[i];
+
+		if (c->kernel == m->arms[arm].name && !strcmp(c->cell, g->cell) &&
+		    c->verdict != CELL_OK && !c->warmup_boot &&
+		    (!shown || (!shown->evidence && c->evidence)))
+			shown = c;
+	}
+	if (!shown || !term)
+		return;
+	doc_item(d, term, "%s, cell %s: %s%s. %s%s(cells/%s)", m->arms[arm].label, g->cell, counts,
+		 t->expected == bad_boots(t) ? ", as the scenario expects"
+		 : t->expected		     ? ", some as the scenario expects"
+					     : "",
+		 shown->reason, *shown->reason ? " " : "", shown->id);
+	if (shown->evidence)
+		evidence(d, shown);
+}
+
+static void footnotes(const struct compare_model *m, struct doc *d, struct notes *n)
+{
+	/* Arms of cells that no table has mentioned (a control arm, say) get their number now. */
+	for (unsigned int g = 0; g < m->ngroups; g++)
+		for (unsigned int a = 0; a < m->narms; a++)
+			note_number(m, n, g, a);
+	if (n->last)
+		doc_heading(d, 2, "Boots whose verdict is not OK");
+	for (unsigned int number = 1; number <= n->last; number++)
+		for (unsigned int i = 0; i < m->ngroups * m->narms; i++)
+			if (n->number[i] == number)
+				footnote(m, d, i / m->narms, i % m->narms, number);
+}
+
+/* Detail metrics are in summary.csv; only those with a verdict of better or worse are shown here.
+ */
+static void details(const struct compare_model *m, struct doc *d)
+{
+	doc_table(d, "Other figures that changed (all of them are in summary.csv)");
+	doc_column(d, "cell and metric", true);
+	doc_column(d, "a", false);
+	doc_column(d, "b", false);
+	doc_column(d, "change", false);
+	doc_column(d, "interval", false);
+	doc_column(d, "verdict", true);
+	for (size_t i = 0; i < m->ncomparisons; i++) {
+		const struct comparison *c = &m->comparisons[i];
+		const struct compare_metric *metric = &m->groups[c->group].metrics[c->metric];
+		const struct compare_pair *p = &m->pairs[c->pair];
+
+		if (metric->primary || p->control ||
+		    (c->verdict != STATS_BETTER && c->verdict != STATS_WORSE))
+			continue;
+		doc_row(d, (char *const[]){
+				   hb_strf("%s: %s.%s, %s (a) and %s (b)", m->groups[c->group].cell,
+					   metric->source, metric->label, m->arms[p->a].label,
+					   m->arms[p->b].label),
+				   report_figure(compare_figure(m, c, false), metric->unit),
+				   report_figure(compare_figure(m, c, true), metric->unit),
+				   report_percent(c->change.log_ratio),
+				   report_interval(&c->change),
+				   strdup(stats_verdict_name(c->verdict)),
+			   });
+	}
+}
+
+/* The control arm differs from its partner by nothing: what it shows is noise. */
+static void noise_floor(const struct compare_model *m, struct doc *d)
+{
+	double largest = 0;
+	size_t n = 0, wrong = 0;
+
+	for (size_t i = 0; i < m->ncomparisons; i++) {
+		const struct comparison *c = &m->comparisons[i];
+
+		if (!m->pairs[c->pair].control || isnan(c->p))
+			continue;
+		n++;
+		wrong += c->verdict == STATS_BETTER || c->verdict == STATS_WORSE;
+		if (m->groups[c->group].metrics[c->metric].primary)
+			largest = fmax(largest, fabs(c->change.log_ratio));
+	}
+	if (!n)
+		return;
+	doc_heading(d, 2, "Noise floor");
+	doc_paragraph(
+		d,
+		"The control arm is the same kernel, booted as often. Over %zu comparisons with "
+		"it, %zu were judged better or worse; the largest change of a main figure was "
+		"%.1f %%. A change of that size between the arms above says nothing by itself.",
+		n, wrong, stats_percent(largest));
+}
+
+void report_build(const struct compare_model *m, struct doc *d)
+{
+	struct notes n = {.number =
+				  calloc((size_t)m->ngroups * m->narms + 1, sizeof(unsigned int))};
+
+	if (!n.number) {
+		d->failed = true;
+		return;
+	}
+	d->main = true;
+	report_introduce(m, d);
+	d->main = true;
+	sections(m, d, &n);
+	report_published(m, d);
+	footnotes(m, d, &n);
+	d->main = false;
+	details(m, d);
+	noise_floor(m, d);
+	report_closing(m, d);
+	free(n.number);
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Statistics of a comparison between two arms whose unit of repetition is the boot.
+ * Pure functions: no input, no output, no state; allocation failures are returned as -ENOMEM.
+ *
+ * A boot gives one figure per metric. That figure carries the noise within the boot as well, so
+ * the variance of the boots' figures is the sum of both spreads (Kalibera and Jones, "Rigorous
+ * Benchmarking in Reasonable Time", ISMM 2013, section 6); nothing is computed from the spread
+ * within a boot alone.
+ */
+#ifndef HB_STATS_H
+#define HB_STATS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bench/base/hist.h"
+#include "bench/base/metric.h"
+
+#define STATS_ALPHA  0.05
+#define STATS_POWER  0.80
+#define STATS_MARGIN 0.02 /* equivalence: a ratio within 1/1.02 .. 1.02 */
+
+/* One arm's figure and what is known about its spread. */
+struct stats_arm {
+	size_t n;	 /* boots */
+	double estimate; /* in the metric's unit */
+	double log_se;	 /* standard error of log(estimate); NAN: not to be had (n < 2, zero,
+			    negative) */
+};
+
+/*
+ * Weighted mean of the boots' figures. For rates @w is the measured seconds of each boot: the
+ * result is then total count / total time (rates are never averaged as they are; Fleming and
+ * Wallace, "How not to lie with statistics", CACM 29(3), 1986). @w NULL: arithmetic mean, right
+ * for counts, sizes and times. @deleted, when not NULL, receives the n leave-one-out means.
+ * NAN for n == 0 or a total weight that is not positive.
+ */
+double stats_mean(const double *v, const double *w, size_t n, double *deleted);
+/* Sample standard deviation over mean, as a fraction; NAN for n < 2 or mean 0. */
+double stats_variation(const double *v, size_t n);
+/* Middle value, of a copy; NAN for n == 0 or without memory. */
+double stats_median(const double *v, size_t n);
+
+/*
+ * Quantiles of the merged histogram of @n boots, never a mean of percentiles. @q: ascending, @nq
+ * of them. @estimate[nq]; @deleted[n * nq] (or NULL): the same with boot i left out, at
+ * [i * nq + k]. Inside a bucket the quantile is interpolated linearly; it stays within the bucket,
+ * whose width is at most 1/128 of the value (hist.h). NAN where no value is left.
+ */
+void stats_merged_quantiles(const struct hist *const *boots, size_t n, const double *q, size_t nq,
+			    double *estimate, double *deleted);
+
+/*
+ * Delete-one-boot jackknife of log(estimate): Tukey 1958; Efron and Tibshirani, "An Introduction
+ * to the Bootstrap", 1993, ch. 11. The quantile of merged histograms is a smooth function of the
+ * mean of the boots' distributions, which is what the jackknife needs.
+ */
+void stats_arm_set(struct stats_arm *arm, double estimate, const double *deleted, size_t stride,
+		   size_t n);
+
+/* Change from arm a to arm b. Logarithms are natural. */
+struct stats_change {
+	double log_ratio;	  /* log(b / a); NAN: no ratio (a zero or negative arm) */
+	double se, df;		  /* of log_ratio; Welch-Satterthwaite degrees of freedom */
+	double log_low, log_high; /* interval at the asked confidence; NAN without se */
+	double p;		  /* two-sided, of log_ratio == 0; NAN without se */
+	double log_mde;		  /* minimum detectable effect, see stats_mde() */
+};
+
+/*
+ * Welch's t interval and test of the log ratio ("The generalization of Student's problem",
+ * Biometrika 34, 1947), standard errors from the jackknife. @alpha: 1 - confidence.
+ * Without any spread in both arms se is 0, the interval is the point and p is NAN: only the rank
+ * test can judge then.
+ */
+void stats_compare(const struct stats_arm *a, const struct stats_arm *b, double alpha,
+		   struct stats_change *c);
+/*
+ * The log ratio that a two-sided test at @alpha finds with probability @power:
+ * (t[1 - alpha/2, df] + t[power, df]) * se (Bloom, "Minimum Detectable Effects", Evaluation
+ * Review 19(5), 1995).
+ */
+double stats_mde(double se, double df, double alpha, double power);
+/* 100 * (exp(log) - 1), NAN stays NAN. */
+double stats_percent(double log_ratio);
+
+/*
+ * Wilcoxon-Mann-Whitney, two-sided, ties by midranks. Exact up to STATS_EXACT_BOOTS boots in all
+ * by the shift algorithm (Streitberg and Roehmel, Statistical Software Newsletter 12, 1986);
+ * above, normal with tie and continuity correction (Lehmann, "Nonparametrics", 1975, ch. 1).
+ * 1.0 for an empty arm; NAN without memory.
+ */
+#define STATS_EXACT_BOOTS 60
+double stats_rank_p(const double *a, size_t na, const double *b, size_t nb);
+/* The smallest p that the rank test can give: 2 / C(na + nb, na), at most 1. */
+double stats_rank_floor(size_t na, size_t nb);
+/* Smallest number of boots per arm with which the rank test can reach @alpha. 0.05: 4. */
+unsigned int stats_rank_min_boots(double alpha);
+
+/* Holm's step-down adjustment (Scand. J. Statist. 6, 1979). NAN entries stay out of the family.
+ * -ENOMEM. */
+int stats_holm(const double *p, double *adjusted, size_t n);
+
+enum stats_verdict {
+	STATS_UNCLEAR, /* the data does not say */
+	STATS_SAME,    /* shown to be within the margin */
+	STATS_BETTER,
+	STATS_WORSE,
+};
+const char *stats_verdict_name(enum stats_verdict v);
+
+struct stats_rule {
+	double alpha;  /* STATS_ALPHA, or the level of the look in a sequential run */
+	double margin; /* STATS_MARGIN */
+};
+
+/*
+ * same: the 1 - 2 alpha interval lies within the margin (two one-sided tests, Schuirmann, J.
+ * Pharmacokin. Biopharm. 15, 1987; on the log scale). better, worse: not same, the adjusted p is
+ * at most alpha AND the rank test rejects at STATS_ALPHA by itself, so that no assumption about
+ * the shape of the data stands alone. Everything else: unclear.
+ */
+enum stats_verdict stats_judge(const struct stats_change *c, double p_adjusted, double p_rank,
+			       const struct stats_rule *rule, enum metric_better better);
+
+/*
+ * Sequential stopping. A look is taken after every complete round of boots from min_boots to
+ * max_boots per arm, both fixed before the first boot. The total error alpha is spent by the
+ * O'Brien-Fleming-like function of Lan and DeMets (Biometrika 70, 1983) at the fraction
+ * boots / max_boots; each look is tested at its own increment (Slud and Wei, JASA 77, 1982, with
+ * the union bound over the looks), so that the sum of the errors is at most alpha whatever the
+ * dependence between looks and for t tests too. Intervals at 1 - level are repeated confidence
+ * intervals (Jennison and Turnbull, JRSS B 51, 1989): they hold at all looks at once.
+ */
+struct stats_sequential {
+	unsigned int min_boots, max_boots; /* per arm; 2 <= min <= max */
+	double alpha;
+};
+/* Cumulated error spent up to the look at @boots: 0 before min_boots, alpha at max_boots. */
+double stats_sequential_spent(const struct stats_sequential *s, unsigned int boots);
+/* The level of the look at @boots: 0: no look is planned there. */
+double stats_sequential_level(const struct stats_sequential *s, unsigned int boots);
+
+#endif
