@@ -50,7 +50,7 @@ $(BUILD)/%.o: %.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(HB_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/%: $(BUILD)/tests/%.o $(HOST_LIB_OBJ)
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/tests/synthetic.o $(HOST_LIB_OBJ)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(HB_CFLAGS) -o $@ $^ -lcmocka $(HOST_LIBS)

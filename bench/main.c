@@ -13,6 +13,7 @@ struct command {
 };
 
 static const struct command commands[] = {
+	{ "report", cmd_report, "figures, verdicts and evidence of a run, from its raw data" },
 	{ NULL, NULL, NULL },
 };
 

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Runs that never ran: deterministic files in the format of results/FORMAT.md, to test the readers
+ * with. */
+#ifndef HB_TESTS_SYNTHETIC_H
+#define HB_TESTS_SYNTHETIC_H
+
+#include <stdint.h>
+
+struct synthetic {
+	const char *dir, *name, *mode;
+	const char *kernels[4]; /* NULL at the end; "NAME.control" repeats NAME */
+	const char *antagonists[3];
+	unsigned int tasks[24]; /* a cell each, 0 at the end */
+	unsigned int boots;	/* per arm and cell */
+	unsigned int intervals; /* per boot */
+	unsigned int samples;	/* of each histogram */
+	double effect; /* ratio of kernel 1 to kernel 0: throughput times, latency divided by this
+			*/
+	double noise;  /* standard deviation of the log between boots */
+	const char *hang_kernel; /* its boots of the last cell hang, as expected; NULL: none */
+	uint64_t seed;
+};
+
+/* Two arms, three cells, six boots: the run of the golden reports. */
+struct synthetic synthetic_default(const char *dir);
+/* Write the run; 0 or -errno. An existing directory is removed first. */
+int synthetic_write(const struct synthetic *s);
+
+#endif
