@@ -138,8 +138,8 @@ int option_defaults(const struct option_row *rows, void *options, struct hb_erro
 	return 0;
 }
 
-/* Levenshtein distance (Wagner and Fischer, J. ACM 21, 1974), of names of at most 63 characters. */
-static unsigned int name_distance(const char *a, const char *b)
+/* Wagner and Fischer, J. ACM 21, 1974. */
+unsigned int option_name_distance(const char *a, const char *b)
 {
 	unsigned int row[64];
 	size_t la = strnlen(a, 63), lb = strnlen(b, 63);
@@ -172,7 +172,8 @@ static int unknown_option(const struct option_row *rows, const char *name, struc
 	for (const struct option_row *r = rows; r->name; r++) {
 		size_t used = strlen(all);
 
-		if (!nearest || name_distance(name, r->name) < name_distance(name, nearest->name))
+		if (!nearest || option_name_distance(name, r->name) <
+					option_name_distance(name, nearest->name))
 			nearest = r;
 		snprintf(all + used, sizeof(all) - used, "%s%s", used ? ", " : "", r->name);
 	}

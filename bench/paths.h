@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Where the clone's files are, seen from the running command. */
+#ifndef HB_PATHS_H
+#define HB_PATHS_H
+
+#include "bench/base/util.h"
+
+/*
+ * Top directory of the clone: the nearest directory above the executable, else above the working
+ * directory, that has workloads/scenarios. Owned by the caller; NULL with the reason.
+ */
+char *paths_root(struct hb_error *e);
+/* A file beside the executable, such as "hugebench-agent"; owned by the caller, NULL without
+ * memory. */
+char *paths_beside(const char *name);
+/* $XDG_CACHE_HOME/hugebench or ~/.cache/hugebench, made when missing; owned by the caller; NULL
+ * with the reason. */
+char *paths_cache(struct hb_error *e);
+
+#endif
