@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Debian packages without root: apt with a configuration and state of our own. */
+#ifndef HB_APT_H
+#define HB_APT_H
+
+#include "bench/base/util.h"
+
+/*
+ * URI of the archive that holds Debian's security suites, from the machine's own apt sources below
+ * @etc ("/etc/apt"): sources.list and the .list and .sources files of sources.list.d. An entry with a *-security
+ * suite wins; else the security archive beside a main one (".../debian" -> ".../debian-security").
+ * -ENODEV: none of them is Debian's. *@uri is owned by the caller.
+ */
+int apt_security_uri(const char *etc, char **uri, struct hb_error *e);
+
+struct apt {
+	char *directory; /* private configuration, lists and cache */
+	char *config;	 /* "APT_CONFIG=..." */
+};
+
+/* Set up private apt below @directory with the one suite @uri @suite main, and update its lists. */
+int apt_begin(struct apt *a, const char *directory, const char *uri, const char *suite,
+	      struct hb_error *e);
+/* Fetch package=version into @into (a directory). -ENOENT: that version is not offered. */
+int apt_download(const struct apt *a, const char *package, const char *version, const char *into,
+		 struct hb_error *e);
+/* The newest version on offer; owned by the caller; NULL with the reason. */
+char *apt_newest(const struct apt *a, const char *package, struct hb_error *e);
+void apt_end(struct apt *a);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Things that are made once and kept, by the SHA-256 of all that went into them. */
+#ifndef HB_CACHE_H
+#define HB_CACHE_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "bench/base/util.h"
+
+#define CACHE_KEY_LEN 64 /* SHA-256 in hexadecimal */
+
+/*
+ * A running SHA-256. Every piece goes in with its label and length, so that two pieces can never
+ * be taken for one. The first error is kept and returned by digest_end().
+ */
+struct digest;
+struct digest *digest_begin(void); /* NULL without memory */
+void digest_text(struct digest *d, const char *label, const char *text);
+void digest_file(struct digest *d, const char *label, const char *path);
+/* Frees @d (also on error). 0 and @hex filled, or -errno: -ENOMEM for a NULL @d. */
+int digest_end(struct digest *d, char hex[CACHE_KEY_LEN + 1]);
+/* Plain SHA-256 of a file's bytes, as sha256sum prints it. */
+int digest_of_file(const char *path, char hex[CACHE_KEY_LEN + 1]);
+
+/*
+ * Take the exclusive lock @name of the cache at @root; says "waiting for ..." when somebody else
+ * has it. Released by closing *@fd, also when the process dies.
+ */
+int cache_lock(const char *root, const char *name, int *fd, struct hb_error *e);
+
+/*
+ * An entry is a directory with manifest.json; its member "files" has size and checksum of the
+ * others. cache_seal() completes @manifest with "format" and "files" ({name: {bytes, sha256}}) of
+ * the @names (NULL-terminated) and writes it; to be done before the directory is renamed into place.
+ * @checksum 0: record the time of last change instead of the SHA-256, for files too large to be read each time.
+ */
+int cache_seal(const char *dir, json_t *manifest, const char *const *names, int checksum,
+	       struct hb_error *e);
+/*
+ * Read and check an entry. 0 and *@manifest (new reference); -ENOENT: there is none;
+ * -EBADMSG: damaged, the message says how.
+ */
+int cache_open(const char *dir, json_t **manifest, struct hb_error *e);
+/*
+ * Put the finished directory @work in place of @dir, whatever was there. Both are on one file
+ * system; the caller holds the entry's lock.
+ */
+int cache_commit(const char *work, const char *dir, struct hb_error *e);
+
+/* -ENOSPC with both figures when the file system of @path has less than @bytes free for us. */
+int cache_space(const char *path, uint64_t bytes, const char *purpose, struct hb_error *e);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The PostgreSQL of this host: its programs, and what of it goes into the guest. */
+#ifndef HB_HOSTPG_H
+#define HB_HOSTPG_H
+
+#include <jansson.h>
+
+#include "bench/base/util.h"
+
+#define HOSTPG_MIN_VERSION 15
+
+struct hostpg {
+	char *prefix;	 /* "" when installed; else where the packages were unpacked */
+	char *bin;	 /* directory of the programs, prefix included */
+	char *version;	 /* "15.20" */
+	char *identity;	 /* the whole of what `postgres --version` says */
+	char *libraries; /* "LD_LIBRARY_PATH=..." for running the programs, or NULL */
+	json_t *files;	 /* {"/guest/path": "/host/path"}: programs, libraries, extensions, time zone */
+};
+
+/*
+ * Find the newest PostgreSQL from HOSTPG_MIN_VERSION on: the installed one, else the one that was
+ * unpacked into @cache. -ENODEV: there is none, the message has the command.
+ */
+int hostpg_find(const char *cache, struct hostpg *pg, struct hb_error *e);
+void hostpg_free(struct hostpg *pg);
+
+#endif
