@@ -33,6 +33,7 @@ TESTS := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)
 
 # Unit tests link everything of a side except its main().
 HOST_LIB_OBJ := $(filter-out $(BUILD)/bench/main.o,$(HOST_OBJ)) $(BASE_OBJ)
+AGENT_LIB_OBJ := $(filter-out $(BUILD)/workloads/agent.o,$(AGENT_OBJ)) $(BASE_OBJ)
 
 .PHONY: all
 all: $(BUILD)/hugebench $(BUILD)/hugebench-agent
@@ -62,6 +63,11 @@ $(BUILD)/tests/fake_guest: tests/fake_guest.c bench/base/wire.h
 	$(Q)$(CC) $(CFLAGS) $(HB_CFLAGS) -static -o $@ $<
 
 $(BUILD)/tests/session_test $(BUILD)/tests/e2e_vm_test: | $(BUILD)/tests/fake_guest
+
+# tests/guest_*_test.c are about the agent's side.
+$(BUILD)/tests/guest_%: $(BUILD)/tests/guest_%.o $(AGENT_LIB_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(HB_CFLAGS) -o $@ $^ -lcmocka $(AGENT_LIBS)
 
 # Unit tests first, then those that boot guests.
 E2E_TESTS := $(filter $(BUILD)/tests/e2e_%,$(TESTS))
