@@ -28,7 +28,7 @@
 #include "bench/base/util.h"
 
 #define WORKLOAD_ABI 1
-#define TASK_COUNTERS 24
+#define TASK_COUNTERS 40
 #define TARGET_PIDS 1024
 #define CACHE_LINE 64
 

@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The task of the workload: pgbench in the warm-up, a fresh pgbench in the measured phase, so that
+ * its own summary is that of the measured phase, and beside it
+ *   - the prober: sessions at their scheduled times, one at a time. A session that the one before
+ *     held up starts late, and its latency counts from when it was due;
+ *   - the keeper, when the cell has antagonists: a backend that goes on touching the whole
+ *     segment. Migration takes the sharers' page tables away (huge_pmd_unshare() in mm/rmap.c), so
+ *     without it there would soon be no process left that maps all of the segment.
+ */
+#include <errno.h>
+#include <math.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "workloads/pg_pgbench.h"
+#include "workloads/pg_workload.h"
+
+#define PUMP_MS 20
+/* Transactions under way at the end of a phase have this long to finish. */
+#define DRAIN_NS (45 * NSEC_PER_SEC)
+/* Sessions that were due in the phase but late are still made, for this long. */
+#define PROBE_DRAIN_NS	 (5 * NSEC_PER_SEC)
+#define KEEPER_PERIOD_NS (NSEC_PER_SEC / 4)
+#define BACKENDS_GONE_NS (2 * NSEC_PER_SEC)
+/* pgbench logs whole microseconds and prints three decimals of a millisecond. */
+#define MEAN_TOLERANCE_MS 0.0011
+
+struct companion {
+	const struct pg_state *st;
+	const struct pg_options *o;
+	struct instance *in;
+	struct task_shared *figures;
+	_Atomic uint64_t stop_ns; /* 0: go on */
+	uint64_t missed;
+	int err;
+	struct hb_error error;
+	pthread_t thread;
+	bool running;
+};
+
+static void count(struct task_shared *s, unsigned int row)
+{
+	atomic_fetch_add_explicit(&s->counter[row], 1, memory_order_relaxed);
+}
+
+static void probe_record(struct task_shared *s, const struct pg_probe_times *t)
+{
+	hist_record(s->hist[PG_PROBE_LAG], t->started - t->due);
+	hist_record(s->hist[PG_CONNECT_LATENCY], t->connected - t->due);
+	hist_record(s->hist[PG_FIRST_QUERY_LATENCY], t->queried - t->connected);
+	hist_record(s->hist[PG_DISCONNECT_LATENCY], t->gone - t->queried);
+	hist_record(s->hist[PG_SESSION_LATENCY], t->gone - t->due);
+	count(s, PG_PROBES);
+}
+
+/* Sleep until @due, but notice the end of the phase. */
+static void companion_sleep(struct companion *c, uint64_t due)
+{
+	const uint64_t slice = NSEC_PER_SEC / 50;
+	uint64_t now;
+
+	while ((now = hb_now_ns()) < due && !atomic_load(&c->stop_ns))
+		hb_sleep_until_ns(due - now < slice ? due : now + slice);
+}
+
+static void *prober(void *arg)
+{
+	struct companion *c = arg;
+	struct pg_pace pace = {.start_ns = hb_now_ns(), .rate = c->o->probe_rate};
+	struct pg_probe_times t;
+	uint64_t stop;
+
+	for (uint64_t i = 0; !c->err; i++) {
+		t.due = pg_pace_due(&pace, i);
+		companion_sleep(c, t.due);
+		stop = atomic_load(&c->stop_ns);
+		if (stop && t.due >= stop)
+			break;
+		if (stop && hb_now_ns() > stop + PROBE_DRAIN_NS) {
+			c->missed++;
+			continue;
+		}
+		c->err = pg_probe_once(c->st->conninfo, c->st->touch, &t, &c->error);
+		if (!c->err)
+			probe_record(c->figures, &t);
+	}
+	return NULL;
+}
+
+static void *keeper(void *arg)
+{
+	struct companion *c = arg;
+	_Atomic pid_t *slot = &c->in->target->pids[0];
+	pid_t before = atomic_load(slot);
+	struct pg_session *s;
+
+	c->err = pg_session_open(c->st->conninfo, &s, &c->error);
+	if (c->err)
+		return NULL;
+	atomic_store(slot, pg_session_backend(s));
+	while (!c->err && !atomic_load(&c->stop_ns)) {
+		c->err = pg_session_query(s, c->st->touch, NULL, 0, &c->error);
+		companion_sleep(c, hb_now_ns() + KEEPER_PERIOD_NS);
+	}
+	atomic_store(slot, before);
+	pg_session_close(s);
+	return NULL;
+}
+
+static int companion_start(struct companion *c, struct task *t, void *(*fn)(void *),
+			   struct hb_error *e)
+{
+	int err;
+
+	*c = (struct companion){
+		.st = t->in->priv,
+		.o = t->in->options,
+		.in = t->in,
+		.figures = t->shared,
+	};
+	err = pthread_create(&c->thread, NULL, fn, c);
+	if (err)
+		return hb_error_set(e, -err, "cannot start a thread");
+	c->running = true;
+	return 0;
+}
+
+static int companion_join(struct companion *c, struct hb_error *e)
+{
+	int err;
+
+	if (!c->running)
+		return 0;
+	atomic_store(&c->stop_ns, hb_now_ns());
+	err = pthread_join(c->thread, NULL);
+	c->running = false;
+	if (err)
+		return hb_error_set(e, -err, "cannot join a thread");
+	if (c->err)
+		return hb_error_set(e, c->err, "%s", c->error.text);
+	return 0;
+}
+
+static int phase_now(const struct task *t)
+{
+	return atomic_load_explicit(&t->in->cell->shared->phase, memory_order_relaxed);
+}
+
+static void on_transaction(void *arg, const struct pg_log_entry *entry)
+{
+	struct task *t = arg;
+	const struct pg_options *o = t->in->options;
+
+	/* The window of the task ends when pgbench has ended, not before. */
+	if (phase_now(t) == t->phase)
+		task_continue(t);
+	if (entry->state == PG_LOG_SKIPPED) {
+		task_count(t, PG_SKIPPED, 1);
+		return;
+	}
+	if (entry->state == PG_LOG_FAILED) {
+		task_count(t, PG_FAILED, 1);
+		return;
+	}
+	task_count(t, PG_TRANSACTIONS, 1);
+	task_latency(t, PG_LATENCY, entry->latency_us * 1000);
+	if (o->latency_limit && entry->latency_us * 1000 > o->latency_limit)
+		task_count(t, PG_LATE, 1);
+	if (o->rate > 0)
+		task_latency(t, PG_SCHEDULE_LAG, entry->lag_us * 1000);
+}
+
+int pg_load_prepare(struct instance *in, struct hb_error *e)
+{
+	struct pg_state *st = in->priv;
+	int err;
+
+	st->scan_file = hb_strf("%s/scan.sql", st->server.directory);
+	if (!st->scan_file)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	err = hb_file_write(st->scan_file,
+			    "SELECT count(*), sum(abalance) FROM pgbench_accounts;\n");
+	if (err || chmod(st->scan_file, 0644))
+		return hb_error_set(e, err ? err : -errno, "cannot write %s", st->scan_file);
+	return 0;
+}
+
+/* -b and -f with weights; @scan: "PATH@1". */
+static void choose_scripts(const struct pg_options *o, const char *scan, const char **argv)
+{
+	unsigned int n = 0;
+
+	if (o->load == PG_LOAD_MIXED || (o->load != PG_LOAD_SCAN && o->script == PG_SELECT_ONLY)) {
+		argv[n++] = "-b";
+		argv[n++] = "select-only@90";
+	}
+	if (o->load == PG_LOAD_MIXED || (o->load != PG_LOAD_SCAN && o->script == PG_TPCB_LIKE)) {
+		argv[n++] = "-b";
+		argv[n++] = "tpcb-like@9";
+	}
+	if (o->load == PG_LOAD_MIXED || o->load == PG_LOAD_SCAN) {
+		argv[n++] = "-f";
+		argv[n++] = scan;
+	}
+	argv[n] = NULL;
+}
+
+static int start_pgbench(struct task *t, struct pgbench **p, struct hb_error *e)
+{
+	const struct pg_state *st = t->in->priv;
+	const struct pg_options *o = t->in->options;
+	HB_FREE char *program = hb_strf("%s/pgbench", st->server.programs);
+	HB_FREE char *scan = hb_strf("%s@1", st->scan_file);
+	const char *scripts[2 * PG_SCRIPTS + 1];
+
+	if (!program || !scan)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	choose_scripts(o, scan, scripts);
+	return pgbench_start(
+		&(struct pgbench_config){
+			.program = program,
+			.directory = st->server.directory,
+			.uid = st->server.uid,
+			.gid = st->server.gid,
+			.clients = o->clients,
+			.threads = o->jobs,
+			.connect = o->load == PG_LOAD_CHURN,
+			/* A statement prepared for one use only costs a round trip. */
+			.prepared = o->load != PG_LOAD_CHURN,
+			.rate = o->rate,
+			.latency_limit_ns = o->latency_limit,
+			.seed = t->in->cell->seed & 0x7fffffff,
+			.scripts = scripts,
+		},
+		p, e);
+}
+
+/* Run pgbench until @phase is over, then to its end. */
+static int drive(struct task *t, struct pgbench *p, int phase, struct hb_error *e)
+{
+	struct pg_state *st = t->in->priv;
+	uint64_t stopped = 0;
+	int more = 1;
+
+	while (more > 0) {
+		if (!stopped && phase_now(t) != phase) {
+			if (phase == PHASE_MEASURE &&
+			    pg_proc_value("/proc/meminfo", "HugePages_Free",
+					  &st->found->huge_pages))
+				st->found->huge_pages = UINT64_MAX;
+			stopped = hb_now_ns();
+			pgbench_stop(p);
+		}
+		if (stopped && hb_now_ns() > stopped + DRAIN_NS)
+			return hb_error_set(e, -ETIMEDOUT,
+					    "pgbench did not end within %llu s of being told",
+					    DRAIN_NS / NSEC_PER_SEC);
+		more = pgbench_pump(p, PUMP_MS, on_transaction, t, e);
+	}
+	return more;
+}
+
+/* pgbench's summary and its log must tell the same. */
+static int agree(const struct task *t, const struct pg_summary *s, struct hb_error *e)
+{
+	const struct hist *h = t->shared->hist[PG_LATENCY];
+	double mean_ms = hist_mean(h) / 1e6;
+
+	if (h->count != s->processed)
+		return hb_error_set(e, -EBADMSG, "pgbench counts %lu transactions, its log has %lu",
+				    s->processed, h->count);
+	if (!s->failed && fabs(mean_ms - s->latency_ms) > MEAN_TOLERANCE_MS)
+		return hb_error_set(e, -EBADMSG,
+				    "pgbench's mean latency is %.3f ms, that of its log %.4f ms",
+				    s->latency_ms, mean_ms);
+	return 0;
+}
+
+/* Backends end after pgbench does; their faults reach the postmaster when it has reaped them. */
+static void wait_backends_gone(const struct pg_state *st, int before)
+{
+	uint64_t until = hb_now_ns() + BACKENDS_GONE_NS;
+	pid_t pids[TARGET_PIDS];
+
+	while (pg_server_pids(&st->server, pids, ARRAY_SIZE(pids)) > before && hb_now_ns() < until)
+		poll(NULL, 0, PUMP_MS);
+}
+
+static int finish(struct task *t, struct pgbench *p, int phase, struct hb_error *e)
+{
+	struct pg_state *st = t->in->priv;
+	struct pg_summary warmup;
+	int err;
+
+	if (phase == PHASE_MEASURE) {
+		err = pgbench_finish(p, &st->found->summary, e);
+		return err ? err : agree(t, &st->found->summary, e);
+	}
+	/* Nothing of the warm-up is kept; that it was too short for a transaction is no fault. */
+	err = pgbench_finish(p, &warmup, e);
+	return err == -ENODATA || err == -EBADMSG ? 0 : err;
+}
+
+/* The load of one phase. */
+static int load_phase(struct task *t, int phase, struct hb_error *e)
+{
+	const struct pg_options *o = t->in->options;
+	struct companion probe = {0}, keep = {0};
+	struct hb_error later = {""};
+	struct pgbench *p = NULL;
+	int err = 0, joined;
+
+	if (t->in->cell->ninstances > 1)
+		err = companion_start(&keep, t, keeper, e);
+	if (!err && o->probe_rate > 0)
+		err = companion_start(&probe, t, prober, e);
+	if (!err)
+		err = start_pgbench(t, &p, e);
+	if (!err)
+		err = drive(t, p, phase, e);
+	joined = companion_join(&probe, &later);
+	if (!joined)
+		joined = companion_join(&keep, &later);
+	else
+		companion_join(&keep, NULL);
+	if (!err && joined)
+		err = hb_error_set(e, joined, "probe: %s", later.text);
+	if (!err)
+		err = finish(t, p, phase, e);
+	if (phase == PHASE_MEASURE)
+		((struct pg_state *)t->in->priv)->found->probes_missed = probe.missed;
+	pgbench_free(p);
+	return err;
+}
+
+static int measured(struct task *t, struct hb_error *e)
+{
+	struct pg_state *st = t->in->priv;
+	struct pg_found *f = st->found;
+	uint64_t before, after, free_pages, total;
+	pid_t pids[TARGET_PIDS];
+	int err, backends;
+
+	backends = pg_server_pids(&st->server, pids, ARRAY_SIZE(pids));
+	err = pg_server_faults(&st->server, &before);
+	if (err)
+		return hb_error_set(e, err, "the server's page faults cannot be read");
+	err = load_phase(t, PHASE_MEASURE, e);
+	if (err)
+		return err;
+	wait_backends_gone(st, backends);
+	err = pg_server_faults(&st->server, &after);
+	if (err)
+		return hb_error_set(e, err, "the server's page faults cannot be read");
+	f->faults = after - before;
+	free_pages = f->huge_pages;
+	if (free_pages != UINT64_MAX && !pg_proc_value("/proc/meminfo", "HugePages_Total", &total))
+		f->huge_pages = total - free_pages;
+	f->complete = 1;
+	return 0;
+}
+
+int pg_load_run(struct task *t, struct hb_error *e)
+{
+	struct pg_state *st = t->in->priv;
+	struct hb_error crash = {""};
+	int err = 0;
+
+	if (phase_now(t) == PHASE_WARMUP)
+		err = load_phase(t, PHASE_WARMUP, e);
+	/* Now, and not while pgbench of the warm-up ended: the measured window begins. */
+	if (!err && task_continue(t) && phase_now(t) == PHASE_MEASURE)
+		err = measured(t, e);
+	if (err && pg_server_check(&st->server, &crash))
+		return hb_error_prefix(e, err, "%s", crash.text);
+	if (!err)
+		task_continue(t);
+	return err;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of the workload `postgres` share among themselves. */
+#ifndef HB_WORKLOADS_PG_WORKLOAD_H
+#define HB_WORKLOADS_PG_WORKLOAD_H
+
+#include <stdint.h>
+
+#include "workloads/pg_probe.h"
+#include "workloads/pg_segment.h"
+#include "workloads/pg_server.h"
+#include "workloads/pg_summary.h"
+#include "workloads/workload.h"
+
+enum pg_load {
+	PG_LOAD_CHURN,	/* a new connection for every transaction */
+	PG_LOAD_STEADY, /* connections stay */
+	PG_LOAD_SCAN,	/* parallel scans of the whole table */
+	PG_LOAD_MIXED,	/* 90 % select-only, 9 % tpcb-like, 1 % scans */
+};
+
+enum pg_script_choice {
+	PG_SELECT_ONLY,
+	PG_TPCB_LIKE,
+};
+
+enum pg_claim {
+	PG_CLAIM_SHARING, /* PMD page tables of the segment are shared */
+	PG_CLAIM_HUGETLB, /* the segment is on huge pages, nothing about sharing */
+	PG_CLAIM_NONE,
+};
+
+struct pg_options {
+	char programs[HB_OPTION_STRING];
+	char data[HB_OPTION_STRING];
+	uint64_t shared_buffers; /* bytes, 0: from the machine's memory */
+	int huge_pages;
+	int claim; /* enum pg_claim */
+	int load;  /* enum pg_load */
+	int script;
+	uint64_t clients, jobs, scale;
+	double rate;
+	uint64_t latency_limit; /* ns */
+	int prewarm;
+	double probe_rate;
+	uint64_t probe_buffers;
+	uint64_t start_deadline; /* ns */
+};
+
+/* Rows of the metrics; the order of pg_metrics[] in postgres.c. */
+enum pg_row {
+	PG_TPS,
+	PG_TPS_CONNECTING,
+	PG_TRANSACTIONS,
+	PG_LATENCY,
+	PG_LATENCY_MEAN,
+	PG_LATENCY_STDDEV,
+	PG_CONNECTION_TIME,
+	PG_CONNECT_LATENCY,
+	PG_FIRST_QUERY_LATENCY,
+	PG_DISCONNECT_LATENCY,
+	PG_SESSION_LATENCY,
+	PG_PROBE_LAG,
+	PG_PROBES,
+	PG_SCHEDULE_LAG,
+	PG_FAILED,
+	PG_LATE,
+	PG_SKIPPED,
+	PG_FAULTS,
+	PG_PAGE_TABLES,
+	PG_HUGE_PAGES,
+	PG_HUGE_PAGES_NEEDED,
+	PG_SHARABLE,
+	PG_SHARED,
+	PG_STATEMENT, /* the first of PG_STATEMENT_ROWS */
+};
+
+#define PG_STATEMENT_ROWS 8
+
+/* What the task finds out for report(); memory that agent and task share. */
+struct pg_found {
+	int complete; /* the measured load ended and all below is valid */
+	struct pg_summary summary;
+	uint64_t faults;	/* of the server during the measured load */
+	uint64_t huge_pages;	/* in use at the end of the measured load */
+	uint64_t probes_missed; /* due in the measured phase, never started */
+};
+
+struct pg_state {
+	struct pg_server server;
+	struct pg_found *found;
+	struct pg_session
+		*warm; /* lives as long as the server: its page tables are there to be shared */
+	char conninfo[PG_CONNINFO];
+	char *touch;	 /* query over the whole segment */
+	char *scan_file; /* script of PG_LOAD_SCAN */
+	uint64_t huge_pages_needed;
+	double page_tables_kib; /* per connection; NAN: not measured */
+	double sharable_gib, shared_mib;
+};
+
+/* workload_ops.run */
+int pg_load_run(struct task *t, struct hb_error *e);
+/* Write the scripts that a load needs into the server's directory. */
+int pg_load_prepare(struct instance *in, struct hb_error *e);
+
+#endif
