@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "bench/accel.h"
 #include "bench/cpio.h"
 #include "bench/session.h"
 
@@ -285,6 +286,19 @@ static void test_we_are_killed(void **state)
 	prctl(PR_SET_CHILD_SUBREAPER, 0);
 }
 
+/* The accelerator's probe must be able to succeed: with emulation it does. */
+static void test_probe_boot(void **state)
+{
+	struct fixture *f = *state;
+	struct accel a;
+
+	if (!f->bzimage)
+		skip();
+	assert_int_equal(accel_boot(f->bzimage, VM_EMULATED, &a, &f->e), 0);
+	if (!a.works)
+		fail_msg("%s", a.reason);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -299,6 +313,7 @@ int main(void)
 		T(test_init_exits),
 		T(test_qemu_killed),
 		T(test_we_are_killed),
+		T(test_probe_boot),
 	};
 
 	return cmocka_run_group_tests_name("e2e_vm", tests, NULL, NULL);
