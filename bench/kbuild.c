@@ -352,6 +352,8 @@ static int open_log(struct building *g, struct hb_error *e)
 	if (!dir || !g->log_path || hb_mkdir_all(dir))
 		return hb_error_set(e, -ENOMEM, "cannot make %s/logs", g->b->cache);
 	g->log = fopen(g->log_path, "we");
+	if (g->log)
+		setlinebuf(g->log);
 	return g->log ? 0 : hb_error_set(e, -errno, "cannot write %s: %s", g->log_path,
 					 strerror(errno));
 }
