@@ -77,7 +77,7 @@ static void stanza_end(struct stanza *s, struct choice *c)
 	free(s->uris);
 	free(s->suites);
 	free(s->enabled);
-	*s = (struct stanza){ 0 };
+	*s = (struct stanza){0};
 }
 
 static void stanza_continue(struct stanza *s, const char *text)
@@ -95,8 +95,8 @@ static void stanza_continue(struct stanza *s, const char *text)
 
 static void parse_deb822_line(struct stanza *s, struct choice *c, char *line)
 {
-	static const char *const names[] = { "types", "uris", "suites", "enabled" };
-	char **fields[] = { &s->types, &s->uris, &s->suites, &s->enabled };
+	static const char *const names[] = {"types", "uris", "suites", "enabled"};
+	char **fields[] = {&s->types, &s->uris, &s->suites, &s->enabled};
 	size_t n = strlen(line), name;
 	char *value;
 
@@ -132,7 +132,7 @@ static void parse_file(struct choice *c, const char *path)
 {
 	HB_FCLOSE FILE *f = fopen(path, "re");
 	HB_FREE char *line = NULL;
-	struct stanza s = { 0 };
+	struct stanza s = {0};
 	size_t size = 0, n = strlen(path);
 	int deb822 = n > 8 && !strcmp(path + n - 8, ".sources");
 
@@ -149,13 +149,13 @@ static void parse_file(struct choice *c, const char *path)
 
 int apt_security_uri(const char *etc, char **uri, struct hb_error *e)
 {
-	static const char *const patterns[] = { "sources.list", "sources.list.d/*.sources",
-						"sources.list.d/*.list" };
-	struct choice c = { 0 };
+	static const char *const patterns[] = {"sources.list", "sources.list.d/*.sources",
+					       "sources.list.d/*.list"};
+	struct choice c = {0};
 
 	for (size_t i = 0; i < ARRAY_SIZE(patterns); i++) {
 		HB_FREE char *pattern = hb_strf("%s/%s", etc, patterns[i]);
-		glob_t g = { 0 };
+		glob_t g = {0};
 
 		if (pattern && !glob(pattern, 0, NULL, &g))
 			for (size_t j = 0; j < g.gl_pathc; j++)
@@ -210,9 +210,9 @@ static int write_config(const char *dir, const char *uri, const char *suite)
 
 static int make_directories(const char *dir)
 {
-	static const char *const rooms[] = { "etc/sources.list.d", "etc/preferences.d",
-					     "etc/apt.conf.d", "state/lists/partial",
-					     "cache/archives/partial" };
+	static const char *const rooms[] = {"etc/sources.list.d", "etc/preferences.d",
+					    "etc/apt.conf.d", "state/lists/partial",
+					    "cache/archives/partial"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rooms); i++) {
 		HB_FREE char *path = hb_strf("%s/%s", dir, rooms[i]);
@@ -227,8 +227,8 @@ static int make_directories(const char *dir)
 /* Run apt; *@out is its output, owned by the caller. */
 static int apt_run(const struct apt *a, const char *into, char *const argv[], char **out)
 {
-	const char *env[] = { a->config, "LC_ALL=C.UTF-8", NULL };
-	struct child c = { .directory = into, .env = env };
+	const char *env[] = {a->config, "LC_ALL=C.UTF-8", NULL};
+	struct child c = {.directory = into, .env = env};
 
 	return child_capture(&c, argv, out);
 }
@@ -253,17 +253,17 @@ int apt_begin(struct apt *a, const char *directory, const char *uri, const char 
 	      struct hb_error *e)
 {
 	/* Error-Mode: without it a list that could not be fetched is a mere warning. */
-	char *argv[] = { "apt-get", "-q", "-o", "APT::Update::Error-Mode=any", "update", NULL };
+	char *argv[] = {"apt-get", "-q", "-o", "APT::Update::Error-Mode=any", "update", NULL};
 	HB_FREE char *out = NULL;
 	int rc;
 
-	*a = (struct apt){ .directory = strdup(directory),
-			   .config = hb_strf("APT_CONFIG=%s/apt.conf", directory) };
+	*a = (struct apt){.directory = strdup(directory),
+			  .config = hb_strf("APT_CONFIG=%s/apt.conf", directory)};
 	if (!a->directory || !a->config)
 		rc = -ENOMEM;
 	else if (access(KEYRING, R_OK))
-		rc = hb_error_set(e, -ENODEV, KEYRING
-				  " is missing; apt-get install debian-archive-keyring");
+		rc = hb_error_set(e, -ENODEV,
+				  KEYRING " is missing; apt-get install debian-archive-keyring");
 	else if ((rc = make_directories(directory)) || (rc = write_config(directory, uri, suite)))
 		hb_error_set(e, rc, "cannot write below %s: %s", directory, strerror(-rc));
 	else if ((rc = apt_run(a, NULL, argv, &out)))
@@ -278,7 +278,7 @@ int apt_download(const struct apt *a, const char *package, const char *version, 
 		 struct hb_error *e)
 {
 	HB_FREE char *what = hb_strf("%s=%s", package, version);
-	char *argv[] = { "apt-get", "-q", "download", what, NULL };
+	char *argv[] = {"apt-get", "-q", "download", what, NULL};
 	HB_FREE char *out = NULL;
 	int rc;
 
@@ -288,13 +288,14 @@ int apt_download(const struct apt *a, const char *package, const char *version, 
 	if (!rc)
 		return 0;
 	if (out && strstr(out, "was not found"))
-		return hb_error_set(e, -ENOENT, "the archive does not offer %s %s", package, version);
+		return hb_error_set(e, -ENOENT, "the archive does not offer %s %s", package,
+				    version);
 	return hb_error_set(e, -ENODEV, "apt cannot fetch %s: %s", what, apt_complaint(out));
 }
 
 char *apt_newest(const struct apt *a, const char *package, struct hb_error *e)
 {
-	char *argv[] = { "apt-cache", "policy", (char *)package, NULL };
+	char *argv[] = {"apt-cache", "policy", (char *)package, NULL};
 	HB_FREE char *out = NULL;
 	int rc = apt_run(a, NULL, argv, &out);
 	const char *p = !rc && out ? strstr(out, "Candidate: ") : NULL;
@@ -312,5 +313,5 @@ void apt_end(struct apt *a)
 {
 	free(a->directory);
 	free(a->config);
-	*a = (struct apt){ 0 };
+	*a = (struct apt){0};
 }

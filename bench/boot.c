@@ -19,9 +19,9 @@
 #include "bench/vm.h"
 
 #define SCRIPT_NAME "boot-shell"
-#define ESCAPE_KEY 0x1d /* Ctrl-] as in telnet */
-#define POLL_MS 100
-#define OFF_NS (5 * NSEC_PER_SEC)
+#define ESCAPE_KEY  0x1d /* Ctrl-] as in telnet */
+#define POLL_MS	    100
+#define OFF_NS	    (5 * NSEC_PER_SEC)
 
 struct boot {
 	const char *kernel;
@@ -40,8 +40,8 @@ struct boot_files {
 
 static char *find_busybox(void)
 {
-	static const char *const places[] = { "/bin/busybox", "/usr/bin/busybox",
-					      "/usr/local/bin/busybox" };
+	static const char *const places[] = {"/bin/busybox", "/usr/bin/busybox",
+					     "/usr/local/bin/busybox"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
 		if (!access(places[i], R_OK))
@@ -49,33 +49,35 @@ static char *find_busybox(void)
 	return NULL;
 }
 
-/* What the guest runs as init. The command's status leaves by the data port, the console is the user's. */
+/* What the guest runs as init. The command's status leaves by the data port, the console is the
+ * user's. */
 static char *shell_script(const struct boot *b)
 {
-	struct winsize w = { .ws_row = 24, .ws_col = 80 };
+	struct winsize w = {.ws_row = 24, .ws_col = 80};
 
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) || !w.ws_row) {
 		w.ws_row = 24;
 		w.ws_col = 80;
 	}
-	return hb_strf("#!/bin/busybox sh\n"
-		       "export PATH=/bin:/sbin HOME=/ TERM=vt100\n"
-		       "/bin/busybox --install -s /bin\n"
-		       "mkdir -p /sbin /dev/pts /dev/shm /sys/kernel/debug /mnt/huge\n"
-		       "ln -s /init /sbin/hugebench-agent\n"
-		       "mount -t proc proc /proc; mount -t sysfs sysfs /sys\n"
-		       "mount -t devtmpfs devtmpfs /dev; mkdir -p /dev/pts /dev/shm\n"
-		       "mount -t devpts devpts /dev/pts; mount -t tmpfs tmpfs /dev/shm\n"
-		       "mount -t debugfs debugfs /sys/kernel/debug; mount -t hugetlbfs none /mnt/huge\n"
-		       "stty rows %u cols %u\n"
-		       "%s\n"
-		       "status=$?\n"
-		       "for p in /sys/class/virtio-ports/*; do\n"
-		       "	grep -q '^" WIRE_PORT_NAME "$' $p/name && echo \"status $status\" >/dev/${p##*/}\n"
-		       "done\n"
-		       "poweroff -f\n",
-		       w.ws_row, w.ws_col,
-		       b->command ? b->command : "setsid cttyhack sh || sh");
+	return hb_strf(
+		"#!/bin/busybox sh\n"
+		"export PATH=/bin:/sbin HOME=/ TERM=vt100\n"
+		"/bin/busybox --install -s /bin\n"
+		"mkdir -p /sbin /dev/pts /dev/shm /sys/kernel/debug /mnt/huge\n"
+		"ln -s /init /sbin/hugebench-agent\n"
+		"mount -t proc proc /proc; mount -t sysfs sysfs /sys\n"
+		"mount -t devtmpfs devtmpfs /dev; mkdir -p /dev/pts /dev/shm\n"
+		"mount -t devpts devpts /dev/pts; mount -t tmpfs tmpfs /dev/shm\n"
+		"mount -t debugfs debugfs /sys/kernel/debug; mount -t hugetlbfs none /mnt/huge\n"
+		"stty rows %u cols %u\n"
+		"%s\n"
+		"status=$?\n"
+		"for p in /sys/class/virtio-ports/*; do\n"
+		"	grep -q '^" WIRE_PORT_NAME
+		"$' $p/name && echo \"status $status\" >/dev/${p##*/}\n"
+		"done\n"
+		"poweroff -f\n",
+		w.ws_row, w.ws_col, b->command ? b->command : "setsid cttyhack sh || sh");
 }
 
 /* Append file @from to @out. */
@@ -137,9 +139,10 @@ static int make_initramfs(const struct boot *b, const struct boot_files *f, stru
 
 static int files_begin(struct boot_files *f, struct hb_error *e)
 {
-	*f = (struct boot_files){ .directory = "/tmp/hugebench-boot-XXXXXX" };
+	*f = (struct boot_files){.directory = "/tmp/hugebench-boot-XXXXXX"};
 	if (!mkdtemp(f->directory)) {
-		int rc = hb_error_set(e, -errno, "cannot make a directory in /tmp: %s", strerror(errno));
+		int rc = hb_error_set(e, -errno, "cannot make a directory in /tmp: %s",
+				      strerror(errno));
 
 		f->directory[0] = 0;
 		return rc;
@@ -200,9 +203,8 @@ static void status_take(struct status_text *s, int fd)
 static int talk(const struct boot *b, struct vm *vm, int console, struct status_text *s,
 		struct hb_error *e)
 {
-	struct pollfd p[] = { { console, POLLIN, 0 },
-			      { vm_data_fd(vm), POLLIN, 0 },
-			      { STDIN_FILENO, POLLIN, 0 } };
+	struct pollfd p[] = {
+		{console, POLLIN, 0}, {vm_data_fd(vm), POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}};
 	uint64_t deadline = b->timeout ? hb_now_ns() + b->timeout : UINT64_MAX;
 	int status;
 
@@ -236,14 +238,14 @@ static int talk(const struct boot *b, struct vm *vm, int console, struct status_
 static int run_guest(const struct boot *b, const struct kernel *k, const struct boot_files *f,
 		     struct status_text *s, struct hb_error *e)
 {
-	struct vm_config c = { .mode = b->mode,
-			       .bzimage = k->bzimage,
-			       .initramfs = f->initramfs,
-			       .command_line = "rdinit=/" SCRIPT_NAME,
-			       .console_path = f->console,
-			       .vcpus = b->vcpus,
-			       .nodes = 1,
-			       .memory = b->memory };
+	struct vm_config c = {.mode = b->mode,
+			      .bzimage = k->bzimage,
+			      .initramfs = f->initramfs,
+			      .command_line = "rdinit=/" SCRIPT_NAME,
+			      .console_path = f->console,
+			      .vcpus = b->vcpus,
+			      .nodes = 1,
+			      .memory = b->memory};
 	struct termios saved;
 	struct vm *vm;
 	int raw, console, rc = vm_start(&c, &vm, e);
@@ -254,7 +256,8 @@ static int run_guest(const struct boot *b, const struct kernel *k, const struct 
 	rc = console;
 	if (rc >= 0) {
 		if (!b->command)
-			fprintf(stderr, "hugebench: %s %s; Ctrl-] ends the guest\n", k->name, k->version);
+			fprintf(stderr, "hugebench: %s %s; Ctrl-] ends the guest\n", k->name,
+				k->version);
 		raw = !b->command && terminal_raw(&saved);
 		rc = talk(b, vm, console, s, e);
 		if (raw)
@@ -347,22 +350,23 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 int cmd_boot(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
-		{ "memory", 'm', "SIZE", 0, "of the guest (1G)", 0 },
-		{ "vcpus", 'c', "N", 0, "processors of the guest (2)", 0 },
-		{ "mode", 'M', "MODE", 0, "kvm or emulated (emulated)", 0 },
-		{ "timeout", 't', "TIME", 0, "end the guest after this time", 0 },
-		{ 0 },
+		{"memory", 'm', "SIZE", 0, "of the guest (1G)", 0},
+		{"vcpus", 'c', "N", 0, "processors of the guest (2)", 0},
+		{"mode", 'M', "MODE", 0, "kvm or emulated (emulated)", 0},
+		{"timeout", 't', "TIME", 0, "end the guest after this time", 0},
+		{0},
 	};
-	const struct argp argp = { .options = options,
-				   .parser = parse_option,
-				   .args_doc = "KERNEL [-- COMMAND...]",
-				   .doc = "Boot a kernel variant and give a shell, or run one command; "
-					  "the console is here.\v"
-					  "hugetlbfs is at /mnt/huge, the agent in the path. Exit status: 0 "
-					  "when the command's was, else 1." };
-	struct boot b = { .mode = VM_EMULATED, .memory = 1ULL << 30, .vcpus = 2 };
-	struct status_text s = { .text = "" };
-	struct hb_error e = { .text = "" };
+	const struct argp argp = {
+		.options = options,
+		.parser = parse_option,
+		.args_doc = "KERNEL [-- COMMAND...]",
+		.doc = "Boot a kernel variant and give a shell, or run one command; "
+		       "the console is here.\v"
+		       "hugetlbfs is at /mnt/huge, the agent in the path. Exit status: 0 "
+		       "when the command's was, else 1."};
+	struct boot b = {.mode = VM_EMULATED, .memory = 1ULL << 30, .vcpus = 2};
+	struct status_text s = {.text = ""};
+	struct hb_error e = {.text = ""};
 	int rc, status;
 
 	if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &b))

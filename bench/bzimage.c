@@ -47,7 +47,7 @@ static int unpack_gzip(const char *in, size_t in_len, char **out, size_t *out_le
 {
 	/* The last four bytes of the payload are the length of what is in it. */
 	size_t size = get32(in + in_len - 4);
-	z_stream z = { .next_in = (Bytef *)in, .avail_in = in_len };
+	z_stream z = {.next_in = (Bytef *)in, .avail_in = in_len};
 	int rc;
 
 	if (!size || size > VMLINUX_MAX)
@@ -87,7 +87,7 @@ static int unpack_program(const char *program, const char *in, size_t in_len, ch
 	HB_CLOSE int fd = mkstemp(from);
 	HB_FREE char *to = hb_strf("%s.out", from);
 	HB_FREE char *command = hb_strf("%s -dc <%s >%s.out 2>/dev/null", program, from, from);
-	char *argv[] = { "sh", "-c", command, NULL };
+	char *argv[] = {"sh", "-c", command, NULL};
 	int rc, status;
 
 	if (fd < 0 || !to || !command)
@@ -111,10 +111,10 @@ static int unpack_payload(const char *in, size_t in_len, char **out, size_t *out
 		size_t len;
 		const char *program;
 	} kinds[] = {
-		{ { 0xfd, '7', 'z', 'X' }, 4, "xz" },
-		{ { 0x28, 0xb5, 0x2f, 0xfd }, 4, "zstd" },
-		{ { 0x02, 0x21, 0x4c, 0x18 }, 4, "lz4" },
-		{ { 'B', 'Z', 'h' }, 3, "bzip2" },
+		{{0xfd, '7', 'z', 'X'}, 4, "xz"},
+		{{0x28, 0xb5, 0x2f, 0xfd}, 4, "zstd"},
+		{{0x02, 0x21, 0x4c, 0x18}, 4, "lz4"},
+		{{'B', 'Z', 'h'}, 3, "bzip2"},
 	};
 	int rc;
 

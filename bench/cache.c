@@ -138,8 +138,8 @@ int cache_lock(const char *root, const char *name, int *fd, struct hb_error *e)
 	if (lock < 0)
 		return hb_error_set(e, -errno, "cannot open %s: %s", path, strerror(errno));
 	if (flock(lock, LOCK_EX | LOCK_NB)) {
-		fprintf(stderr, "hugebench: waiting for another hugebench that works on this (%s)\n",
-			path);
+		fprintf(stderr,
+			"hugebench: waiting for another hugebench that works on this (%s)\n", path);
 		while (flock(lock, LOCK_EX)) {
 			if (errno == EINTR)
 				continue;
@@ -250,7 +250,7 @@ int cache_open(const char *dir, json_t **manifest, struct hb_error *e)
 	if (json_integer_value(json_object_get(m, "format")) != MANIFEST_FORMAT ||
 	    !json_object_size(files))
 		rc = hb_error_set(e, -EBADMSG, "%s is of another version", path);
-	json_object_foreach(files, name, want) {
+	json_object_foreach (files, name, want) {
 		HB_FREE char *file = hb_strf("%s/%s", dir, name);
 
 		if (!rc)

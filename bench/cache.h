@@ -32,8 +32,10 @@ int cache_lock(const char *root, const char *name, int *fd, struct hb_error *e);
 /*
  * An entry is a directory with manifest.json; its member "files" has size and checksum of the
  * others. cache_seal() completes @manifest with "format" and "files" ({name: {bytes, sha256}}) of
- * the @names (NULL-terminated) and writes it; to be done before the directory is renamed into place.
- * @checksum 0: record the time of last change instead of the SHA-256, for files too large to be read each time.
+ * the @names (NULL-terminated) and writes it; to be done before the directory is renamed into
+ * place.
+ * @checksum 0: record the time of last change instead of the SHA-256, for files too large to be
+ * read each time.
  */
 int cache_seal(const char *dir, json_t *manifest, const char *const *names, int checksum,
 	       struct hb_error *e);

@@ -12,7 +12,7 @@ struct child {
 	const char *directory;	  /* to run in */
 	const char *const *env;	  /* "NAME=value" to set; NULL-terminated */
 	const char *const *unset; /* names to remove; NULL-terminated */
-	uid_t uid;		  /* run as this user and group, without others' groups; 0: no change */
+	uid_t uid; /* run as this user and group, without others' groups; 0: no change */
 	gid_t gid;
 };
 
@@ -29,7 +29,8 @@ typedef void (*child_line)(void *arg, const char *line);
  * child_start() and wait, with the output going to @line (may be NULL). Returns as hb_run() does.
  */
 int child_run(const struct child *c, char *const argv[], child_line line, void *arg);
-/* child_run() with the output as one string in *@out, owned by the caller (also on failure; may be NULL). */
+/* child_run() with the output as one string in *@out, owned by the caller (also on failure; may be
+ * NULL). */
 int child_capture(const struct child *c, char *const argv[], char **out);
 
 #endif

@@ -13,19 +13,21 @@
 
 /* Part of the key: raise it when the steps below give another database. */
 #define DATABASE_STEPS "1"
-/* Size per unit of scale at DATABASE_FILLFACTOR, measured with PostgreSQL 15, and of an empty one. */
+/* Size per unit of scale at DATABASE_FILLFACTOR, measured with PostgreSQL 15, and of an empty one.
+ */
 #define SCALE_BYTES (135ULL << 20)
 #define EMPTY_BYTES (64ULL << 20)
-#define START_NS (120 * NSEC_PER_SEC)
-#define STOP_NS (300 * NSEC_PER_SEC)
-#define POLL_NS (50 * 1000 * 1000ULL)
+#define START_NS    (120 * NSEC_PER_SEC)
+#define STOP_NS	    (300 * NSEC_PER_SEC)
+#define POLL_NS	    (50 * 1000 * 1000ULL)
 
 /* A database being made. */
 struct preparing {
 	const struct hostpg *pg;
 	const struct database *db;
 	unsigned int scale;
-	char *scratch; /* private directory that the server's user may enter; socket and data are here */
+	char *scratch; /* private directory that the server's user may enter; socket and data are
+			  here */
 	char *data;
 	char *log_path;
 	int log;
@@ -35,7 +37,7 @@ struct preparing {
 /* Who the server runs as: it refuses to be root. */
 static int choose_user(struct database *db, struct hb_error *e)
 {
-	static const char *const names[] = { "postgres", "nobody" };
+	static const char *const names[] = {"postgres", "nobody"};
 
 	db->uid = geteuid();
 	db->gid = getegid();
@@ -47,8 +49,10 @@ static int choose_user(struct database *db, struct hb_error *e)
 			db->gid = pw->pw_gid;
 		}
 	}
-	return db->uid ? 0 : hb_error_set(e, -ENODEV, "neither user postgres nor nobody exists, and "
-						      "PostgreSQL refuses to run as root");
+	return db->uid ? 0
+		       : hb_error_set(e, -ENODEV,
+				      "neither user postgres nor nobody exists, and "
+				      "PostgreSQL refuses to run as root");
 }
 
 static int database_key(struct database *db, const struct hostpg *pg, unsigned int scale)
@@ -73,14 +77,19 @@ static int database_key(struct database *db, const struct hostpg *pg, unsigned i
 /* Run a program of PostgreSQL as the server's user. */
 static int step(struct preparing *p, const char *what, char *const args[], struct hb_error *e)
 {
-	const char *env[] = { "LC_ALL=C", "TZ=UTC", "PGUSER=postgres", "PGDATABASE=postgres",
-			      "PGCONNECT_TIMEOUT=60", p->pg->libraries, NULL };
-	static const char *const unset[] = { "PGDATA", "PGHOST", "PGPORT", "PGOPTIONS",
-					     "PGSERVICE", "PGPASSWORD", NULL };
+	const char *env[] = {"LC_ALL=C",
+			     "TZ=UTC",
+			     "PGUSER=postgres",
+			     "PGDATABASE=postgres",
+			     "PGCONNECT_TIMEOUT=60",
+			     p->pg->libraries,
+			     NULL};
+	static const char *const unset[] = {"PGDATA",	 "PGHOST",     "PGPORT", "PGOPTIONS",
+					    "PGSERVICE", "PGPASSWORD", NULL};
 	HB_FREE char *program = hb_strf("%s/%s", p->pg->bin, args[0]);
-	struct child c = { .directory = p->scratch, .env = env, .unset = unset };
+	struct child c = {.directory = p->scratch, .env = env, .unset = unset};
 	HB_FREE char *out = NULL;
-	char *argv[24] = { program };
+	char *argv[24] = {program};
 	int rc;
 
 	if (!program)
@@ -102,8 +111,8 @@ static int step(struct preparing *p, const char *what, char *const args[], struc
 
 static int run_initdb(struct preparing *p, struct hb_error *e)
 {
-	char *args[] = { "initdb", "-D", p->data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
-			 "--locale=C", "-N", NULL };
+	char *args[] = {"initdb", "-D", p->data, "-U",	       "postgres", "-A",
+			"trust",  "-E", "UTF8",	 "--locale=C", "-N",	   NULL};
 
 	return step(p, "cannot make an empty database", args, e);
 }
@@ -112,15 +121,40 @@ static int run_initdb(struct preparing *p, struct hb_error *e)
 static int start_server(struct preparing *p, struct hb_error *e)
 {
 	HB_FREE char *program = hb_strf("%s/postgres", p->pg->bin);
-	const char *env[] = { "LC_ALL=C", "TZ=UTC", p->pg->libraries, NULL };
-	struct child c = { .directory = p->scratch, .env = env };
-	char *argv[] = {
-		program, "-D", p->data, "-k", p->scratch, "-c", "listen_addresses=", "-c",
-		"fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off", "-c",
-		"wal_level=minimal", "-c", "max_wal_senders=0", "-c", "max_wal_size=4GB", "-c",
-		"autovacuum=off", "-c", "huge_pages=off", "-c", "shared_buffers=256MB", "-c",
-		"maintenance_work_mem=128MB", "-c", "max_connections=10", "-c", "jit=off", NULL
-	};
+	const char *env[] = {"LC_ALL=C", "TZ=UTC", p->pg->libraries, NULL};
+	struct child c = {.directory = p->scratch, .env = env};
+	char *argv[] = {program,
+			"-D",
+			p->data,
+			"-k",
+			p->scratch,
+			"-c",
+			"listen_addresses=",
+			"-c",
+			"fsync=off",
+			"-c",
+			"full_page_writes=off",
+			"-c",
+			"synchronous_commit=off",
+			"-c",
+			"wal_level=minimal",
+			"-c",
+			"max_wal_senders=0",
+			"-c",
+			"max_wal_size=4GB",
+			"-c",
+			"autovacuum=off",
+			"-c",
+			"huge_pages=off",
+			"-c",
+			"shared_buffers=256MB",
+			"-c",
+			"maintenance_work_mem=128MB",
+			"-c",
+			"max_connections=10",
+			"-c",
+			"jit=off",
+			NULL};
 
 	if (!program)
 		return hb_error_set(e, -ENOMEM, "out of memory");
@@ -130,8 +164,8 @@ static int start_server(struct preparing *p, struct hb_error *e)
 	}
 	p->server = child_start(&c, argv, p->log);
 	return p->server < 0 ? hb_error_set(e, p->server, "cannot start %s: %s", program,
-					    strerror(-p->server)) :
-			       0;
+					    strerror(-p->server))
+			     : 0;
 }
 
 /* Has the server gone? Reaps it. */
@@ -149,19 +183,21 @@ static int server_gone(struct preparing *p)
 
 static int wait_for_server(struct preparing *p, struct hb_error *e)
 {
-	char *args[] = { "psql", "-h", p->scratch, "-X", "-q", "-c", "SELECT 1", NULL };
+	char *args[] = {"psql", "-h", p->scratch, "-X", "-q", "-c", "SELECT 1", NULL};
 	uint64_t deadline = hb_now_ns() + START_NS;
 
 	while (hb_now_ns() < deadline) {
 		if (server_gone(p))
-			return hb_error_set(e, -EIO, "the server that was to fill the database ended; "
-						     "see %s",
+			return hb_error_set(e, -EIO,
+					    "the server that was to fill the database ended; "
+					    "see %s",
 					    p->log_path);
 		if (!step(p, "connecting", args, NULL))
 			return 0;
 		hb_sleep_until_ns(hb_now_ns() + POLL_NS);
 	}
-	return hb_error_set(e, -EIO, "the server that was to fill the database does not answer; see %s",
+	return hb_error_set(e, -EIO,
+			    "the server that was to fill the database does not answer; see %s",
 			    p->log_path);
 }
 
@@ -178,8 +214,9 @@ static int stop_server(struct preparing *p, struct hb_error *e)
 			kill(p->server, SIGKILL);
 			waitpid(p->server, NULL, 0);
 			p->server = 0;
-			return hb_error_set(e, -EIO, "the server that filled the database does not "
-						     "stop; see %s",
+			return hb_error_set(e, -EIO,
+					    "the server that filled the database does not "
+					    "stop; see %s",
 					    p->log_path);
 		}
 		hb_sleep_until_ns(hb_now_ns() + POLL_NS);
@@ -191,11 +228,24 @@ static int fill(struct preparing *p, struct hb_error *e)
 {
 	HB_FREE char *scale = hb_strf("%u", p->scale);
 	HB_FREE char *fillfactor = hb_strf("%d", DATABASE_FILLFACTOR);
-	char *pgbench[] = { "pgbench", "-h", p->scratch, "-i", "-q", "-s", scale, "-F", fillfactor,
-			    NULL };
-	char *psql[] = { "psql", "-h", p->scratch, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-c",
-			 "CREATE EXTENSION pg_prewarm", "-c", "CREATE EXTENSION pg_buffercache",
-			 "-c", "VACUUM (FREEZE, ANALYZE)", "-c", "CHECKPOINT", NULL };
+	char *pgbench[] = {"pgbench", "-h",  p->scratch, "-i",	     "-q",
+			   "-s",      scale, "-F",	 fillfactor, NULL};
+	char *psql[] = {"psql",
+			"-h",
+			p->scratch,
+			"-X",
+			"-q",
+			"-v",
+			"ON_ERROR_STOP=1",
+			"-c",
+			"CREATE EXTENSION pg_prewarm",
+			"-c",
+			"CREATE EXTENSION pg_buffercache",
+			"-c",
+			"VACUUM (FREEZE, ANALYZE)",
+			"-c",
+			"CHECKPOINT",
+			NULL};
 	int rc;
 
 	if (!scale || !fillfactor)
@@ -208,9 +258,9 @@ static int fill(struct preparing *p, struct hb_error *e)
 static int check_state(struct preparing *p, struct hb_error *e)
 {
 	HB_FREE char *program = hb_strf("%s/pg_controldata", p->pg->bin);
-	const char *env[] = { "LC_ALL=C", p->pg->libraries, NULL };
-	struct child c = { .env = env };
-	char *argv[] = { program, p->data, NULL };
+	const char *env[] = {"LC_ALL=C", p->pg->libraries, NULL};
+	struct child c = {.env = env};
+	char *argv[] = {program, p->data, NULL};
 	HB_FREE char *out = NULL;
 	const char *state;
 
@@ -227,7 +277,7 @@ static int check_state(struct preparing *p, struct hb_error *e)
 
 static int prepare_steps(struct preparing *p, struct hb_error *e)
 {
-	struct hb_error late = { .text = "" };
+	struct hb_error late = {.text = ""};
 	int rc = run_initdb(p, e), stopped;
 
 	if (!rc)
@@ -246,7 +296,7 @@ static int prepare_steps(struct preparing *p, struct hb_error *e)
 static int keep(struct preparing *p, const char *work, struct hb_error *e)
 {
 	HB_FREE char *to = hb_strf("%s/pgdata", work);
-	char *argv[] = { "cp", "-a", "--sparse=auto", p->data, to, NULL };
+	char *argv[] = {"cp", "-a", "--sparse=auto", p->data, to, NULL};
 	int rc;
 
 	if (!to)
@@ -266,7 +316,8 @@ static int keep(struct preparing *p, const char *work, struct hb_error *e)
 
 static int prepare(struct preparing *p, const char *cache, const char *work, struct hb_error *e)
 {
-	/* Short, for the socket's name holds 107 bytes; and where an unprivileged user may enter. */
+	/* Short, for the socket's name holds 107 bytes; and where an unprivileged user may enter.
+	 */
 	char scratch[] = "/var/tmp/hugebench-XXXXXX";
 	int rc;
 
@@ -276,14 +327,15 @@ static int prepare(struct preparing *p, const char *cache, const char *work, str
 				    strerror(errno));
 	p->scratch = scratch;
 	p->data = hb_strf("%s/pgdata", scratch);
-	p->log = p->log_path ? open(p->log_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC,
-				    0666) :
-			       -1;
+	p->log = p->log_path ? open(p->log_path,
+				    O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666)
+			     : -1;
 	if (!p->data || p->log < 0)
 		rc = hb_error_set(e, -errno, "cannot write %s: %s", p->log_path, strerror(errno));
 	else if (!geteuid() && chown(scratch, p->db->uid, p->db->gid))
 		rc = hb_error_set(e, -errno, "cannot give %s away: %s", scratch, strerror(errno));
-	else if (!(rc = cache_space(scratch, EMPTY_BYTES + p->scale * SCALE_BYTES, "a database", e)))
+	else if (!(rc = cache_space(scratch, EMPTY_BYTES + p->scale * SCALE_BYTES, "a database",
+				    e)))
 		rc = prepare_steps(p, e);
 	if (!rc)
 		rc = keep(p, work, e);
@@ -299,10 +351,10 @@ static int database_make(const char *cache, const struct hostpg *pg, unsigned in
 			 const struct database *db, const char *dir, struct hb_error *e)
 {
 	/* Two files that change whenever anything does. */
-	static const char *const names[] = { "pgdata/PG_VERSION", "pgdata/global/pg_control", NULL };
+	static const char *const names[] = {"pgdata/PG_VERSION", "pgdata/global/pg_control", NULL};
 	HB_FREE char *work = hb_strf("%s/work/database", cache);
 	HB_FREE char *logs = hb_strf("%s/logs", cache);
-	struct preparing p = { .pg = pg, .db = db, .scale = scale, .log = -1 };
+	struct preparing p = {.pg = pg, .db = db, .scale = scale, .log = -1};
 	uint64_t started = hb_now_ns();
 	json_t *manifest;
 	int rc;
@@ -314,8 +366,8 @@ static int database_make(const char *cache, const struct hostpg *pg, unsigned in
 	rc = prepare(&p, cache, work, e);
 	if (rc)
 		return rc;
-	manifest = json_pack("{s:s, s:s, s:i, s:i}", "key", db->key, "postgres", pg->identity, "scale",
-			     scale, "fillfactor", DATABASE_FILLFACTOR);
+	manifest = json_pack("{s:s, s:s, s:i, s:i}", "key", db->key, "postgres", pg->identity,
+			     "scale", scale, "fillfactor", DATABASE_FILLFACTOR);
 	rc = cache_seal(work, manifest, names, 1, e);
 	json_decref(manifest);
 	if (!rc)
@@ -329,7 +381,7 @@ static int database_make(const char *cache, const struct hostpg *pg, unsigned in
 /* 0: it is there; -ENOENT: not, or damaged (which is said). */
 static int lookup(const char *dir)
 {
-	struct hb_error damage = { .text = "" };
+	struct hb_error damage = {.text = ""};
 	json_t *manifest = NULL;
 	int rc = cache_open(dir, &manifest, &damage);
 
@@ -349,9 +401,10 @@ int database_resolve(const char *cache, const struct hostpg *pg, unsigned int sc
 	HB_CLOSE int lock = -1;
 	int rc;
 
-	*db = (struct database){ 0 };
+	*db = (struct database){0};
 	rc = choose_user(db, e);
-	if (!rc && ((rc = database_key(db, pg, scale)) || (rc = parent ? hb_mkdir_all(parent) : -ENOMEM)))
+	if (!rc &&
+	    ((rc = database_key(db, pg, scale)) || (rc = parent ? hb_mkdir_all(parent) : -ENOMEM)))
 		hb_error_set(e, rc, "cannot look for a database in %s: %s", cache, strerror(-rc));
 	if (!rc) {
 		dir = hb_strf("%s/%s", parent, db->key);
@@ -375,5 +428,5 @@ void database_free(struct database *db)
 {
 	free(db->key);
 	free(db->directory);
-	*db = (struct database){ 0 };
+	*db = (struct database){0};
 }

@@ -112,7 +112,7 @@ static int read_dynamic(const char *path, struct dynamic *d, struct hb_error *e)
 	Elf *elf;
 	int rc = 0;
 
-	*d = (struct dynamic){ .needed = json_array() };
+	*d = (struct dynamic){.needed = json_array()};
 	if (fd < 0)
 		return hb_error_set(e, -errno, "cannot read %s: %s", path, strerror(errno));
 	elf_version(EV_CURRENT);
@@ -156,8 +156,9 @@ static char *find_by_runpath(const char *runpath, const char *origin, const char
 		size_t len = strcspn(p, ":");
 
 		if (!strncmp(p, "$ORIGIN", 7)) {
-			HB_FREE char *dir = hb_strf("%.*s%.*s", (int)(strrchr(origin, '/') - origin),
-						    origin, (int)len - 7, p + 7);
+			HB_FREE char *dir =
+				hb_strf("%.*s%.*s", (int)(strrchr(origin, '/') - origin), origin,
+					(int)len - 7, p + 7);
 
 			found = dir ? probe(dir, strlen(dir), name) : NULL;
 		} else {
@@ -171,7 +172,7 @@ static char *find_by_runpath(const char *runpath, const char *origin, const char
 static char *find_by_ld_conf(const char *name)
 {
 	char *found = NULL;
-	glob_t g = { 0 };
+	glob_t g = {0};
 
 	if (glob("/etc/ld.so.conf.d/*.conf", 0, NULL, &g))
 		g.gl_pathc = 0;
@@ -190,8 +191,13 @@ static char *find_by_ld_conf(const char *name)
 
 static char *find_by_directory(const char *const *search, const char *name)
 {
-	static const char *const system_dirs[] = { "/lib/x86_64-linux-gnu", GUEST_LIB, "/lib64",
-						   "/usr/lib64", "/lib", "/usr/lib", NULL };
+	static const char *const system_dirs[] = {"/lib/x86_64-linux-gnu",
+						  GUEST_LIB,
+						  "/lib64",
+						  "/usr/lib64",
+						  "/lib",
+						  "/usr/lib",
+						  NULL};
 	char *found = NULL;
 
 	for (; search && *search && !found; search++)
@@ -210,12 +216,14 @@ struct closure {
 static int closure_add(const struct closure *c, const char *guest, const char *host,
 		       struct hb_error *e);
 
-/* One DT_NEEDED name of @host. Libraries from a run path stay where they are, others are collected. */
+/* One DT_NEEDED name of @host. Libraries from a run path stay where they are, others are collected.
+ */
 static int closure_needed(const struct closure *c, const struct dynamic *d, const char *host,
 			  const char *name, struct hb_error *e)
 {
 	HB_FREE char *by_runpath = find_by_runpath(d->runpath, host, name);
-	HB_FREE char *library = by_runpath ? strdup(by_runpath) : find_by_directory(c->search, name);
+	HB_FREE char *library =
+		by_runpath ? strdup(by_runpath) : find_by_directory(c->search, name);
 	HB_FREE char *guest = NULL;
 	size_t n = c->prefix ? strlen(c->prefix) : 0;
 
@@ -243,7 +251,7 @@ static int closure_add(const struct closure *c, const char *guest, const char *h
 	rc = read_dynamic(host, &d, e);
 	if (!rc && d.interpreter)
 		rc = closure_add(c, d.interpreter, d.interpreter, e);
-	json_array_foreach(d.needed, i, name)
+	json_array_foreach (d.needed, i, name)
 		if (!rc)
 			rc = closure_needed(c, &d, host, json_string_value(name), e);
 	dynamic_free(&d);
@@ -253,7 +261,7 @@ static int closure_add(const struct closure *c, const char *guest, const char *h
 int elf_closure(const char *path, const char *prefix, const char *const *search, json_t *files,
 		struct hb_error *e)
 {
-	struct closure c = { .prefix = prefix, .search = search, .files = files };
+	struct closure c = {.prefix = prefix, .search = search, .files = files};
 	size_t n = prefix ? strlen(prefix) : 0;
 	const char *guest = n && !strncmp(path, prefix, n) ? path + n : path;
 

@@ -37,15 +37,14 @@ static long newest_major(const char *prefix)
 static int ask_version(struct hostpg *pg, struct hb_error *e)
 {
 	HB_FREE char *program = hb_strf("%s/postgres", pg->bin);
-	const char *env[] = { pg->libraries, NULL };
-	struct child c = { .env = env };
-	char *argv[] = { program, "--version", NULL };
+	const char *env[] = {pg->libraries, NULL};
+	struct child c = {.env = env};
+	char *argv[] = {program, "--version", NULL};
 	char *p;
 
 	if (!program)
 		return hb_error_set(e, -ENOMEM, "out of memory");
-	if (child_capture(&c, argv, &pg->identity) ||
-	    !(p = strstr(pg->identity, "(PostgreSQL) ")))
+	if (child_capture(&c, argv, &pg->identity) || !(p = strstr(pg->identity, "(PostgreSQL) ")))
 		return hb_error_set(e, -ENODEV, "%s --version says: %.200s", program,
 				    pg->identity ? pg->identity : "nothing");
 	pg->identity[strcspn(pg->identity, "\n")] = 0;
@@ -56,7 +55,7 @@ static int ask_version(struct hostpg *pg, struct hb_error *e)
 
 static int add_elf(struct hostpg *pg, const char *search, char *path, struct hb_error *e)
 {
-	const char *const dirs[] = { search, NULL };
+	const char *const dirs[] = {search, NULL};
 
 	if (!path)
 		return hb_error_set(e, -ENOMEM, "out of memory");
@@ -67,7 +66,7 @@ static int add_elf(struct hostpg *pg, const char *search, char *path, struct hb_
 static void add_plain(struct hostpg *pg, const char *pattern)
 {
 	HB_FREE char *full = hb_strf("%s%s", pg->prefix, pattern);
-	glob_t g = { 0 };
+	glob_t g = {0};
 
 	if (full && !glob(full, GLOB_NOSORT, NULL, &g))
 		for (size_t i = 0; i < g.gl_pathc; i++)
@@ -78,11 +77,11 @@ static void add_plain(struct hostpg *pg, const char *pattern)
 
 static int collect_files(struct hostpg *pg, long major, struct hb_error *e)
 {
-	static const char *const programs[] = { "postgres", "pgbench", "psql", "pg_controldata" };
+	static const char *const programs[] = {"postgres", "pgbench", "psql", "pg_controldata"};
 	/* What initdb's catalogue and the prepared database refer to. */
-	static const char *const modules[] = { "plpgsql", "dict_snowball", "pg_prewarm",
-					       "pg_buffercache" };
-	static const char *const extensions[] = { "plpgsql", "pg_prewarm", "pg_buffercache" };
+	static const char *const modules[] = {"plpgsql", "dict_snowball", "pg_prewarm",
+					      "pg_buffercache"};
+	static const char *const extensions[] = {"plpgsql", "pg_prewarm", "pg_buffercache"};
 	HB_FREE char *search = hb_strf("%s/usr/lib/x86_64-linux-gnu", pg->prefix);
 	HB_FREE char *zones = hb_strf("/usr/share/postgresql/%ld/timezonesets/*", major);
 	int rc = 0;
@@ -99,8 +98,8 @@ static int collect_files(struct hostpg *pg, long major, struct hb_error *e)
 		rc = add_elf(pg, search, path, e);
 	}
 	for (size_t i = 0; !rc && i < ARRAY_SIZE(extensions); i++) {
-		HB_FREE char *pattern = hb_strf("/usr/share/postgresql/%ld/extension/%s*", major,
-						extensions[i]);
+		HB_FREE char *pattern =
+			hb_strf("/usr/share/postgresql/%ld/extension/%s*", major, extensions[i]);
 
 		if (pattern)
 			add_plain(pg, pattern);
@@ -122,13 +121,14 @@ int hostpg_find(const char *cache, struct hostpg *pg, struct hb_error *e)
 	long major = newest_major("");
 	int rc;
 
-	*pg = (struct hostpg){ .prefix = major ? strdup("") : hb_strf("%s/postgresql/root", cache),
-			       .files = json_object() };
+	*pg = (struct hostpg){.prefix = major ? strdup("") : hb_strf("%s/postgresql/root", cache),
+			      .files = json_object()};
 	if (!major && pg->prefix)
 		major = newest_major(pg->prefix);
 	if (!major) {
 		hostpg_free(pg);
-		return hb_error_set(e, -ENODEV, "PostgreSQL %d or newer with pgbench is missing; make deps",
+		return hb_error_set(e, -ENODEV,
+				    "PostgreSQL %d or newer with pgbench is missing; make deps",
 				    HOSTPG_MIN_VERSION);
 	}
 	pg->bin = hb_strf("%s" PG_ROOT "/%ld/bin", pg->prefix, major);
@@ -150,5 +150,5 @@ void hostpg_free(struct hostpg *pg)
 	free(pg->identity);
 	free(pg->libraries);
 	json_decref(pg->files);
-	*pg = (struct hostpg){ 0 };
+	*pg = (struct hostpg){0};
 }

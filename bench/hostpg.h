@@ -15,7 +15,8 @@ struct hostpg {
 	char *version;	 /* "15.20" */
 	char *identity;	 /* the whole of what `postgres --version` says */
 	char *libraries; /* "LD_LIBRARY_PATH=..." for running the programs, or NULL */
-	json_t *files;	 /* {"/guest/path": "/host/path"}: programs, libraries, extensions, time zone */
+	json_t *files; /* {"/guest/path": "/host/path"}: programs, libraries, extensions, time zone
+			*/
 };
 
 /*

@@ -52,7 +52,7 @@ static int ingredients_find(struct ingredients *in, unsigned int scale, struct h
 {
 	int rc;
 
-	*in = (struct ingredients){ .cache = paths_cache(e), .scale = scale };
+	*in = (struct ingredients){.cache = paths_cache(e), .scale = scale};
 	if (!in->cache)
 		return -ENOENT;
 	rc = agent_files_find(&in->agent, e);
@@ -73,7 +73,7 @@ static const char *entry_file(const struct ingredients *in)
 
 static int entry_make(const struct ingredients *in, const char *dir, struct hb_error *e)
 {
-	const char *const names[] = { entry_file(in), NULL };
+	const char *const names[] = {entry_file(in), NULL};
 	HB_FREE char *work = hb_strf("%s/work/image", in->cache);
 	HB_FREE char *stage = hb_strf("%s/work/stage", in->cache);
 	HB_FREE char *path = hb_strf("%s/work/image/%s", in->cache, names[0]);
@@ -88,8 +88,8 @@ static int entry_make(const struct ingredients *in, const char *dir, struct hb_e
 		rc = hb_mkdir_all(work);
 	if (rc)
 		return hb_error_set(e, rc, "cannot make %s: %s", work, strerror(-rc));
-	rc = in->scale ? rootfs_write(&in->agent, &in->pg, &in->db, stage, path, e) :
-			 initramfs_write(&in->agent, path, e);
+	rc = in->scale ? rootfs_write(&in->agent, &in->pg, &in->db, stage, path, e)
+		       : initramfs_write(&in->agent, path, e);
 	if (rc)
 		return rc;
 	manifest = json_pack("{s:s, s:i, s:s}", "key", in->key, "scale", in->scale, "postgres",
@@ -106,7 +106,7 @@ static int entry_make(const struct ingredients *in, const char *dir, struct hb_e
 
 static int entry_lookup(const char *dir)
 {
-	struct hb_error damage = { .text = "" };
+	struct hb_error damage = {.text = ""};
 	json_t *manifest = NULL;
 	int rc = cache_open(dir, &manifest, &damage);
 
@@ -168,7 +168,7 @@ int image_resolve(unsigned int pg_scale, struct image *img, struct hb_error *e)
 {
 	int rc;
 
-	*img = (struct image){ 0 };
+	*img = (struct image){0};
 	rc = resolve_one(0, &img->initramfs, img, e);
 	if (!rc && pg_scale)
 		rc = resolve_one(pg_scale, &img->root, img, e);
@@ -183,7 +183,7 @@ void image_free(struct image *img)
 	free(img->root);
 	free(img->initramfs);
 	free(img->postgres);
-	*img = (struct image){ 0 };
+	*img = (struct image){0};
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -211,17 +211,18 @@ static void print_file(const char *what, const char *path)
 int cmd_image(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
-		{ "scale", 's', "N", 0,
-		  "pgbench scale of the database, 131 MiB each (" DEFAULT_SCALE "); 0: no PostgreSQL",
-		  0 },
-		{ 0 },
+		{"scale", 's', "N", 0,
+		 "pgbench scale of the database, 131 MiB each (" DEFAULT_SCALE
+		 "); 0: no PostgreSQL",
+		 0},
+		{0},
 	};
-	const struct argp argp = { .options = options,
-				   .parser = parse_option,
-				   .doc = "Make the guest's images, or find them in the cache, and "
-					  "print what, size on disk and path." };
+	const struct argp argp = {.options = options,
+				  .parser = parse_option,
+				  .doc = "Make the guest's images, or find them in the cache, and "
+					 "print what, size on disk and path."};
 	uint64_t scale = strtoul(DEFAULT_SCALE, NULL, 10);
-	struct hb_error e = { .text = "" };
+	struct hb_error e = {.text = ""};
 	struct image img;
 	int rc;
 

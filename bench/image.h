@@ -7,7 +7,8 @@
 
 struct image {
 	char *id;	 /* SHA-256 of what went in */
-	char *root;	 /* ext4 root image: agent, PostgreSQL, prepared database; NULL without PostgreSQL */
+	char *root;	 /* ext4 root image: agent, PostgreSQL, prepared database; NULL without
+			    PostgreSQL */
 	char *initramfs; /* cpio with the agent alone */
 	char *postgres;	 /* "15.18", or NULL */
 };

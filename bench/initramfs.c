@@ -27,20 +27,20 @@ static int agent_digest(struct agent_files *a, struct hb_error *e)
 	int rc;
 
 	digest_file(d, "agent", a->agent);
-	json_object_foreach(a->libraries, guest, host)
+	json_object_foreach (a->libraries, guest, host)
 		digest_file(d, guest, json_string_value(host));
 	rc = digest_end(d, a->hash);
 	return rc ? hb_error_set(e, rc, "cannot read the agent or a library of it: %s",
-				 strerror(-rc)) :
-		    0;
+				 strerror(-rc))
+		  : 0;
 }
 
 int agent_files_find(struct agent_files *a, struct hb_error *e)
 {
 	int rc;
 
-	*a = (struct agent_files){ .agent = paths_beside("hugebench-agent"),
-				   .libraries = json_object() };
+	*a = (struct agent_files){.agent = paths_beside("hugebench-agent"),
+				  .libraries = json_object()};
 	if (!a->agent || !a->libraries)
 		rc = hb_error_set(e, -ENOMEM, "out of memory");
 	else if (access(a->agent, R_OK))
@@ -62,7 +62,7 @@ void agent_files_free(struct agent_files *a)
 {
 	free(a->agent);
 	json_decref(a->libraries);
-	*a = (struct agent_files){ 0 };
+	*a = (struct agent_files){0};
 }
 
 /* Add the directories above @name ("usr/lib/x") that @made does not have yet. */
@@ -91,7 +91,7 @@ static int add_files(FILE *out, const json_t *files)
 	const char *guest;
 	int rc = made ? 0 : -ENOMEM;
 
-	json_object_foreach((json_t *)files, guest, host) {
+	json_object_foreach ((json_t *)files, guest, host) {
 		if (!rc)
 			rc = add_parents(out, guest + 1, made);
 		if (!rc)
@@ -103,7 +103,7 @@ static int add_files(FILE *out, const json_t *files)
 
 static int write_base(FILE *out, const struct agent_files *a)
 {
-	static const char *const dirs[] = { "dev", "proc", "sys", "run" };
+	static const char *const dirs[] = {"dev", "proc", "sys", "run"};
 	int rc = cpio_add(out, "tmp", S_IFDIR | 01777, NULL, 0);
 
 	for (size_t i = 0; !rc && i < ARRAY_SIZE(dirs); i++)

@@ -9,7 +9,7 @@
 #include "bench/cache.h"
 
 struct agent_files {
-	char *agent;	 /* hugebench-agent on the host */
+	char *agent;	   /* hugebench-agent on the host */
 	json_t *libraries; /* {"/guest/path": "/host/path"}, the dynamic linker included */
 	char hash[CACHE_KEY_LEN + 1];
 };

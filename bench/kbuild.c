@@ -22,21 +22,40 @@
  * Variables of the caller's that would change the kernel or confuse its make: the job server and
  * the switched-off built-in rules come from a make that runs us.
  */
-static const char *const build_unset[] = {
-	"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "ARCH", "CROSS_COMPILE", "CC",
-	"LD", "CFLAGS", "LDFLAGS", "KCFLAGS", "KAFLAGS", "KBUILD_OUTPUT", "O", "V", "C", "W",
-	"LLVM", "LOCALVERSION", "KCONFIG_CONFIG", "INSTALL_MOD_PATH", "GIT_DIR", "GIT_WORK_TREE",
-	"GIT_INDEX_FILE", NULL
-};
+static const char *const build_unset[] = {"MAKEFLAGS",
+					  "MFLAGS",
+					  "MAKELEVEL",
+					  "MAKEOVERRIDES",
+					  "ARCH",
+					  "CROSS_COMPILE",
+					  "CC",
+					  "LD",
+					  "CFLAGS",
+					  "LDFLAGS",
+					  "KCFLAGS",
+					  "KAFLAGS",
+					  "KBUILD_OUTPUT",
+					  "O",
+					  "V",
+					  "C",
+					  "W",
+					  "LLVM",
+					  "LOCALVERSION",
+					  "KCONFIG_CONFIG",
+					  "INSTALL_MOD_PATH",
+					  "GIT_DIR",
+					  "GIT_WORK_TREE",
+					  "GIT_INDEX_FILE",
+					  NULL};
 
 /* All that would differ from build to build and gets into the image. */
-static const char *const build_env[] = { "KBUILD_BUILD_TIMESTAMP=2021-01-01 00:00:00 UTC",
-					 "KBUILD_BUILD_USER=hugebench",
-					 "KBUILD_BUILD_HOST=localhost",
-					 "KBUILD_BUILD_VERSION=1",
-					 "LC_ALL=C",
-					 "TZ=UTC",
-					 NULL };
+static const char *const build_env[] = {"KBUILD_BUILD_TIMESTAMP=2021-01-01 00:00:00 UTC",
+					"KBUILD_BUILD_USER=hugebench",
+					"KBUILD_BUILD_HOST=localhost",
+					"KBUILD_BUILD_VERSION=1",
+					"LC_ALL=C",
+					"TZ=UTC",
+					NULL};
 
 /* One build going on. */
 struct building {
@@ -52,10 +71,10 @@ struct building {
 
 char *kbuild_toolchain(struct hb_error *e)
 {
-	char *gcc_argv[] = { "gcc", "--version", NULL };
-	char *ld_argv[] = { "ld", "--version", NULL };
-	const char *env[] = { "LC_ALL=C", NULL };
-	struct child c = { .env = env };
+	char *gcc_argv[] = {"gcc", "--version", NULL};
+	char *ld_argv[] = {"ld", "--version", NULL};
+	const char *env[] = {"LC_ALL=C", NULL};
+	struct child c = {.env = env};
 	HB_FREE char *gcc = NULL;
 	HB_FREE char *ld = NULL;
 
@@ -101,16 +120,16 @@ static void expected_write(const struct kbuild *b, unsigned int compiled)
 static void progress_show(struct building *g, uint64_t now)
 {
 	double spent = now - g->started;
-	double left = g->compiled && g->compiled < g->expected ?
-			      spent / g->compiled * (g->expected - g->compiled) :
-			      0;
+	double left = g->compiled && g->compiled < g->expected
+			      ? spent / g->compiled * (g->expected - g->compiled)
+			      : 0;
 	char left_text[32];
 
 	g->shown = now;
 	fprintf(stderr, "%skernel %s: %u of about %u files, %s left%s", g->terminal ? "\r" : "",
 		g->b->v->name, g->compiled, g->expected > g->compiled ? g->expected : g->compiled,
-		g->compiled < 20 ? "some time" :
-				   hb_format_duration(left_text, sizeof(left_text),
+		g->compiled < 20 ? "some time"
+				 : hb_format_duration(left_text, sizeof(left_text),
 						      (uint64_t)(left / 1e9) * 1e9),
 		g->terminal ? "\033[K" : "\n");
 	fflush(stderr);
@@ -169,9 +188,9 @@ static int apply_patch(struct building *g, const char *src, const char *patch, s
 	/* A clone around the cache must not be taken for the tree to patch. */
 	HB_FREE char *ceiling = hb_strf("GIT_CEILING_DIRECTORIES=%s", g->b->work);
 	HB_FREE char *file = hb_strf("%s/kernels/%s", g->b->root, patch);
-	const char *env[] = { ceiling, "LC_ALL=C", NULL };
-	struct child c = { .directory = src, .env = env, .unset = build_unset };
-	char *argv[] = { "git", "apply", "-v", "--whitespace=nowarn", file, NULL };
+	const char *env[] = {ceiling, "LC_ALL=C", NULL};
+	struct child c = {.directory = src, .env = env, .unset = build_unset};
+	char *argv[] = {"git", "apply", "-v", "--whitespace=nowarn", file, NULL};
 	int rc;
 
 	if (!ceiling || !file)
@@ -190,7 +209,7 @@ static int apply_patches(struct building *g, const char *src, struct hb_error *e
 	size_t i;
 	int rc = 0;
 
-	json_array_foreach(g->b->v->patches, i, patch)
+	json_array_foreach (g->b->v->patches, i, patch)
 		if (!rc)
 			rc = apply_patch(g, src, json_string_value(patch), e);
 	return rc;
@@ -213,7 +232,7 @@ static int join_fragments(const struct kbuild *b, const char *first, const char 
 			return rc;
 		fputs(text, out);
 	}
-	json_array_foreach(b->v->fragments, i, fragment) {
+	json_array_foreach (b->v->fragments, i, fragment) {
 		HB_FREE char *file = hb_strf("%s/kernels/%s", b->root, json_string_value(fragment));
 		HB_FREE char *text = NULL;
 		int rc = file ? hb_file_read(file, &text, NULL) : -ENOMEM;
@@ -233,9 +252,9 @@ static int make_target(struct building *g, const char *src, const char *obj, con
 	HB_FREE char *jobs = hb_strf("-j%u", g->jobs);
 	HB_FREE char *all = hb_strf("KCONFIG_ALLCONFIG=%s.all", obj);
 	const char *env[ARRAY_SIZE(build_env) + 1];
-	struct child c = { .env = env, .unset = build_unset };
-	char *argv[] = { "make", "--no-print-directory", "-C", (char *)src, output, jobs,
-			 (char *)target, NULL };
+	struct child c = {.env = env, .unset = build_unset};
+	char *argv[] = {"make", "--no-print-directory", "-C", (char *)src, output,
+			jobs,	(char *)target,		NULL};
 	int rc;
 
 	if (!output || !jobs || !all)
@@ -279,7 +298,7 @@ static int configure(struct building *g, const char *src, const char *obj, struc
 
 static int copy_file(const char *from, const char *to)
 {
-	char *argv[] = { "cp", (char *)from, (char *)to, NULL };
+	char *argv[] = {"cp", (char *)from, (char *)to, NULL};
 
 	return hb_run(argv, -1) ? -EIO : 0;
 }
@@ -287,9 +306,9 @@ static int copy_file(const char *from, const char *to)
 /* Take over what is kept, and learn version and build-id. */
 static int collect(struct building *g, const char *obj, json_t **facts, struct hb_error *e)
 {
-	static const char *const keep[][2] = { { "arch/x86/boot/bzImage", "bzImage" },
-					       { ".config", "config" },
-					       { "System.map", "System.map" } };
+	static const char *const keep[][2] = {{"arch/x86/boot/bzImage", "bzImage"},
+					      {".config", "config"},
+					      {"System.map", "System.map"}};
 	HB_FREE char *out = hb_strf("%s/out", g->b->work);
 	HB_FREE char *vmlinux = hb_strf("%s/vmlinux", obj);
 	HB_FREE char *release = hb_strf("%s/include/config/kernel.release", obj);
@@ -354,16 +373,17 @@ static int open_log(struct building *g, struct hb_error *e)
 	g->log = fopen(g->log_path, "we");
 	if (g->log)
 		setlinebuf(g->log);
-	return g->log ? 0 : hb_error_set(e, -errno, "cannot write %s: %s", g->log_path,
-					 strerror(errno));
+	return g->log ? 0
+		      : hb_error_set(e, -errno, "cannot write %s: %s", g->log_path,
+				     strerror(errno));
 }
 
 int kbuild_run(const struct kbuild *b, json_t **facts, struct hb_error *e)
 {
-	struct building g = { .b = b,
-			      .terminal = isatty(STDERR_FILENO),
-			      .expected = expected_read(b),
-			      .started = hb_now_ns() };
+	struct building g = {.b = b,
+			     .terminal = isatty(STDERR_FILENO),
+			     .expected = expected_read(b),
+			     .started = hb_now_ns()};
 	int rc = hb_remove_all(b->work);
 
 	g.shown = g.started;
@@ -434,7 +454,7 @@ static int wanted_read(struct wanted_list *l, const char *root, const char *frag
 {
 	HB_FREE char *path = hb_strf("%s/kernels/%s", root, fragment);
 	HB_FCLOSE FILE *f = path ? fopen(path, "re") : NULL;
-	struct wanted w = { .file = fragment };
+	struct wanted w = {.file = fragment};
 	char line[512];
 	int rc = 0;
 
@@ -474,20 +494,21 @@ static int report_lost(const struct wanted_list *l, const char *text, const char
 		if (!strcmp(value, l->v[i].value))
 			continue;
 		if (lost++ < 5 && n < sizeof(what))
-			n += snprintf(what + n, sizeof(what) - n, "%s%s:%d: %s=%s is wanted, it is %s",
-				      n ? "; " : "", l->v[i].file, l->v[i].line, l->v[i].symbol,
-				      l->v[i].value, value);
+			n += snprintf(what + n, sizeof(what) - n,
+				      "%s%s:%d: %s=%s is wanted, it is %s", n ? "; " : "",
+				      l->v[i].file, l->v[i].line, l->v[i].symbol, l->v[i].value,
+				      value);
 	}
 	if (!lost)
 		return 0;
-	return hb_error_set(e, -EIO, "%zu configuration lines do not hold in %s: %s%s", lost, config,
-			    what, lost > 5 ? "; ..." : "");
+	return hb_error_set(e, -EIO, "%zu configuration lines do not hold in %s: %s%s", lost,
+			    config, what, lost > 5 ? "; ..." : "");
 }
 
 int kbuild_check_config(const char *root, const json_t *fragments, const char *config,
 			struct hb_error *e)
 {
-	struct wanted_list l = { 0 };
+	struct wanted_list l = {0};
 	HB_FREE char *text = NULL;
 	json_t *fragment;
 	size_t i;
@@ -495,12 +516,12 @@ int kbuild_check_config(const char *root, const json_t *fragments, const char *c
 
 	if (rc)
 		return hb_error_set(e, rc, "cannot read %s: %s", config, strerror(-rc));
-	json_array_foreach(fragments, i, fragment) {
+	json_array_foreach (fragments, i, fragment) {
 		if (!rc)
 			rc = wanted_read(&l, root, json_string_value(fragment));
 		if (rc)
-			hb_error_set(e, rc, "cannot read kernels/%s: %s", json_string_value(fragment),
-				     strerror(-rc));
+			hb_error_set(e, rc, "cannot read kernels/%s: %s",
+				     json_string_value(fragment), strerror(-rc));
 	}
 	if (!rc)
 		rc = report_lost(&l, text, config, e);

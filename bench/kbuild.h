@@ -14,7 +14,8 @@ struct kbuild {
 	const char *root;	 /* of the clone */
 	const char *cache;	 /* cache directory */
 	const struct variant *v; /* not a ready bzImage */
-	const char *work;	 /* scratch directory, emptied first; receives out/{bzImage,config,System.map} */
+	const char *work;	 /* scratch directory, emptied first; receives
+				    out/{bzImage,config,System.map} */
 	const char *label;	 /* of the source, for messages */
 };
 
@@ -34,7 +35,8 @@ int kbuild_run(const struct kbuild *b, json_t **facts, struct hb_error *e);
 int kbuild_check_config(const char *root, const json_t *fragments, const char *config,
 			struct hb_error *e);
 
-/* Compiler and linker in one line, as they go into the key; owned by the caller; NULL with the reason (-ENODEV). */
+/* Compiler and linker in one line, as they go into the key; owned by the caller; NULL with the
+ * reason (-ENODEV). */
 char *kbuild_toolchain(struct hb_error *e);
 
 #endif

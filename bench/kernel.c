@@ -21,7 +21,7 @@ struct place {
 
 static int place_init(struct place *p, struct hb_error *e)
 {
-	*p = (struct place){ .root = paths_root(e) };
+	*p = (struct place){.root = paths_root(e)};
 	if (!p->root)
 		return -ENOENT;
 	p->cache = paths_cache(e);
@@ -40,7 +40,7 @@ static void digest_files(struct digest *d, const char *root, const char *label, 
 	json_t *one;
 	size_t i;
 
-	json_array_foreach(list, i, one) {
+	json_array_foreach (list, i, one) {
 		HB_FREE char *path = hb_strf("%s/kernels/%s", root, json_string_value(one));
 
 		if (path)
@@ -72,8 +72,8 @@ static int variant_key(struct place *p, const struct variant *v, const struct so
 		digest_file(d, "config", v->config);
 	rc = digest_end(d, key);
 	return rc ? hb_error_set(e, rc, "kernel %s: cannot read its patches or fragments: %s",
-				 v->name, strerror(-rc)) :
-		    0;
+				 v->name, strerror(-rc))
+		  : 0;
 }
 
 /* Entry directory of a key. */
@@ -92,14 +92,15 @@ static int kernel_complete(struct kernel *k, struct hb_error *e)
 }
 
 /* Fill @k from a cache entry. */
-static int kernel_fill(struct kernel *k, const struct variant *v, const char *label, const char *dir,
-		       const json_t *manifest, struct hb_error *e)
+static int kernel_fill(struct kernel *k, const struct variant *v, const char *label,
+		       const char *dir, const json_t *manifest, struct hb_error *e)
 {
 	const char *version = json_string_value(json_object_get(manifest, "version"));
 	const char *build_id = json_string_value(json_object_get(manifest, "build_id"));
 
 	if (!version || !build_id)
-		return hb_error_set(e, -EBADMSG, "%s/manifest.json has no version or build_id", dir);
+		return hb_error_set(e, -EBADMSG, "%s/manifest.json has no version or build_id",
+				    dir);
 	*k = (struct kernel){
 		.name = strdup(v->name),
 		.description = strdup(v->description),
@@ -142,7 +143,7 @@ static int kernel_ready(struct kernel *k, const struct variant *v, struct hb_err
 static int kernel_lookup(struct kernel *k, const struct variant *v, const char *label,
 			 const char *dir, struct hb_error *e)
 {
-	struct hb_error damage = { .text = "" };
+	struct hb_error damage = {.text = ""};
 	json_t *manifest = NULL;
 	int rc = cache_open(dir, &manifest, &damage);
 
@@ -159,11 +160,11 @@ static int kernel_lookup(struct kernel *k, const struct variant *v, const char *
 static int seal(const struct place *p, const struct variant *v, const struct source_id *id,
 		const char *key, const char *out, json_t *facts, struct hb_error *e)
 {
-	static const char *const names[] = { "bzImage", "config", "System.map", NULL };
-	json_t *input = json_pack("{s:s, s:s, s:s, s:s, s:s, s:O, s:O}", "key", key, "variant",
-				  v->name, "source", id->label, "source_hash", id->hash,
-				  "toolchain", p->toolchain, "series", v->patches, "fragments",
-				  v->fragments);
+	static const char *const names[] = {"bzImage", "config", "System.map", NULL};
+	json_t *input =
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:O, s:O}", "key", key, "variant", v->name,
+			  "source", id->label, "source_hash", id->hash, "toolchain", p->toolchain,
+			  "series", v->patches, "fragments", v->fragments);
 	int rc;
 
 	if (!input || json_object_update(facts, input)) {
@@ -182,8 +183,7 @@ static int kernel_build(const struct place *p, const struct variant *v, const st
 	HB_FREE char *work = hb_strf("%s/work/%.16s", p->cache, key);
 	HB_FREE char *out = hb_strf("%s/work/%.16s/out", p->cache, key);
 	struct kbuild b = {
-		.root = p->root, .cache = p->cache, .v = v, .work = work, .label = id->label
-	};
+		.root = p->root, .cache = p->cache, .v = v, .work = work, .label = id->label};
 	const char *keep = getenv("KEEP");
 	json_t *facts = NULL;
 	int rc;
@@ -255,7 +255,7 @@ int kernel_resolve(const char *name, struct kernel *k, struct hb_error *e)
 	struct place p;
 	int rc = place_init(&p, e);
 
-	*k = (struct kernel){ 0 };
+	*k = (struct kernel){0};
 	if (!rc)
 		rc = variant_load(p.root, name, &v, e);
 	if (!rc) {
@@ -276,7 +276,7 @@ void kernel_free(struct kernel *k)
 	free(k->bzimage);
 	free(k->config);
 	json_decref(k->series);
-	*k = (struct kernel){ 0 };
+	*k = (struct kernel){0};
 }
 
 /* Is the variant's kernel there? Only the manifest is looked for, which is enough for a list. */
@@ -300,7 +300,7 @@ static int is_cached(struct place *p, const struct variant *v)
 
 static json_t *describe_variant(struct place *p, const char *name)
 {
-	struct hb_error e = { .text = "" };
+	struct hb_error e = {.text = ""};
 	struct variant v;
 	json_t *o;
 
@@ -322,7 +322,7 @@ json_t *kernel_list(void)
 
 	if (!place_init(&p, NULL))
 		names = variant_names(p.root);
-	json_array_foreach(names, i, name)
+	json_array_foreach (names, i, name)
 		json_array_append_new(list, describe_variant(&p, json_string_value(name)));
 	json_decref(names);
 	place_free(&p);
@@ -354,7 +354,7 @@ static void diff_one_way(json_t *from, json_t *to, const char *sign, json_t *lin
 	const char *symbol;
 	json_t *line;
 
-	json_object_foreach(from, symbol, line) {
+	json_object_foreach (from, symbol, line) {
 		const char *mine = json_string_value(line);
 		const char *other = json_string_value(json_object_get(to, symbol));
 
@@ -412,16 +412,18 @@ static int print_kernel(const char *name, struct hb_error *e)
 }
 
 static const char kernels_doc[] =
-	"Build kernel variants, or find them in the cache, and print a line for each: name, version, "
+	"Build kernel variants, or find them in the cache, and print a line for each: name, "
+	"version, "
 	"build-id, path of bzImage, path of .config.\v"
 	"Without a name: base and hinode. `hugebench list` shows all variants. In the environment: "
-	"KERNEL_SRC (a tarball or tree instead of the pinned package), KEEP=1 (keep sources and objects).";
+	"KERNEL_SRC (a tarball or tree instead of the pinned package), KEEP=1 (keep sources and "
+	"objects).";
 
 int cmd_kernels(int argc, char **argv)
 {
-	static char *const dflt[] = { "base", "hinode" };
-	const struct argp argp = { .args_doc = "[VARIANT...]", .doc = kernels_doc };
-	struct hb_error e = { .text = "" };
+	static char *const dflt[] = {"base", "hinode"};
+	const struct argp argp = {.args_doc = "[VARIANT...]", .doc = kernels_doc};
+	struct hb_error e = {.text = ""};
 	int first = argc, rc = 0;
 
 	if (argp_parse(&argp, argc, argv, ARGP_NO_ARGS | ARGP_IN_ORDER, &first, NULL))

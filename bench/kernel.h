@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A kernel variant: described in kernels/variants/NAME.ini or kernels/local/NAME.ini, built once, cached. */
+/* A kernel variant: described in kernels/variants/NAME.ini or kernels/local/NAME.ini, built once,
+ * cached. */
 #ifndef HB_KERNEL_H
 #define HB_KERNEL_H
 
@@ -21,8 +22,9 @@ struct kernel {
 /*
  * Find variant @name, build it unless the cache has it for exactly these inputs (source, patches,
  * fragments, compiler), check the wanted CONFIG_ symbols. Progress goes to stderr.
- * -ENOENT: no such variant (message lists them); -ENODEV: source or tools missing (message has the command);
- * -EIO: a patch does not apply or the build failed (message names the log). Release with kernel_free().
+ * -ENOENT: no such variant (message lists them); -ENODEV: source or tools missing (message has the
+ * command); -EIO: a patch does not apply or the build failed (message names the log). Release with
+ * kernel_free().
  */
 int kernel_resolve(const char *name, struct kernel *k, struct hb_error *e);
 void kernel_free(struct kernel *k);
@@ -30,7 +32,8 @@ void kernel_free(struct kernel *k);
 json_t *kernel_list(void);
 /*
  * Lines by which two .config files differ ("-CONFIG_X=y" in @a, "+CONFIG_X=m" in @b), comments and
- * compiler version lines aside; new reference to an array, empty when they are alike; NULL on a read error.
+ * compiler version lines aside; new reference to an array, empty when they are alike; NULL on a
+ * read error.
  */
 json_t *kernel_config_diff(const struct kernel *a, const struct kernel *b, struct hb_error *e);
 /* Does the .config have @symbol ("CONFIG_USERFAULTFD") as y or m? 1, 0, or -errno. */

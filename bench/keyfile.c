@@ -53,7 +53,7 @@ static int take(void *arg, const char *section, const char *name, const char *va
 int keyfile_read(const char *path, const char *section, const struct keyfile_row *rows,
 		 struct hb_error *e)
 {
-	struct reading r = { .section = section, .rows = rows };
+	struct reading r = {.section = section, .rows = rows};
 	int line = ini_parse(path, take, &r);
 
 	if (line == -1)

@@ -13,10 +13,11 @@ struct command {
 };
 
 static const struct command commands[] = {
-	{ "image", cmd_image, "make the guest's images and show where they are" },
-	{ "kernels", cmd_kernels, "build kernel variants and show where they are" },
-	{ "report", cmd_report, "figures, verdicts and evidence of a run, from its raw data" },
-	{ NULL, NULL, NULL },
+	{"boot", cmd_boot, "a shell or one command in a guest, with the console here"},
+	{"image", cmd_image, "make the guest's images and show where they are"},
+	{"kernels", cmd_kernels, "build kernel variants and show where they are"},
+	{"report", cmd_report, "figures, verdicts and evidence of a run, from its raw data"},
+	{NULL, NULL, NULL},
 };
 
 static void usage(FILE *out)

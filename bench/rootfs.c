@@ -16,7 +16,7 @@ static int stage_file(const char *stage, const char *guest, const char *from, st
 {
 	HB_FREE char *to = hb_strf("%s%s", stage, guest);
 	HB_FREE char *dir = to ? strndup(to, strrchr(to, '/') - to) : NULL;
-	char *argv[] = { "cp", "-L", "--preserve=mode", (char *)from, to, NULL };
+	char *argv[] = {"cp", "-L", "--preserve=mode", (char *)from, to, NULL};
 	int rc;
 
 	if (!dir)
@@ -33,7 +33,7 @@ static int stage_files(const char *stage, const json_t *files, struct hb_error *
 	json_t *host;
 	int rc = 0;
 
-	json_object_foreach((json_t *)files, guest, host)
+	json_object_foreach ((json_t *)files, guest, host)
 		if (!rc)
 			rc = stage_file(stage, guest, json_string_value(host), e);
 	return rc;
@@ -46,11 +46,12 @@ static int stage_text(const char *stage, const char *guest, const char *text)
 	return path && text ? hb_file_write_atomic(path, text, strlen(text)) : -ENOMEM;
 }
 
-/* Directories and the few files of /etc. The server's user is the one that the database belongs to. */
+/* Directories and the few files of /etc. The server's user is the one that the database belongs to.
+ */
 static int stage_skeleton(const char *stage, const struct database *db, struct hb_error *e)
 {
-	static const char *const dirs[] = { "dev", "proc", "sys", "tmp", "run", "etc", "root",
-					    "var/lib/hugebench" };
+	static const char *const dirs[] = {"dev", "proc", "sys",  "tmp",
+					   "run", "etc",  "root", "var/lib/hugebench"};
 	HB_FREE char *passwd = hb_strf("root:x:0:0:root:/root:/bin/sh\n"
 				       "postgres:x:%u:%u::/var/lib/hugebench:/bin/sh\n",
 				       db->uid, db->gid);
@@ -79,9 +80,9 @@ static int stage_skeleton(const char *stage, const struct database *db, struct h
 static int stage_database(const char *stage, const struct database *db, struct hb_error *e)
 {
 	HB_FREE char *to = hb_strf("%s" DATABASE_GUEST_PATH, stage);
-	char *link_argv[] = { "cp", "-al", db->directory, to, NULL };
-	char *copy_argv[] = { "cp", "-a", db->directory, to, NULL };
-	struct child c = { 0 };
+	char *link_argv[] = {"cp", "-al", db->directory, to, NULL};
+	char *copy_argv[] = {"cp", "-a", db->directory, to, NULL};
+	struct child c = {0};
 
 	if (!to)
 		return hb_error_set(e, -ENOMEM, "out of memory");
@@ -95,8 +96,8 @@ static int stage_database(const char *stage, const struct database *db, struct h
 /* Bytes on disk of everything below @path, as du counts them. */
 static int disk_usage(const char *path, uint64_t *bytes)
 {
-	char *argv[] = { "du", "-s", "-B1", (char *)path, NULL };
-	struct child c = { 0 };
+	char *argv[] = {"du", "-s", "-B1", (char *)path, NULL};
+	struct child c = {0};
 	HB_FREE char *out = NULL;
 	int rc = child_capture(&c, argv, &out);
 
@@ -111,10 +112,14 @@ static int disk_usage(const char *path, uint64_t *bytes)
 static int make_ext4(const char *stage, const char *path, struct hb_error *e)
 {
 	HB_FREE char *size = NULL;
-	char *argv[] = { "mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-O", "^has_journal", "-N",
-			 "16384", "-m", "0", "-E", "lazy_itable_init=0,root_owner=0:0", "-d",
-			 (char *)stage, (char *)path, NULL, NULL };
-	struct child c = { 0 };
+	char *argv[] = {"mke2fs", "-q",		 "-F",
+			"-t",	  "ext4",	 "-b",
+			"4096",	  "-O",		 "^has_journal",
+			"-N",	  "16384",	 "-m",
+			"0",	  "-E",		 "lazy_itable_init=0,root_owner=0:0",
+			"-d",	  (char *)stage, (char *)path,
+			NULL,	  NULL};
+	struct child c = {0};
 	HB_FREE char *out = NULL;
 	uint64_t bytes = 0;
 	int rc = disk_usage(stage, &bytes);
@@ -135,8 +140,8 @@ static int make_ext4(const char *stage, const char *path, struct hb_error *e)
 	return rc ? hb_error_set(e, -EIO, "mke2fs exited with %d: %.300s", rc, out ? out : "") : 0;
 }
 
-static int stage_tree(const struct agent_files *a, const struct hostpg *pg, const struct database *db,
-		      const char *stage, struct hb_error *e)
+static int stage_tree(const struct agent_files *a, const struct hostpg *pg,
+		      const struct database *db, const char *stage, struct hb_error *e)
 {
 	int rc = stage_skeleton(stage, db, e);
 

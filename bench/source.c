@@ -16,7 +16,7 @@
 /* An unpacked 5.10 tree and what it is unpacked from, with a margin. */
 #define SOURCE_BYTES (1800ULL << 20)
 
-static const char *const git_unset[] = { "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", NULL };
+static const char *const git_unset[] = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", NULL};
 
 /* Set @s from KERNEL_SRC's value. */
 static int source_from_environment(const char *path, struct source *s, struct hb_error *e)
@@ -38,8 +38,11 @@ int source_load(const char *root, const char *name, struct source *s, struct hb_
 	HB_FREE char *path = hb_strf("%s/kernels/sources/%s.ini", root, name);
 	const char *given = getenv("KERNEL_SRC");
 	const struct keyfile_row rows[] = {
-		{ "package", &s->package }, { "version", &s->version }, { "suite", &s->suite },
-		{ "sha256", &s->sha256 },   { NULL, NULL },
+		{"package", &s->package},
+		{"version", &s->version},
+		{"suite", &s->suite},
+		{"sha256", &s->sha256},
+		{NULL, NULL},
 	};
 	int rc;
 
@@ -65,14 +68,14 @@ void source_free(struct source *s)
 	free(s->tarball);
 	free(s->tree);
 	free(s->ref);
-	*s = (struct source){ 0 };
+	*s = (struct source){0};
 }
 
 void source_id_free(struct source_id *id)
 {
 	free(id->hash);
 	free(id->label);
-	*id = (struct source_id){ 0 };
+	*id = (struct source_id){0};
 }
 
 /* A file of the cache that tells which version stands in for a pinned one that is gone. */
@@ -101,7 +104,7 @@ static int identify_package(const struct source *s, const char *cache, struct so
 /* One line of a git command's output, or NULL. */
 static char *git_line(const char *tree, char *const argv[])
 {
-	struct child c = { .directory = tree, .unset = git_unset };
+	struct child c = {.directory = tree, .unset = git_unset};
 	char *out = NULL;
 
 	if (child_capture(&c, argv, &out) || !out || !*out || *out == '\n') {
@@ -118,11 +121,12 @@ static char *git_line(const char *tree, char *const argv[])
  */
 static char *git_object(const struct source *s)
 {
-	char *stash_argv[] = { "git", "stash", "create", NULL };
+	char *stash_argv[] = {"git", "stash", "create", NULL};
 	HB_FREE char *stash = s->ref ? NULL : git_line(s->tree, stash_argv);
-	HB_FREE char *what =
-		hb_strf("%s^{tree}", s->ref ? s->ref : stash && strlen(stash) >= 40 ? stash : "HEAD");
-	char *argv[] = { "git", "rev-parse", "--verify", "-q", what, NULL };
+	HB_FREE char *what = hb_strf("%s^{tree}", s->ref			 ? s->ref
+						  : stash && strlen(stash) >= 40 ? stash
+										 : "HEAD");
+	char *argv[] = {"git", "rev-parse", "--verify", "-q", what, NULL};
 
 	return what ? git_line(s->tree, argv) : NULL;
 }
@@ -136,7 +140,7 @@ static int is_git(const char *tree)
 
 static int identify_git(const struct source *s, struct source_id *id, struct hb_error *e)
 {
-	char *describe[] = { "git", "describe", "--always", "--dirty", NULL };
+	char *describe[] = {"git", "describe", "--always", "--dirty", NULL};
 	HB_FREE char *name = s->ref ? strdup(s->ref) : git_line(s->tree, describe);
 
 	id->hash = git_object(s);
@@ -163,7 +167,8 @@ static int walk_one(const char *path, const struct stat *st, int type, struct FT
 	return 0;
 }
 
-/* A plain directory: names, sizes and times of its files, since reading a gigabyte takes too long. */
+/* A plain directory: names, sizes and times of its files, since reading a gigabyte takes too long.
+ */
 static int identify_directory(const struct source *s, struct source_id *id, struct hb_error *e)
 {
 	char hex[CACHE_KEY_LEN + 1];
@@ -200,13 +205,14 @@ int source_identify(const struct source *s, const char *cache, struct source_id 
 {
 	int rc;
 
-	*id = (struct source_id){ 0 };
+	*id = (struct source_id){0};
 	if (s->tarball)
 		rc = identify_tarball(s, id, e);
 	else if (s->tree && is_git(s->tree))
 		rc = identify_git(s, id, e);
 	else if (s->tree && s->ref)
-		rc = hb_error_set(e, -ENODEV, "%s is no git tree, so it has no %s", s->tree, s->ref);
+		rc = hb_error_set(e, -ENODEV, "%s is no git tree, so it has no %s", s->tree,
+				  s->ref);
 	else if (s->tree)
 		rc = identify_directory(s, id, e);
 	else
@@ -227,14 +233,14 @@ static char *pristine_path(const char *cache, const char *hash)
 /* Run a program of the unpacking; its output is shown only when it fails. */
 static int unpack_step(char *const argv[], const char *what, struct hb_error *e)
 {
-	struct child c = { 0 };
+	struct child c = {0};
 	HB_FREE char *out = NULL;
 	int rc = child_capture(&c, argv, &out);
 
 	if (!rc)
 		return 0;
-	return hb_error_set(e, -EIO, "cannot unpack %s: %s exited with %d: %.300s", what, argv[0], rc,
-			    out ? out : "");
+	return hb_error_set(e, -EIO, "cannot unpack %s: %s exited with %d: %.300s", what, argv[0],
+			    rc, out ? out : "");
 }
 
 /* Unpack @tarball, whose files are all below one directory, and keep it as pristine tree @hash. */
@@ -244,8 +250,9 @@ static int keep_tarball(const char *tarball, const char *cache, const char *hash
 	HB_FREE char *dir = pristine_path(cache, hash);
 	HB_FREE char *work = hb_strf("%s/sources/.%.16s", cache, hash);
 	HB_FREE char *tree = hb_strf("%s/sources/.%.16s/tree", cache, hash);
-	char *argv[] = { "tar",	 "-x",	 "-f", (char *)tarball, "--strip-components=1", "--no-same-owner",
-			 "-C", tree, NULL };
+	char *argv[] = {
+		"tar", "-x", "-f", (char *)tarball, "--strip-components=1", "--no-same-owner",
+		"-C",  tree, NULL};
 	int rc;
 
 	if (!dir || !work || !tree)
@@ -271,12 +278,12 @@ static char *package_tarball(const char *dir, const char *package)
 	return NULL;
 }
 
-static int keep_package(const char *deb, const char *package, const char *scratch, const char *cache,
-			const char *hash, struct hb_error *e)
+static int keep_package(const char *deb, const char *package, const char *scratch,
+			const char *cache, const char *hash, struct hb_error *e)
 {
 	HB_FREE char *out = hb_strf("%s/package", scratch);
 	HB_FREE char *tarball = NULL;
-	char *argv[] = { "dpkg-deb", "-x", (char *)deb, out, NULL };
+	char *argv[] = {"dpkg-deb", "-x", (char *)deb, out, NULL};
 	int rc = out ? unpack_step(argv, deb, e) : -ENOMEM;
 
 	if (rc)
@@ -321,8 +328,10 @@ static int download(const struct source *s, const struct apt *a, const char *int
 	if (!*version)
 		return -ENODEV;
 	fprintf(stderr,
-		"hugebench: %s is pinned to %s, which the archive does not offer any more; trying %s.\n"
-		"hugebench: it is used only if the patches apply; KERNEL_SRC= takes a tarball of %s\n",
+		"hugebench: %s is pinned to %s, which the archive does not offer any more; trying "
+		"%s.\n"
+		"hugebench: it is used only if the patches apply; KERNEL_SRC= takes a tarball of "
+		"%s\n",
 		s->package, s->version, *version, s->version);
 	return apt_download(a, s->package, *version, into, e);
 }
@@ -345,7 +354,8 @@ static int accept_package(const struct source *s, const char *version, const cha
 	} else {
 		rc = remember_substitute(s, cache, version, hex);
 		if (rc)
-			return hb_error_set(e, rc, "cannot write below %s: %s", cache, strerror(-rc));
+			return hb_error_set(e, rc, "cannot write below %s: %s", cache,
+					    strerror(-rc));
 	}
 	return keep_package(deb, s->package, scratch, cache, hex, e);
 }
@@ -404,8 +414,8 @@ int source_fetch(const struct source *s, const char *cache, struct hb_error *e)
 	if (!have_pristine(cache, id.hash)) {
 		rc = cache_space(cache, SOURCE_BYTES, "the kernel source", e);
 		if (!rc)
-			rc = s->tarball ? keep_tarball(s->tarball, cache, id.hash, e) :
-					  fetch_package(s, cache, e);
+			rc = s->tarball ? keep_tarball(s->tarball, cache, id.hash, e)
+					: fetch_package(s, cache, e);
 	}
 	source_id_free(&id);
 	return rc;
@@ -417,11 +427,11 @@ static int unpack_git(const struct source *s, const char *object, const char *in
 {
 	HB_FREE char *index = hb_strf("GIT_INDEX_FILE=%s.index", into);
 	HB_FREE char *prefix = hb_strf("--prefix=%s/", into);
-	const char *env[] = { index, NULL };
-	const char *const unset[] = { "GIT_DIR", "GIT_WORK_TREE", NULL };
-	struct child c = { .directory = s->tree, .env = env, .unset = unset };
-	char *read_argv[] = { "git", "read-tree", (char *)object, NULL };
-	char *out_argv[] = { "git", "checkout-index", "-a", "-q", prefix, NULL };
+	const char *env[] = {index, NULL};
+	const char *const unset[] = {"GIT_DIR", "GIT_WORK_TREE", NULL};
+	struct child c = {.directory = s->tree, .env = env, .unset = unset};
+	char *read_argv[] = {"git", "read-tree", (char *)object, NULL};
+	char *out_argv[] = {"git", "checkout-index", "-a", "-q", prefix, NULL};
 	HB_FREE char *out = NULL;
 	int rc;
 
@@ -456,7 +466,7 @@ int source_unpack(const struct source *s, const char *cache, const char *into, s
 		rc = unpack_git(s, id.hash, into, e);
 	} else {
 		/* Hard links are quick; not for a tree of the user's, where something may write. */
-		char *argv[] = { "cp", s->tree ? "-a" : "-al", from, (char *)into, NULL };
+		char *argv[] = {"cp", s->tree ? "-a" : "-al", from, (char *)into, NULL};
 
 		rc = unpack_step(argv, s->tree ? s->tree : id.label, e);
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Kernel source trees: Debian's source package at a pinned version, a tarball, a git tree, a directory. */
+/* Kernel source trees: Debian's source package at a pinned version, a tarball, a git tree, a
+ * directory. */
 #ifndef HB_SOURCE_H
 #define HB_SOURCE_H
 
@@ -40,7 +41,8 @@ void source_id_free(struct source_id *id);
  * source_identify() answers differently afterwards. -ENODEV: not to be had.
  */
 int source_fetch(const struct source *s, const char *cache, struct hb_error *e);
-/* Lay the tree out in the new directory @into, on the cache's file system; files may be hard links: replace, never write. */
+/* Lay the tree out in the new directory @into, on the cache's file system; files may be hard links:
+ * replace, never write. */
 int source_unpack(const struct source *s, const char *cache, const char *into, struct hb_error *e);
 
 #endif

@@ -9,7 +9,7 @@
 #include "bench/variant.h"
 
 /* Where descriptions are, below kernels/; the shipped ones win. */
-static const char *const rooms[] = { "variants", "local" };
+static const char *const rooms[] = {"variants", "local"};
 
 json_t *variant_names(const char *root)
 {
@@ -17,7 +17,7 @@ json_t *variant_names(const char *root)
 
 	for (size_t i = 0; names && i < ARRAY_SIZE(rooms); i++) {
 		HB_FREE char *pattern = hb_strf("%s/kernels/%s/*.ini", root, rooms[i]);
-		glob_t g = { 0 };
+		glob_t g = {0};
 
 		if (!pattern || glob(pattern, 0, NULL, &g))
 			g.gl_pathc = 0;
@@ -37,7 +37,7 @@ static int unknown_variant(const char *root, const char *name, struct hb_error *
 	char list[768] = "";
 	size_t i, n = 0;
 
-	json_array_foreach(names, i, one)
+	json_array_foreach (names, i, one)
 		if (n < sizeof(list))
 			n += snprintf(list + n, sizeof(list) - n, "%s%s", i ? ", " : "",
 				      json_string_value(one));
@@ -67,7 +67,7 @@ static int add_pattern(const char *root, const char *file, const char *pattern, 
 		       struct hb_error *e)
 {
 	HB_FREE char *full = hb_strf("%s/kernels/%s", root, pattern);
-	glob_t g = { 0 };
+	glob_t g = {0};
 	int rc = 0;
 
 	if (!full)
@@ -140,8 +140,9 @@ static int check_origin(const struct variant *v, const char *source, const char 
 				    "%s: patches and fragments have no meaning with bzimage",
 				    v->file);
 	if (!v->bzimage && !fragments && !v->config)
-		return hb_error_set(e, -EINVAL, "%s: give fragments (such as config/timed.config) "
-						"or config",
+		return hb_error_set(e, -EINVAL,
+				    "%s: give fragments (such as config/timed.config) "
+				    "or config",
 				    v->file);
 	return 0;
 }
@@ -151,19 +152,19 @@ static int variant_parse(const char *root, struct variant *v, struct hb_error *e
 	HB_FREE char *source = NULL, *patches = NULL, *fragments = NULL, *timed = NULL,
 		     *strict = NULL;
 	const struct keyfile_row rows[] = {
-		{ "description", &v->description },
-		{ "note", &v->note },
-		{ "timed", &timed },
-		{ "source", &source },
-		{ "tree", &v->source.tree },
-		{ "ref", &v->source.ref },
-		{ "tarball", &v->source.tarball },
-		{ "bzimage", &v->bzimage },
-		{ "config", &v->config },
-		{ "patches", &patches },
-		{ "fragments", &fragments },
-		{ "strict", &strict },
-		{ NULL, NULL },
+		{"description", &v->description},
+		{"note", &v->note},
+		{"timed", &timed},
+		{"source", &source},
+		{"tree", &v->source.tree},
+		{"ref", &v->source.ref},
+		{"tarball", &v->source.tarball},
+		{"bzimage", &v->bzimage},
+		{"config", &v->config},
+		{"patches", &patches},
+		{"fragments", &fragments},
+		{"strict", &strict},
+		{NULL, NULL},
 	};
 	int rc = keyfile_read(v->file, "kernel", rows, e);
 
@@ -191,7 +192,7 @@ int variant_load(const char *root, const char *name, struct variant *v, struct h
 {
 	int rc;
 
-	*v = (struct variant){ .name = strdup(name) };
+	*v = (struct variant){.name = strdup(name)};
 	if (!v->name)
 		return hb_error_set(e, -ENOMEM, "out of memory");
 	rc = find_file(root, name, &v->file, e);
@@ -213,5 +214,5 @@ void variant_free(struct variant *v)
 	free(v->config);
 	json_decref(v->patches);
 	json_decref(v->fragments);
-	*v = (struct variant){ 0 };
+	*v = (struct variant){0};
 }

@@ -23,11 +23,13 @@ struct variant {
 
 /*
  * Read variant @name of the clone at @root. -ENOENT: there is none, the message lists those there
- * are; -EINVAL: the description is wrong, the message has file and line. Release with variant_free().
+ * are; -EINVAL: the description is wrong, the message has file and line. Release with
+ * variant_free().
  */
 int variant_load(const char *root, const char *name, struct variant *v, struct hb_error *e);
 void variant_free(struct variant *v);
-/* Names of all variants, the shipped ones first, each group sorted; new reference, NULL without memory. */
+/* Names of all variants, the shipped ones first, each group sorted; new reference, NULL without
+ * memory. */
 json_t *variant_names(const char *root);
 
 #endif

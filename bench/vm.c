@@ -550,6 +550,13 @@ static int console_connect(struct vm *vm)
 	return 0;
 }
 
+int vm_console_fd(struct vm *vm, struct hb_error *e)
+{
+	int rc = console_connect(vm);
+
+	return rc ? hb_error_set(e, rc, "serial console: %s", strerror(-rc)) : vm->console_fd;
+}
+
 int vm_dump_blocked(struct vm *vm, struct hb_error *e)
 {
 	int rc;

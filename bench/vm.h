@@ -70,6 +70,8 @@ int vm_exited(struct vm *vm, int *status);
 char *vm_stderr(const struct vm *vm);
 /* 1 when QMP or pvpanic reported a guest panic. */
 int vm_panicked(struct vm *vm);
+/* Both directions of the serial console from now on (the file has it all); owned by the vm. */
+int vm_console_fd(struct vm *vm, struct hb_error *e);
 /*
  * Ask the guest's kernel for the stacks of blocked tasks (sysrq w) onto the console: a break on the
  * serial line, then the key. Works while the kernel takes interrupts, whatever user space does; the
