@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <fcntl.h>
+#include <linux/kernel-page-flags.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include "workloads/poison.h"
+
+#define POISON_NODES 64
+#define POISON_BATCH 4096
+#define UNPOISON     "/sys/kernel/debug/hwpoison/unpoison-pfn"
+
+struct poison {
+	uint64_t *known; /* page frame numbers, ascending, poisoned before */
+	size_t nknown;
+	uint64_t huge_page;
+	uint64_t pool[POISON_NODES];
+};
+
+typedef int (*poisoned_visitor)(struct poison *p, uint64_t pfn, struct hb_error *e);
+
+/* Visit every poisoned page frame in ascending order: KPF_HWPOISON in /proc/kpageflags. */
+static int poisoned_walk(struct poison *p, poisoned_visitor visit, struct hb_error *e)
+{
+	HB_CLOSE int fd = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	HB_FREE uint64_t *flags = malloc(POISON_BATCH * sizeof(*flags));
+	uint64_t pfn = 0;
+	ssize_t n;
+	int err;
+
+	if (fd < 0)
+		return hb_error_set(e, -EOPNOTSUPP,
+				    "/proc/kpageflags: %m (CONFIG_PROC_PAGE_MONITOR, as root)");
+	if (!flags)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	while ((n = pread(fd, flags, POISON_BATCH * sizeof(*flags), pfn * sizeof(*flags))) > 0) {
+		for (size_t i = 0; i < n / sizeof(*flags); i++) {
+			if (!(flags[i] >> KPF_HWPOISON & 1))
+				continue;
+			err = visit(p, pfn + i, e);
+			if (err)
+				return err;
+		}
+		pfn += n / sizeof(*flags);
+	}
+	return n < 0 ? hb_error_set(e, -errno, "/proc/kpageflags: %m") : 0;
+}
+
+static int remember(struct poison *p, uint64_t pfn, struct hb_error *e)
+{
+	uint64_t *known = realloc(p->known, (p->nknown + 1) * sizeof(*known));
+
+	if (!known)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	known[p->nknown++] = pfn;
+	p->known = known;
+	return 0;
+}
+
+static int pfn_compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int unpoison(struct poison *p, uint64_t pfn, struct hb_error *e)
+{
+	char text[32];
+	int err;
+
+	if (p->nknown && bsearch(&pfn, p->known, p->nknown, sizeof(pfn), pfn_compare))
+		return 0;
+	snprintf(text, sizeof(text), "%#llx", (unsigned long long)pfn);
+	err = hb_file_write(UNPOISON, text);
+	return err ? hb_error_set(e, err, UNPOISON ": page frame %s cannot be unpoisoned", text)
+		   : 0;
+}
+
+static void pool_path(char *path, size_t len, unsigned int node, uint64_t huge_page)
+{
+	snprintf(path, len,
+		 "/sys/devices/system/node/node%u/hugepages/hugepages-%llukB/nr_hugepages", node,
+		 (unsigned long long)huge_page / 1024);
+}
+
+/* Nodes without the file have no pool: size 0, which repair leaves alone. */
+static void pools_read(const struct poison *p, uint64_t *pool)
+{
+	char path[160];
+
+	for (unsigned int node = 0; node < POISON_NODES; node++) {
+		pool_path(path, sizeof(path), node, p->huge_page);
+		if (hb_file_read_u64(path, &pool[node]))
+			pool[node] = 0;
+	}
+}
+
+static int pools_repair(struct poison *p, struct hb_error *e)
+{
+	uint64_t now[POISON_NODES];
+	char path[160], text[32];
+	int err;
+
+	pools_read(p, now);
+	for (unsigned int node = 0; node < POISON_NODES; node++) {
+		if (now[node] >= p->pool[node])
+			continue;
+		pool_path(path, sizeof(path), node, p->huge_page);
+		snprintf(text, sizeof(text), "%llu", (unsigned long long)p->pool[node]);
+		err = hb_file_write(path, text);
+		if (err)
+			return hb_error_set(e, err, "%s: cannot write %s", path, text);
+	}
+	return 0;
+}
+
+/* Visitor's counterpart for counting: what is poisoned beyond the known. */
+static int64_t poisoned_count(struct poison *p, struct hb_error *e)
+{
+	struct poison all = {.huge_page = p->huge_page};
+	int err = poisoned_walk(&all, remember, e);
+
+	free(all.known);
+	return err ? err : (int64_t)all.nknown - (int64_t)p->nknown;
+}
+
+int poison_begin(const struct cell *cell, struct poison **p, struct hb_error *e)
+{
+	struct poison *new;
+	int err;
+
+	if (access(UNPOISON, W_OK) && !cell->native)
+		mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
+	if (access(UNPOISON, W_OK))
+		return hb_error_set(e, -EOPNOTSUPP, UNPOISON ": %m (CONFIG_HWPOISON_INJECT)");
+	new = calloc(1, sizeof(*new));
+	if (!new)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	new->huge_page = cell->huge_page_bytes;
+	pools_read(new, new->pool);
+	err = poisoned_walk(new, remember, e);
+	if (err) {
+		poison_free(new);
+		return err;
+	}
+	*p = new;
+	return 0;
+}
+
+int64_t poison_repair(struct poison *p, struct hb_error *e)
+{
+	int64_t before = poisoned_count(p, e), after;
+	int err;
+
+	if (before < 0)
+		return before;
+	err = poisoned_walk(p, unpoison, e);
+	if (err)
+		return err;
+	after = poisoned_count(p, e);
+	if (after < 0)
+		return after;
+	err = pools_repair(p, e);
+	return err ? err : before - after;
+}
+
+void poison_free(struct poison *p)
+{
+	if (p)
+		free(p->known);
+	free(p);
+}

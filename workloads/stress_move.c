@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Actors of the stress workload that move pages or lose them: migration, soft offline, hard poison.
+ */
+#include <limits.h>
+#include <numa.h>
+#include <numaif.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "workloads/stress.h"
+
+/* linux/mman.h of the kernel; glibc's sys/mman.h leaves it out. */
+#ifndef MADV_SOFT_OFFLINE
+#define MADV_SOFT_OFFLINE 101
+#endif
+
+#define SAMPLE_PAGES 8
+/* Poisoned pages after which they are repaired: the scan of all page flags costs about 0.1 s. */
+#define DAMAGE_MAX 8
+
+/* Touch @n random pages, so that they are mapped here, and say on which node each is (or -errno).
+ */
+static int pages_pick(struct stress_task *st, unsigned int n, void **page, int *node,
+		      struct hb_error *e)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		unsigned int index = stress_random_page(st);
+
+		stress_touch(st, index);
+		page[i] = st->map + index * STRESS_HUGE_PAGE;
+		node[i] = INT_MIN;
+	}
+	if (move_pages(0, n, page, NULL, node, 0) < 0)
+		return hb_error_set(e, -errno, "move_pages (CONFIG_MIGRATION): %m");
+	return 0;
+}
+
+static int nodes_init(struct stress_task *st, struct hb_error *e)
+{
+	if (st->stress->nnodes < 2)
+		return hb_error_set(e, -EOPNOTSUPP,
+				    "pages cannot be moved: the machine has one memory node; "
+				    "use nodes = 2 or leave out movepages and migratepages");
+	return 0;
+}
+
+/*
+ * Judged by status[] and not by the return value. One page per call: when a single page of a batch
+ * fails, 5.10 does not write the status of those that moved.
+ */
+static int movepages_step(struct stress_task *st, struct hb_error *e)
+{
+	void *page;
+	int from, to, status = INT_MIN;
+	int err = pages_pick(st, 1, &page, &from, e);
+
+	if (err || from < 0)
+		return err;
+	to = (from + 1) % (int)st->stress->nnodes;
+	if (move_pages(0, 1, &page, &to, &status, MPOL_MF_MOVE_ALL) < 0 && errno != ENOENT &&
+	    errno != EAGAIN && errno != EBUSY && errno != ENOMEM)
+		return hb_error_set(e, -errno, "move_pages: %m");
+	task_count(st->task, STRESS_MOVED_PAGES, status == to);
+	return 0;
+}
+
+/* A process of the cell; the caller itself when the list is empty. */
+static pid_t any_pid(struct stress_task *st)
+{
+	struct target *target = st->stress->in->target;
+	unsigned int n = target ? atomic_load(&target->npids) : 0;
+	pid_t pid = 0;
+
+	if (n && n <= TARGET_PIDS)
+		pid = atomic_load(&target->pids[task_random(st->task) % n]);
+	return pid > 0 ? pid : getpid();
+}
+
+/*
+ * migrate_pages() says how many pages it left, not how many it moved: those are told by where the
+ * pages are before and after. Others may move them as well.
+ */
+static int migratepages_step(struct stress_task *st, struct hb_error *e)
+{
+	unsigned int from = task_random(st->task) % st->stress->nnodes;
+	unsigned int to = (from + 1) % st->stress->nnodes, moved = 0;
+	unsigned long from_mask = 1UL << from, to_mask = 1UL << to;
+	int before[SAMPLE_PAGES], after[SAMPLE_PAGES];
+	void *page[SAMPLE_PAGES];
+	int err = pages_pick(st, SAMPLE_PAGES, page, before, e);
+
+	if (err)
+		return err;
+	if (migrate_pages(any_pid(st), sizeof(from_mask) * 8, &from_mask, &to_mask) < 0 &&
+	    errno != ESRCH && errno != ENOMEM && errno != EBUSY)
+		return hb_error_set(e, -errno, "migrate_pages: %m");
+	if (move_pages(0, SAMPLE_PAGES, page, NULL, after, 0) < 0)
+		return hb_error_set(e, -errno, "move_pages: %m");
+	for (unsigned int i = 0; i < SAMPLE_PAGES; i++)
+		moved += before[i] == (int)from && after[i] == (int)to;
+	task_count(st->task, STRESS_MIGRATED_PAGES, moved);
+	return 0;
+}
+
+/* madvise() @advice on a page and, every DAMAGE_MAX pages, the repair; 1: a page was taken. */
+static int poison_page(struct stress_task *st, uint8_t *page, int advice, struct hb_error *e)
+{
+	struct stress_shared *sh = st->stress->shared;
+	int64_t repaired = 0;
+	int taken;
+
+	pthread_mutex_lock(&sh->poison_lock);
+	if (advice == MADV_HWPOISON)
+		atomic_fetch_add(&sh->poisoned, 1);
+	taken = madvise(page, STRESS_HUGE_PAGE, advice) == 0;
+	/* A page whose recovery failed stays poisoned all the same. */
+	sh->damage += taken || advice == MADV_HWPOISON;
+	if (sh->damage >= DAMAGE_MAX) {
+		repaired = poison_repair(st->stress->poison, e);
+		sh->damage = 0;
+	}
+	pthread_mutex_unlock(&sh->poison_lock);
+	return repaired < 0 ? (int)repaired : taken;
+}
+
+static int softoffline_step(struct stress_task *st, struct hb_error *e)
+{
+	unsigned int index = stress_random_page(st);
+	int taken;
+
+	stress_touch(st, index);
+	taken = poison_page(st, st->map + index * STRESS_HUGE_PAGE, MADV_SOFT_OFFLINE, e);
+	if (taken < 0)
+		return taken;
+	task_count(st->task, STRESS_SOFT_OFFLINED, taken);
+	/* The data moved to another page: the touch checks it. */
+	stress_touch(st, index);
+	return 0;
+}
+
+/*
+ * The page is lost and accesses get SIGBUS until the hole is punched, which takes the poison
+ * entries out of the page tables.
+ */
+static int hwpoison_step(struct stress_task *st, struct hb_error *e)
+{
+	unsigned int index = stress_random_page(st);
+	int taken;
+
+	stress_touch(st, index);
+	taken = poison_page(st, st->map + index * STRESS_HUGE_PAGE, MADV_HWPOISON, e);
+	if (taken < 0)
+		return taken;
+	task_count(st->task, STRESS_POISONED, taken);
+	stress_touch(st, index);
+	return stress_punch(st, index, 1, e);
+}
+
+const struct stress_actor stress_move_actors[] = {
+	{.name = "movepages", .init = nodes_init, .step = movepages_step},
+	{.name = "migratepages", .init = nodes_init, .step = migratepages_step},
+	{.name = "softoffline", .poisons = true, .step = softoffline_step},
+	{.name = "hwpoison", .poisons = true, .destroys = true, .step = hwpoison_step},
+	{.name = NULL},
+};
