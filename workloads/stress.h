@@ -113,8 +113,8 @@ enum stress_access stress_load(struct stress_task *st, const uint8_t *p, uint64_
 enum stress_access stress_store(struct stress_task *st, uint8_t *p, uint64_t value);
 
 /*
- * The kernel did what it must not: counted, and written to the kernel log as a "BUG: " line, where
- * it stands among the kernel's own messages and makes the cell DIRTY.
+ * The kernel did what it must not: counted, and the first written to the kernel log as a "BUG: "
+ * line, where it stands among the kernel's own messages and makes the cell DIRTY.
  */
 void stress_violation(struct stress_task *st, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -10,6 +10,9 @@
 
 #include "workloads/stress.h"
 
+/* Lines that a task writes to the kernel log; all violations are counted. */
+#define VIOLATION_LINES 20
+
 /* Of the access that is under way; a task is a process, and only its main thread accesses. */
 static struct {
 	sigjmp_buf jump;
@@ -105,6 +108,8 @@ void stress_violation(struct stress_task *st, const char *fmt, ...)
 	vsnprintf(text + n, sizeof(text) - n, fmt, ap);
 	va_end(ap);
 	task_count(st->task, STRESS_VIOLATIONS, 1);
+	if (atomic_load(&st->task->shared->counter[STRESS_VIOLATIONS]) > VIOLATION_LINES)
+		return;
 	fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, text, strlen(text)) < 0)
 		fprintf(stderr, "%s\n", text);
