@@ -31,23 +31,22 @@ static void format_count(char *buf, size_t len, double v)
 	snprintf(buf, len, "%.3g%s", v, prefix[i]);
 }
 
-/* The counter to show: the first primary rate of the cell's first workload. */
+/* The counter to show: the first main rate of the cell's first workload, else its first rate. */
 static void headline_choose(struct progress *p)
 {
 	const json_t *in = json_array_get(
 		json_object_get(json_object_get(p->planned, "spec"), "instances"), 0);
-	const json_t *w = describe_find(p->workloads, text(in, "workload")), *metric;
+	const json_t *w = describe_find(p->workloads, text(in, "workload")), *metric, *best = NULL;
 	size_t i;
 
-	p->headline[0] = 0;
 	json_array_foreach (json_object_get(w, "metrics"), i, metric) {
-		if (strcmp(text(metric, "kind"), "rate") ||
-		    !json_is_true(json_object_get(metric, "primary")))
+		if (strcmp(text(metric, "kind"), "rate"))
 			continue;
-		snprintf(p->headline, sizeof(p->headline), "%s.%s", text(in, "workload"),
-			 text(metric, "name"));
-		return;
+		if (!best || (json_is_true(json_object_get(metric, "primary")) &&
+			      !json_is_true(json_object_get(best, "primary"))))
+			best = metric;
 	}
+	snprintf(p->headline, sizeof(p->headline), "%s.%s", text(in, "workload"), text(best, "name"));
 }
 
 static int columns(const struct progress *p)
