@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The `hugebench` command: a table of subcommands. */
+#include <argp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +14,12 @@ struct command {
 };
 
 static const struct command commands[] = {
+	{ "run", cmd_run, "boot the kernels, measure, report" },
+	{ "list", cmd_list, "kernels, workloads, antagonists, scenarios" },
+	{ "image", cmd_image, "make the guest's images and show where they are" },
+	{ "kernels", cmd_kernels, "build kernel variants and show where they are" },
+	{ "report", cmd_report, "figures, verdicts and evidence of a run, from its raw data" },
+	{ NULL, NULL, NULL },
 	{"boot", cmd_boot, "a shell or one command in a guest, with the console here"},
 	{"image", cmd_image, "make the guest's images and show where they are"},
 	{"kernels", cmd_kernels, "build kernel variants and show where they are"},
@@ -29,6 +36,7 @@ static void usage(FILE *out)
 
 int main(int argc, char **argv)
 {
+	argp_err_exit_status = EXIT_USAGE;
 	if (argc < 2 || !strcmp(argv[1], "--help")) {
 		usage(argc < 2 ? stderr : stdout);
 		return argc < 2 ? EXIT_USAGE : EXIT_OK;

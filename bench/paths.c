@@ -60,6 +60,17 @@ char *paths_beside(const char *name)
 	return hb_strf("%s/%s", dir, name);
 }
 
+char *paths_results(struct hb_error *e)
+{
+	const char *given = getenv("HUGEBENCH_RESULTS");
+	HB_FREE char *root = NULL;
+
+	if (given && *given)
+		return strdup(given);
+	root = paths_root(e);
+	return root ? hb_strf("%s/results", root) : NULL;
+}
+
 char *paths_cache(struct hb_error *e)
 {
 	const char *xdg = getenv("XDG_CACHE_HOME");

@@ -16,5 +16,8 @@ char *paths_beside(const char *name);
 /* $XDG_CACHE_HOME/hugebench or ~/.cache/hugebench, made when missing; owned by the caller; NULL
  * with the reason. */
 char *paths_cache(struct hb_error *e);
+/* Directory of the runs: $HUGEBENCH_RESULTS, or results/ of the clone; owned by the caller; NULL
+ * with the reason. */
+char *paths_results(struct hb_error *e);
 
 #endif

@@ -606,11 +606,14 @@ static json_t *metrics(const struct session *s)
 	json_array_foreach (list, i, m) {
 		const char *source = json_string_value(json_object_get(m, "source"));
 		const char *name = json_string_value(json_object_get(m, "name"));
+		const char *kind = json_string_value(json_object_get(m, "kind"));
 		HB_FREE char *key = source && name ? hb_strf("%s.%s", source, name) : NULL;
 		json_t *file = key ? json_object_get(s->files, key) : NULL;
 
 		if (file)
 			json_object_set(m, "file", file);
+		else if (kind && !strcmp(kind, "hist"))
+			json_array_remove(list, i--); /* nothing was recorded: absent */
 	}
 	return list;
 }

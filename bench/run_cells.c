@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Carrying out a plan, cell after cell. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench/base/units.h"
+#include "bench/commands.h"
+#include "bench/costs.h"
+#include "bench/describe.h"
+#include "bench/memory.h"
+#include "bench/progress.h"
+#include "bench/run.h"
+#include "bench/session.h"
+
+/* Written by the signal handler alone. */
+static volatile int interrupted;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	if (interrupted++)
+		_exit(EXIT_INT); /* the guest dies with us, the next start removes its memory files
+				  */
+}
+
+static int signals_take(struct hb_error *e)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction sa = {.sa_handler = on_signal};
+
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		if (sigaction(signals[i], &sa, NULL))
+			return hb_error_set(e, -errno, "sigaction: %s", strerror(errno));
+	return 0;
+}
+
+static const char *text(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+enum vm_mode run_vm_mode(const struct run *r)
+{
+	if (!strcmp(r->mode, "kvm"))
+		return VM_KVM;
+	return strcmp(r->mode, "exact") ? VM_EMULATED : VM_EXACT;
+}
+
+void run_image(const struct run *r, struct vm_config *vm)
+{
+	if (r->image.root)
+		vm->root = r->image.root;
+	else
+		vm->initramfs = r->image.initramfs;
+}
+
+static const struct kernel *kernel_of(const struct run *r, const json_t *planned)
+{
+	for (size_t i = 0; i < r->nkernels; i++)
+		if (!strcmp(r->kernels[i].name, text(planned, "kernel")))
+			return &r->kernels[i];
+	return NULL;
+}
+
+/* Is the verdict among those that the plan expects? */
+static bool is_expected(const json_t *planned, const char *verdict)
+{
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach (json_object_get(planned, "expect"), i, v)
+		if (!strcmp(json_string_value(v), verdict))
+			return true;
+	return false;
+}
+
+/* The first CONFIG_ symbol that a workload of the cell needs and the kernel lacks, with its user;
+ * or NULL. */
+static const char *symbol_missing(const struct run *r, const json_t *planned,
+				  const struct kernel *k, const char **user)
+{
+	const json_t *instances = json_object_get(json_object_get(planned, "spec"), "instances");
+	const json_t *in, *symbol;
+	size_t i, s;
+
+	json_array_foreach (instances, i, in) {
+		const json_t *w = describe_find(r->workloads, text(in, "workload"));
+
+		json_array_foreach (json_object_get(w, "needs"), s, symbol) {
+			*user = text(in, "workload");
+			if (!kernel_has_symbol(k, json_string_value(symbol)))
+				return json_string_value(symbol);
+		}
+	}
+	return NULL;
+}
+
+/* Names of the instances of @role. */
+static json_t *instance_names(const json_t *planned, const char *role)
+{
+	json_t *names = json_array(), *in;
+	size_t i;
+
+	json_array_foreach (json_object_get(json_object_get(planned, "spec"), "instances"), i, in)
+		if (!strcmp(text(in, "role"), role))
+			json_array_append(names, json_object_get(in, "workload"));
+	return names;
+}
+
+/* cell.json of a cell that needs no boot to know that it cannot run. */
+static json_t *cell_skip(const struct run *r, const json_t *planned, const char *reason)
+{
+	const json_t *first =
+		json_array_get(json_object_get(json_object_get(planned, "spec"), "instances"), 0);
+	char started[32] = "";
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if (gmtime_r(&now, &tm))
+		strftime(started, sizeof(started), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	return json_pack(
+		"{s:i, s:O, s:O, s:O, s:O, s:O, s:O, s:s, s:s, s:s, s:[], s:o, s:o, s:O, "
+		"s:{}, s:[], s:[], s:{}, s:s}",
+		"format", STORE_FORMAT, "id", json_object_get(planned, "id"), "seq",
+		json_object_get(planned, "seq"), "kernel", json_object_get(planned, "kernel"),
+		"cell", json_object_get(planned, "cell"), "rep", json_object_get(planned, "rep"),
+		"warmup_boot", json_object_get(planned, "warmup_boot"), "mode", r->mode, "verdict",
+		"SKIP", "reason", reason, "evidence", "workloads",
+		instance_names(planned, "workload"), "antagonists",
+		instance_names(planned, "antagonist"), "tasks", json_object_get(first, "tasks"),
+		"parameters", "metrics", "notes", "times", "started", started);
+}
+
+/* Carry the cell out in @dir; *@cell is its cell.json. */
+static int cell_measure(const struct run *r, const json_t *planned, const char *dir,
+			struct progress *p, const char *memory, json_t **cell, struct hb_error *e)
+{
+	const struct kernel *k = kernel_of(r, planned);
+	struct session_config c = {
+		.planned = planned,
+		.kernel = k,
+		.agent = r->agent,
+		.native = run_is_native(r),
+		.directory = dir,
+		.interrupted = &interrupted,
+		.progress = progress_frame,
+		.progress_arg = p,
+	};
+	const char *symbol, *user;
+
+	if (c.native)
+		return session_run(&c, cell, e);
+	if (!k)
+		return hb_error_set(e, -EPROTO,
+				    "plan.json names the kernel '%s', run.json does not",
+				    text(planned, "kernel"));
+	symbol = symbol_missing(r, planned, k, &user);
+	if (symbol) {
+		HB_FREE char *reason = hb_strf("%s needs %s, which kernel %s does not have", user,
+					       symbol, k->name);
+
+		*cell = reason ? cell_skip(r, planned, reason) : NULL;
+		return *cell ? 0 : -ENOMEM;
+	}
+	c.vm = (struct vm_config){
+		.mode = run_vm_mode(r),
+		.bzimage = k->bzimage,
+		.command_line = "",
+		.memory_path = memory,
+		.vcpus = r->size.vcpus,
+		.nodes = r->size.nodes,
+		.memory = r->size.memory,
+	};
+	run_image(r, &c.vm);
+	return session_run(&c, cell, e);
+}
+
+/* One cell from its planning to its place in the run; *@cell is a new reference. */
+static int cell_run(const struct run *r, const json_t *planned, struct progress *p,
+		    const char *memory, json_t **cell, struct hb_error *e)
+{
+	HB_FREE char *dir = store_cell_begin(&r->store, text(planned, "id"), e);
+	int rc = dir ? 0 : -EIO;
+
+	if (rc)
+		return rc;
+	progress_begin(p, planned);
+	rc = cell_measure(r, planned, dir, p, memory, cell, e);
+	if (rc) {
+		store_cell_abort(dir);
+		return rc;
+	}
+	json_object_set_new(*cell, "expected",
+			    json_boolean(is_expected(planned, text(*cell, "verdict"))));
+	rc = store_cell_commit(&r->store, text(planned, "id"), dir, *cell, e);
+	if (rc)
+		json_decref(*cell);
+	return rc;
+}
+
+static double estimate(const struct run *r, const json_t *planned)
+{
+	int measured;
+
+	return costs_estimate(r->costs, planned, &measured);
+}
+
+/* What is left to do from cell @first of the plan on: seconds, and boots of repetition @rep. */
+static double seconds_left(const struct run *r, size_t first)
+{
+	const json_t *cells = json_object_get(r->plan, "cells");
+	double seconds = 0;
+
+	for (size_t i = first; i < json_array_size(cells); i++) {
+		const json_t *planned = json_array_get(cells, i);
+
+		if (!store_has_cell(&r->store, text(planned, "id")))
+			seconds += estimate(r, planned);
+	}
+	return seconds;
+}
+
+static int rep_of(const json_t *planned)
+{
+	return json_integer_value(json_object_get(planned, "rep"));
+}
+
+/* Seconds of the repetition that begins with cell @first. */
+static double repetition_seconds(const struct run *r, size_t first)
+{
+	const json_t *cells = json_object_get(r->plan, "cells");
+	int rep = rep_of(json_array_get(cells, first));
+	double seconds = 0;
+
+	for (size_t i = first; i < json_array_size(cells); i++)
+		if (rep_of(json_array_get(cells, i)) == rep)
+			seconds += estimate(r, json_array_get(cells, i));
+	return seconds;
+}
+
+/*
+ * The costs were estimates: before a further repetition, would it end beyond the budget? Whole
+ * repetitions only, and by the clock alone, so that no result has a say in when the run ends.
+ */
+static bool budget_spent(const struct run *r, size_t next, uint64_t began)
+{
+	const json_t *cells = json_object_get(r->plan, "cells");
+	double spent = (hb_now_ns() - began) / (double)NSEC_PER_SEC;
+	double budget = r->budget / (double)NSEC_PER_SEC;
+
+	if (!r->budget || !next || rep_of(json_array_get(cells, next)) < 2 ||
+	    rep_of(json_array_get(cells, next)) == rep_of(json_array_get(cells, next - 1)))
+		return false;
+	return spent + repetition_seconds(r, next) > budget * 1.05;
+}
+
+static void record_stop(struct run *r, int repetitions)
+{
+	HB_FREE char *reason = hb_strf("%d: %s; ended after whole repetitions because the cells "
+				       "took longer than estimated and "
+				       "the next would not have fitted the budget",
+				       repetitions, text(r->record, "repetitions_reason"));
+
+	json_object_set_new(r->record, "repetitions", json_integer(repetitions));
+	if (reason)
+		json_object_set_new(r->record, "repetitions_reason", json_string(reason));
+}
+
+/* A cell of an earlier sitting: count it. */
+static int cell_count(const struct run *r, const json_t *planned, unsigned int *unexpected)
+{
+	HB_FREE char *file = hb_strf("cells/%s/cell.json", text(planned, "id"));
+	json_t *cell = file ? store_read(&r->store, file, NULL) : NULL;
+
+	if (!json_is_true(json_object_get(planned, "warmup_boot")) &&
+	    json_is_false(json_object_get(cell, "expected")))
+		++*unexpected;
+	json_decref(cell);
+	return 0;
+}
+
+static int cells_walk(struct run *r, struct progress *p, const char *memory,
+		      unsigned int *unexpected, struct hb_error *e)
+{
+	json_t *cells = json_object_get(r->plan, "cells"), *planned;
+	uint64_t began = hb_now_ns();
+	size_t i;
+
+	json_array_foreach (cells, i, planned) {
+		json_t *cell;
+		int rc;
+
+		p->done = i;
+		if (store_has_cell(&r->store, text(planned, "id"))) {
+			cell_count(r, planned, unexpected);
+			continue;
+		}
+		if (budget_spent(r, i, began)) {
+			progress_note(
+				p, "the budget is spent after %d repetitions of %lld",
+				rep_of(planned) - 1,
+				json_integer_value(json_object_get(r->record, "repetitions")));
+			record_stop(r, rep_of(planned) - 1);
+			return 0;
+		}
+		p->seconds_left = seconds_left(r, i);
+		rc = interrupted ? -EINTR : cell_run(r, planned, p, memory, &cell, e);
+		if (rc)
+			return rc;
+		costs_learn(r->costs, planned, cell);
+		p->done = i + 1;
+		p->seconds_left = seconds_left(r, i + 1);
+		progress_end(p, cell);
+		json_decref(cell);
+		cell_count(r, planned, unexpected);
+	}
+	return 0;
+}
+
+int run_cells(struct run *r, unsigned int *unexpected, struct hb_error *e)
+{
+	struct progress p = {
+		.out = stderr,
+		.terminal = isatty(STDERR_FILENO),
+		.workloads = r->workloads,
+		.total = json_array_size(json_object_get(r->plan, "cells")),
+	};
+	struct hb_error ignored;
+	struct vm_config vm = {
+		.vcpus = r->size.vcpus, .nodes = r->size.nodes, .memory = r->size.memory};
+	struct memory memory = {0};
+	int rc = signals_take(e);
+
+	*unexpected = 0;
+	if (!rc && !run_is_native(r)) {
+		rc = memory_open(&vm, &memory, e);
+		if (!rc)
+			progress_note(&p, "guest memory: %s", memory.text);
+	}
+	if (!rc)
+		rc = cells_walk(r, &p, memory.path, unexpected, e);
+	if (!run_is_native(r))
+		memory_close(&memory);
+	if (costs_save(r->costs, &ignored))
+		progress_note(&p, "%s", ignored.text);
+	if (run_record_status(r, rc ? "interrupted" : "finished", rc ? &ignored : e) && !rc)
+		return -EIO;
+	return rc;
+}
