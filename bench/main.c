@@ -14,16 +14,12 @@ struct command {
 };
 
 static const struct command commands[] = {
-	{ "run", cmd_run, "boot the kernels, measure, report" },
-	{ "list", cmd_list, "kernels, workloads, antagonists, scenarios" },
-	{ "image", cmd_image, "make the guest's images and show where they are" },
-	{ "kernels", cmd_kernels, "build kernel variants and show where they are" },
-	{ "report", cmd_report, "figures, verdicts and evidence of a run, from its raw data" },
-	{ NULL, NULL, NULL },
-	{"boot", cmd_boot, "a shell or one command in a guest, with the console here"},
-	{"image", cmd_image, "make the guest's images and show where they are"},
-	{"kernels", cmd_kernels, "build kernel variants and show where they are"},
+	{"run", cmd_run, "boot the kernels, measure, report"},
 	{"report", cmd_report, "figures, verdicts and evidence of a run, from its raw data"},
+	{"list", cmd_list, "kernels, workloads, antagonists, scenarios"},
+	{"kernels", cmd_kernels, "build kernel variants and show where they are"},
+	{"image", cmd_image, "make the guest's images and show where they are"},
+	{"boot", cmd_boot, "a shell or one command in a guest, with the console here"},
 	{NULL, NULL, NULL},
 };
 

@@ -246,9 +246,10 @@ int plan_choose(const struct spec *spec, const char *mode, const json_t *kernels
 	choice->repetitions = fits < limit ? fits : limit;
 	choice->seconds = est.warmup + choice->repetitions * est.repetition;
 	snprintf(choice->reason, sizeof(choice->reason),
-		 "%s%s; one of each takes about %s (%u of %u cells from measured costs on this host, "
+		 "%s%s; one of each takes about %s (%u of %u cells from measured costs on this "
+		 "host, "
 		 "the rest estimated)",
-		 fits < limit ? "what fits into the budget of " : whose,
-		 fits < limit ? budget : "", each, est.measured, est.cells);
+		 fits < limit ? "what fits into the budget of " : whose, fits < limit ? budget : "",
+		 each, est.measured, est.cells);
 	return 0;
 }

@@ -46,7 +46,8 @@ static void headline_choose(struct progress *p)
 			      !json_is_true(json_object_get(best, "primary"))))
 			best = metric;
 	}
-	snprintf(p->headline, sizeof(p->headline), "%s.%s", text(in, "workload"), text(best, "name"));
+	snprintf(p->headline, sizeof(p->headline), "%s.%s", text(in, "workload"),
+		 text(best, "name"));
 }
 
 static int columns(const struct progress *p)

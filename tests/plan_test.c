@@ -21,16 +21,18 @@ static int setup(void **state)
 	struct hb_error e;
 
 	(void)state;
-	workloads = json_loads("[{\"name\":\"w\",\"role\":\"workload\",\"options\":[],\"metrics\":[]},"
-			       "{\"name\":\"x\",\"role\":\"antagonist\",\"options\":[],\"metrics\":[]}]",
-			       0, NULL);
+	workloads = json_loads(
+		"[{\"name\":\"w\",\"role\":\"workload\",\"options\":[],\"metrics\":[]},"
+		"{\"name\":\"x\",\"role\":\"antagonist\",\"options\":[],\"metrics\":[]}]",
+		0, NULL);
 	two = json_pack("[s, s]", "base", "hinode");
 	three = json_pack("[s, s, s]", "base", "base-control", "hinode");
-	return spec_parse("t.ini",
-			  "[scenario]\nwarmup = 2s\nmeasure = 8s\nstall = 20s\n[cell a]\nworkload = w\n"
-			  "[cell b]\nworkload = w\nantagonists = x\nexpect.base = HANG\n"
-			  "[cell c]\nworkload = w\n",
-			  workloads, NULL, &spec, &e);
+	return spec_parse(
+		"t.ini",
+		"[scenario]\nwarmup = 2s\nmeasure = 8s\nstall = 20s\n[cell a]\nworkload = w\n"
+		"[cell b]\nworkload = w\nantagonists = x\nexpect.base = HANG\n"
+		"[cell c]\nworkload = w\n",
+		workloads, NULL, &spec, &e);
 }
 
 static int teardown(void **state)
@@ -61,7 +63,7 @@ static json_int_t number(const json_t *cell, const char *key)
 static void arms_stand_side_by_side(void **state)
 {
 	json_t *plan = plan_make(&spec, "emulated", two, 7, 4);
-	char first[3][8] = { "" };
+	char first[3][8] = {""};
 
 	(void)state;
 	assert_int_equal(json_array_size(json_object_get(plan, "cells")), 4 * 3 * 2);
@@ -84,7 +86,7 @@ static void arms_stand_side_by_side(void **state)
 static void every_arm_comes_first_equally_often(void **state)
 {
 	json_t *plan = plan_make(&spec, "emulated", three, 7, 6);
-	unsigned int firsts[3] = { 0 };
+	unsigned int firsts[3] = {0};
 
 	(void)state;
 	for (size_t i = 0; i < json_array_size(json_object_get(plan, "cells")); i += 3)
@@ -131,9 +133,9 @@ static void control_arm_is_judged_as_its_kernel(void **state)
 	size_t i, hangs = 0;
 
 	(void)state;
-	json_array_foreach(json_object_get(plan, "cells"), i, cell) {
-		const char *expect = json_string_value(
-			json_array_get(json_object_get(cell, "expect"), 0));
+	json_array_foreach (json_object_get(plan, "cells"), i, cell) {
+		const char *expect =
+			json_string_value(json_array_get(json_object_get(cell, "expect"), 0));
 
 		if (strcmp(text(cell, "cell"), "b") || !strcmp(text(cell, "kernel"), "hinode")) {
 			assert_string_equal(expect, "OK");
@@ -165,8 +167,7 @@ static void ids_name_everything(void **state)
 {
 	json_t *plan = plan_make(&spec, "emulated", two, 7, 1);
 	const json_t *cell = cell_at(plan, 2);
-	HB_FREE char *id =
-		hb_strf("003-%s-%s-r1", text(cell, "kernel"), text(cell, "cell"));
+	HB_FREE char *id = hb_strf("003-%s-%s-r1", text(cell, "kernel"), text(cell, "cell"));
 
 	(void)state;
 	assert_string_equal(text(cell, "id"), id);
@@ -177,7 +178,7 @@ static void ids_name_everything(void **state)
 static unsigned int chosen(uint64_t repeat, uint64_t budget_s, const json_t *costs, int *rc,
 			   struct plan_choice *choice)
 {
-	struct hb_error e = { "" };
+	struct hb_error e = {""};
 
 	spec.scenario.repeat = repeat;
 	*rc = plan_choose(&spec, "emulated", two, costs, budget_s * NSEC_PER_SEC, choice, &e);
@@ -198,7 +199,8 @@ static void budget_chooses(void **state)
 	assert_int_equal((int)choice.seconds, 13 * 90);
 	assert_non_null(strstr(choice.reason, "fits into the budget of 20 m"));
 	assert_non_null(strstr(choice.reason, "6 of 6 cells from measured costs"));
-	assert_int_equal(chosen(2, 1200, costs, &rc, &choice), 2); /* the scenario's number is a limit */
+	assert_int_equal(chosen(2, 1200, costs, &rc, &choice),
+			 2); /* the scenario's number is a limit */
 	assert_int_equal(chosen(20, 1200, costs, &rc, &choice), 13);
 	assert_int_equal(chosen(20, 0, costs, &rc, &choice), 20);
 	assert_int_equal(chosen(0, 89, costs, &rc, &choice), 0);
@@ -229,9 +231,9 @@ static void costs_are_learnt(void **state)
 
 static void size_comes_from_the_host(void **state)
 {
-	struct host_size small = { .cpus = 2, .memory = 23 * GIB, .available = 20 * GIB };
-	struct host_size large = { .cpus = 64, .memory = 512 * GIB, .available = 500 * GIB };
-	struct spec_scenario s = { .nodes = 2 };
+	struct host_size small = {.cpus = 2, .memory = 23 * GIB, .available = 20 * GIB};
+	struct host_size large = {.cpus = 64, .memory = 512 * GIB, .available = 500 * GIB};
+	struct spec_scenario s = {.nodes = 2};
 	struct guest_size g;
 	struct hb_error e;
 
@@ -251,8 +253,8 @@ static void size_comes_from_the_host(void **state)
 
 static void memory_that_is_not_there_is_refused(void **state)
 {
-	struct host_size h = { .cpus = 2, .memory = 8 * GIB, .available = 3 * GIB };
-	struct spec_scenario s = { .nodes = 2, .memory = 4 * GIB };
+	struct host_size h = {.cpus = 2, .memory = 8 * GIB, .available = 3 * GIB};
+	struct spec_scenario s = {.nodes = 2, .memory = 4 * GIB};
 	struct guest_size g;
 	struct hb_error e;
 

@@ -154,7 +154,8 @@ static void other_formats_are_refused(void **state)
 	assert_non_null(strstr(e.text, "future/run.json is of format 2"));
 	assert_int_equal(store_resume(results, "absent", &s, &e), -ENOENT);
 	make_run("text", "running", STORE_FORMAT);
-	assert_int_equal(hb_file_write(path, "not JSON, and longer than what was there before\n"), 0);
+	assert_int_equal(hb_file_write(path, "not JSON, and longer than what was there before\n"),
+			 0);
 	assert_int_equal(store_resume(results, "text", &s, &e), -EPROTO);
 	assert_non_null(strstr(e.text, "cannot read"));
 }
@@ -191,10 +192,9 @@ static void unwritable_results_are_refused(void **state)
 			_exit(9);
 		if (chdir("/") || store_create("/proc/self/none", "x", &s, &e) >= 0)
 			_exit(1);
-		_exit(store_create("/usr", "x", &s, &e) == -EACCES &&
-				      strstr(e.text, "--results") ?
-			      0 :
-			      2);
+		_exit(store_create("/usr", "x", &s, &e) == -EACCES && strstr(e.text, "--results")
+			      ? 0
+			      : 2);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
