@@ -18,7 +18,6 @@
 /* Set by clock_setup() before the first fork, read-only afterwards. */
 static struct {
 	int tsc;
-	int exact;
 	unsigned int icount_shift;
 	double rate;	  /* ticks per ns */
 	uint64_t ns_mult; /* ns per tick, scaled by 2^32 */
@@ -52,6 +51,11 @@ uint64_t task_ticks_to_ns(uint64_t ticks)
 uint64_t task_ticks_to_insn(uint64_t ticks)
 {
 	return ticks >> clock_state.icount_shift;
+}
+
+void clock_choose(int tsc)
+{
+	clock_state.tsc = tsc;
 }
 
 const char *clock_name(void)
@@ -151,7 +155,6 @@ void clock_setup(int exact, unsigned int icount_shift)
 {
 	double rate;
 
-	clock_state.exact = exact;
 	clock_state.icount_shift = icount_shift;
 	if (exact) {
 		clock_state.tsc = 1;

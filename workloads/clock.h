@@ -13,6 +13,8 @@
  * nothing is calibrated.
  */
 void clock_setup(int exact, unsigned int icount_shift);
+/* In a process that was executed by one with a calibrated clock: read the same clock, ticks only. */
+void clock_choose(int tsc);
 /* "tsc" or "clock_gettime". */
 const char *clock_name(void);
 /* Ticks per nanosecond. */

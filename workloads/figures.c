@@ -87,10 +87,10 @@ static int put_hist(json_t *j, const struct instance *in, unsigned int row, stru
 	hist_reset(all);
 	for (unsigned int k = 0; k < in->ntasks; k++)
 		hist_merge(all, in->task[k]->hist[row]);
-	json_object_set_new(j, "count", json_integer(all->count));
-	json_object_set_new(j, "overflow", json_integer(all->overflow));
 	if (!all->count)
 		return 0;
+	json_object_set_new(j, "count", json_integer(all->count));
+	json_object_set_new(j, "overflow", json_integer(all->overflow));
 	json_object_set_new(j, "min", json_integer(all->min));
 	json_object_set_new(j, "max", json_integer(all->max));
 	json_object_set_new(j, "mean", json_real(hist_mean(all)));
@@ -122,7 +122,11 @@ static int put_metric(json_t *metrics, const struct instance *in, unsigned int r
 		rc = put_hist(j, in, row, link, e);
 	else
 		put_counter(j, in, row);
-	json_array_append_new(metrics, j);
+	/* Nothing recorded: not measured. */
+	if (m->kind == METRIC_HIST && !json_object_get(j, "count"))
+		json_decref(j);
+	else
+		json_array_append_new(metrics, j);
 	return rc;
 }
 
@@ -138,8 +142,11 @@ static int check_windows(const struct instance *in, struct hb_error *e)
 					    "%s task %u was never in the measured phase: one operation takes longer than it",
 					    in->ops->name, k);
 	for (const struct metric_row *m = in->ops->metrics; m->name; m++, row++) {
-		counts |= is_counter(m);
-		for (unsigned int k = 0; k < in->ntasks && is_counter(m); k++)
+		/* What an antagonist is for is its primary counter: pages that moved, not calls that tried. */
+		bool main_work = is_counter(m) && m->primary;
+
+		counts |= main_work;
+		for (unsigned int k = 0; k < in->ntasks && main_work; k++)
 			work += atomic_load(&in->task[k]->counter[row]);
 	}
 	if (in->ops->role == ROLE_ANTAGONIST && counts && !work)

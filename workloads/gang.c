@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #define POLL_NS 2000000ULL
+/* A pause looks at the phase this often. */
+#define PACE_SLICE_NS 20000000ULL
 #define KILL_WAIT_NS NSEC_PER_SEC
 /* Share of the work that a task does before it counts, mode exact. */
 #define EXACT_WARMUP_DIVISOR 8
@@ -140,7 +142,7 @@ bool task_advance(struct task *t)
 	if (t->in->cell->exact)
 		return exact_advance(t);
 	if (phase == t->phase)
-		return true;
+		return phase < PHASE_DRAIN;
 	/* A short measured phase that fell into one operation has no window: nothing is counted. */
 	if (phase == PHASE_MEASURE)
 		window_begin(t);
@@ -148,6 +150,21 @@ bool task_advance(struct task *t)
 		window_end(t);
 	t->phase = phase;
 	return phase < PHASE_DRAIN;
+}
+
+void task_pace(struct task *t, uint64_t *next_ns, double rate)
+{
+	uint64_t now = hb_now_ns();
+
+	if (rate <= 0)
+		return;
+	if (!*next_ns)
+		*next_ns = now;
+	while (now < *next_ns && atomic_load(&t->in->cell->shared->phase) == t->phase) {
+		hb_sleep_until_ns(now + PACE_SLICE_NS < *next_ns ? now + PACE_SLICE_NS : *next_ns);
+		now = hb_now_ns();
+	}
+	*next_ns = (now > *next_ns ? now : *next_ns) + (uint64_t)(NSEC_PER_SEC / rate);
 }
 
 static bool is_hist(const struct metric_row *row)

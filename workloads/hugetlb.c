@@ -226,10 +226,11 @@ int hugetlb_pool_conserved(const struct hugetlb_pool *before, const struct huget
 	int rc = counters_same("the system", &before->all, &after->all, e);
 
 	for (unsigned int n = 0; n < before->nnodes && !rc; n++) {
-		char name[16];
+		uint64_t was = before->node[n].total - before->node[n].free, is = after->node[n].total - after->node[n].free;
 
-		snprintf(name, sizeof(name), "node %u", n);
-		rc = counters_same(name, &before->node[n], &after->node[n], e);
+		if (was != is)
+			rc = hb_error_set(e, -EUCLEAN, "pages in use on node %u were %" PRIu64 " before and are %" PRIu64 " after",
+					  n, was, is);
 	}
 	if (!rc && after->all.reserved > after->all.total)
 		rc = hb_error_set(e, -EUCLEAN, "HugePages_Rsvd %" PRIu64 " is above HugePages_Total %" PRIu64,
@@ -339,9 +340,9 @@ void hugetlb_file_close(struct hugetlb_file *f)
 	*f = (struct hugetlb_file){ .fd = -1, .shm = -1 };
 }
 
-int hugetlb_file_map(const struct hugetlb_file *f, void *addr, int private, struct hb_error *e)
+int hugetlb_file_map(const struct hugetlb_file *f, void *addr, int private, int sparse, struct hb_error *e)
 {
-	int flags = (private ? MAP_PRIVATE : MAP_SHARED) | MAP_FIXED_NOREPLACE;
+	int flags = (private ? MAP_PRIVATE : MAP_SHARED) | (sparse ? MAP_NORESERVE : 0) | MAP_FIXED_NOREPLACE;
 	void *p;
 
 	if (f->kind == HUGETLB_SHM)

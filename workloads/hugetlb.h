@@ -40,7 +40,11 @@ int hugetlb_pool_read(uint64_t page, struct hugetlb_pool *p, struct hb_error *e)
 int hugetlb_pool_grow(uint64_t page, uint64_t pages, const char *note, struct hb_error *e);
 /* {"HugePages_Total": .., "HugePages_Free", "HugePages_Rsvd", "HugePages_Surp", "node0": {..}}; new reference. */
 json_t *hugetlb_pool_json(const struct hugetlb_pool *p);
-/* 0: as before and Rsvd not above Total; else -EUCLEAN with the first counter that differs. */
+/*
+ * 0: all counters of the system and the pages in use of every node are as before, and Rsvd is not above
+ * Total; else -EUCLEAN with the first that differs. A node's total may differ: migration to a node without a free
+ * page takes one from the buddy allocator and gives one back on the other node (move_hugetlb_state()).
+ */
 int hugetlb_pool_conserved(const struct hugetlb_pool *before, const struct hugetlb_pool *after,
 			   struct hb_error *e);
 
@@ -66,8 +70,11 @@ struct hugetlb_file {
 int hugetlb_file_make(struct hugetlb_file *f, enum hugetlb_kind kind, uint64_t bytes, uint64_t page,
 		      struct hb_error *e);
 void hugetlb_file_close(struct hugetlb_file *f);
-/* Map the whole file at exactly @addr (which must be free), read-write; @private: MAP_PRIVATE. */
-int hugetlb_file_map(const struct hugetlb_file *f, void *addr, int private, struct hb_error *e);
+/*
+ * Map the whole file at exactly @addr (which must be free), read-write; @private: MAP_PRIVATE; @sparse:
+ * MAP_NORESERVE, for a mapping that is larger than the pool.
+ */
+int hugetlb_file_map(const struct hugetlb_file *f, void *addr, int private, int sparse, struct hb_error *e);
 int hugetlb_file_unmap(const struct hugetlb_file *f, void *addr);
 /* Have every page in the page cache (fallocate(), or by touching a mapping of our own for a segment). */
 int hugetlb_file_fill(const struct hugetlb_file *f, struct hb_error *e);

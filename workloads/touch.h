@@ -7,8 +7,9 @@
  * (getrusage, read outside the timed section) says how many of a run of candidates were faults. Runs end with
  * the next plain touch, so that the count is exact for nearly all of them: all or none. In a mixed run (an
  * interrupt hit a plain touch next to faults) the slowest are taken for the faults; how many touches that
- * concerned is counted. A touch can fault twice (it waited for a migration and looks again): up to one further
- * fault per candidate is explained so, more means that the threshold is wrong and the cell INVALID.
+ * concerned is counted. A touch can fault again and again (it waited for a migration and looks again): as many
+ * faults as its time allows at the fastest rate are explained so; more means that the threshold is wrong and the
+ * cell INVALID.
  */
 #ifndef HB_WORKLOADS_TOUCH_H
 #define HB_WORKLOADS_TOUCH_H
@@ -37,6 +38,7 @@ struct touch {
 	uint64_t threshold; /* ticks */
 	uint64_t faults;    /* of this thread, when last read */
 	unsigned int n;	    /* candidates pending */
+	unsigned int nsigbus; /* touches since the last settling that ended in SIGBUS, perhaps after faults */
 	uint64_t ticks[TOUCH_RUN];
 	const char *base; /* of the mapping that is touched, for SIGBUS */
 	uint64_t bytes;

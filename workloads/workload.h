@@ -97,6 +97,7 @@ struct target {
 	void *addr;	/* where pids[0] maps it, NULL: not known */
 	uint64_t step;	/* pids[i] maps it at addr + i * step; 0: all at the same address */
 	uint64_t page;	/* bytes of its pages */
+	uint64_t used;	/* bytes from the start of the file that the tasks touch */
 	/*
 	 * The smallest size that an antagonist ever gives the file: stored before the first
 	 * truncation, never raised. A SIGBUS below it is an error of the kernel, one at or past it is expected.
@@ -164,14 +165,30 @@ struct task {
  */
 bool task_advance(struct task *t);
 
-static inline bool task_continue(struct task *t)
+static inline bool task_moved(struct task *t)
 {
 	int phase = atomic_load_explicit(&t->in->cell->shared->phase, memory_order_relaxed);
 
 	atomic_store_explicit(&t->live->progress,
 			      atomic_load_explicit(&t->live->progress, memory_order_relaxed) + 1,
 			      memory_order_relaxed);
-	if (__builtin_expect(phase == t->phase && !t->in->cell->exact, 1))
+	return phase != t->phase || phase >= PHASE_DRAIN;
+}
+
+static inline bool task_continue(struct task *t)
+{
+	if (__builtin_expect(!task_moved(t) && !t->in->cell->exact, 1))
+		return true;
+	return task_advance(t);
+}
+
+/*
+ * The same within a long operation whose figures are complete up to here, so that a phase can begin in its
+ * middle; takes nothing from mode exact's work. False: cut the operation short.
+ */
+static inline bool task_step(struct task *t)
+{
+	if (__builtin_expect(!task_moved(t) || t->in->cell->exact, 1))
 		return true;
 	return task_advance(t);
 }
@@ -202,6 +219,12 @@ uint64_t task_ticks_to_insn(uint64_t ticks);
 
 /* xorshift64*, seeded from cell seed, instance and task index: the same stream in both arms. */
 uint64_t task_random(struct task *t);
+
+/*
+ * For antagonists with a rate: sleep until *@next_ns (CLOCK_MONOTONIC; 0 at first: now) and move it on by
+ * 1 / @rate seconds; ends early when the phase changes. Rate 0: as fast as it goes. What was missed is not made up for.
+ */
+void task_pace(struct task *t, uint64_t *next_ns, double rate);
 
 /* For report(): a METRIC_GAUGE or METRIC_EXACT value of row @row. */
 void instance_gauge(struct instance *in, unsigned int row, double value);

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * migrate: moves the workload's huge pages between NUMA nodes.
+ *
+ * Only pages that were seen on another node before and are reported on the wanted one afterwards count as
+ * moved: move_pages() returns 0 also when nothing moved, so status[] is read page by page. MPOL_MF_MOVE_ALL,
+ * since a page that several processes map stays where it is without it; that takes CAP_SYS_NICE.
+ */
+#include <inttypes.h>
+#include <numa.h>
+#include <numaif.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "workloads/workload.h"
+
+#define BATCH_MAX 512
+/* No errno and no node. */
+#define STATUS_UNSET (-10000)
+
+enum method { METHOD_MOVE_PAGES, METHOD_MIGRATE_PAGES };
+static const char *const method_names[] = { "move_pages", "migrate_pages", NULL };
+
+struct migrate_options {
+	double rate;
+	int method;
+	uint64_t batch, reserve;
+};
+
+#define OPT(field) offsetof(struct migrate_options, field)
+static const struct option_row migrate_options_rows[] = {
+	{ "rate", OPTION_DOUBLE, OPT(rate), "0", "0", "1000000", NULL, "calls per second and task; 0: as fast as they go" },
+	{ "method", OPTION_ENUM, OPT(method), "move_pages", NULL, NULL, method_names,
+	  "move_pages: chosen pages; migrate_pages: all pages that a process has on a node" },
+	{ "batch", OPTION_U64, OPT(batch), "16", "1", "512", NULL, "pages per call of move_pages" },
+	{ "reserve", OPTION_U64, OPT(reserve), "32", "0", "1048576", NULL,
+	  "huge pages that the pool has beyond the workload's, to move to" },
+	OPTION_END,
+};
+
+enum migrate_row { ROW_PAGES, ROW_CALLS, ROW_ABSENT, ROW_BUSY, ROW_FAILED, ROW_LATENCY };
+
+static const struct metric_row migrate_metrics[] = {
+	[ROW_PAGES] = { "pages", METRIC_RATE, "pages/s", METRIC_HIGHER, 1, "huge pages moved to another node, by status[]" },
+	[ROW_CALLS] = { "calls", METRIC_RATE, "1/s", METRIC_HIGHER, 0, "system calls that asked for a move" },
+	[ROW_ABSENT] = { "absent", METRIC_COUNT, "pages", METRIC_NEITHER, 0, "pages that the process had not mapped just then" },
+	[ROW_BUSY] = { "busy", METRIC_COUNT, "pages", METRIC_LOWER, 0, "pages that stayed (-EBUSY, -EAGAIN)" },
+	[ROW_FAILED] = { "failed", METRIC_COUNT, "pages", METRIC_LOWER, 0, "pages that stayed for another reason" },
+	[ROW_LATENCY] = { "migrate_latency", METRIC_HIST, "ns", METRIC_LOWER, 1, "of one such call" },
+	METRIC_END,
+};
+
+struct migrate_state {
+	const struct target *target;
+	int node[2]; /* the pages go to and fro between two nodes */
+};
+
+static uint64_t migrate_huge_pages(const void *options, unsigned int tasks)
+{
+	const struct migrate_options *o = options;
+
+	(void)tasks;
+	return o->reserve;
+}
+
+static int migrate_setup(struct instance *in, struct hb_error *e)
+{
+	struct instance *of = cell_target(in->cell);
+	struct migrate_state *s;
+	int found = 0;
+
+	if (!of || !of->target->addr)
+		return hb_error_set(e, -EINVAL, "no workload of the cell maps pages at a known address");
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	in->priv = s;
+	s->target = of->target;
+	/* Node masks below are one word. */
+	for (int n = 0; numa_available() >= 0 && n <= numa_max_node() && n < 64 && found < 2; n++)
+		if (numa_bitmask_isbitset(numa_all_nodes_ptr, n))
+			s->node[found++] = n;
+	if (found < 2)
+		return hb_error_set(e, -EOPNOTSUPP, "one NUMA node only (or a kernel without CONFIG_NUMA): nowhere to migrate to");
+	return 0;
+}
+
+/* A chunk of one process's mapping. */
+struct chunk {
+	pid_t pid;
+	unsigned long n;
+	void *page[BATCH_MAX];
+	int node[BATCH_MAX], status[BATCH_MAX];
+};
+
+static void chunk_pages(struct task *t, struct chunk *c, uint64_t batch)
+{
+	const struct migrate_state *s = t->in->priv;
+	const struct target *target = s->target;
+	unsigned int npids = atomic_load(&target->npids), k = npids ? task_random(t) % npids : 0;
+	uint64_t pages = target->used / target->page, first;
+	char *base = (char *)target->addr + k * target->step;
+
+	c->pid = npids ? atomic_load(&target->pids[k]) : 0;
+	c->n = batch < pages ? batch : pages;
+	first = task_random(t) % (pages - c->n + 1);
+	for (unsigned long i = 0; i < c->n; i++)
+		c->page[i] = base + (first + i) * target->page;
+}
+
+/* Ask where the pages are and keep those that are mapped, with the other node as the place to go. */
+static int chunk_plan(struct task *t, struct chunk *c, struct hb_error *e)
+{
+	const struct migrate_state *s = t->in->priv;
+	unsigned long kept = 0;
+
+	if (move_pages(c->pid, c->n, c->page, NULL, c->status, 0) < 0)
+		return errno == ESRCH ? 0 : hb_error_set(e, -errno, "move_pages (query): %s", strerror(errno));
+	for (unsigned long i = 0; i < c->n; i++) {
+		if (c->status[i] < 0)
+			continue;
+		c->page[kept] = c->page[i];
+		c->node[kept++] = c->status[i] == s->node[0] ? s->node[1] : s->node[0];
+	}
+	task_count(t, ROW_ABSENT, c->n - kept);
+	c->n = kept;
+	return 0;
+}
+
+/*
+ * When some page of a batch stays, the kernel returns without having stored the status of that batch (5.10,
+ * do_move_pages_to_node() > 0): ask where such pages are now.
+ */
+static void chunk_requery(struct chunk *c)
+{
+	for (unsigned long i = 0; i < c->n; i++)
+		if (c->status[i] == STATUS_UNSET && move_pages(c->pid, 1, &c->page[i], NULL, &c->status[i], 0) < 0)
+			c->status[i] = -EAGAIN;
+}
+
+static void chunk_judge(struct task *t, const struct chunk *c)
+{
+	for (unsigned long i = 0; i < c->n; i++) {
+		int st = c->status[i];
+
+		if (st == c->node[i])
+			task_count(t, ROW_PAGES, 1);
+		else if (st == -ENOENT || st == -EFAULT)
+			task_count(t, ROW_ABSENT, 1);
+		else if (st == -EBUSY || st == -EAGAIN || st >= 0)
+			task_count(t, ROW_BUSY, 1);
+		else
+			task_count(t, ROW_FAILED, 1);
+	}
+}
+
+static int move_once(struct task *t, struct hb_error *e)
+{
+	const struct migrate_options *o = t->in->options;
+	struct chunk c;
+	uint64_t begin;
+	long rc;
+
+	chunk_pages(t, &c, o->batch);
+	rc = chunk_plan(t, &c, e);
+	if (rc || !c.n)
+		return rc;
+	for (unsigned long i = 0; i < c.n; i++)
+		c.status[i] = STATUS_UNSET;
+	begin = task_ticks();
+	rc = move_pages(c.pid, c.n, c.page, c.node, c.status, MPOL_MF_MOVE_ALL);
+	task_latency(t, ROW_LATENCY, task_ticks_to_ns(task_ticks() - begin));
+	task_count(t, ROW_CALLS, 1);
+	if (rc < 0 && errno == EPERM)
+		return hb_error_set(e, -EPERM, "move_pages(MPOL_MF_MOVE_ALL) takes CAP_SYS_NICE");
+	/* Others: the process is gone, or no page was free there; status[] tells which pages moved all the same. */
+	chunk_requery(&c);
+	chunk_judge(t, &c);
+	return 0;
+}
+
+/* Node of every page of the range that process @pid maps, or a negative errno. */
+static void where(const struct target *target, pid_t pid, char *base, int *node)
+{
+	uint64_t pages = target->used / target->page;
+	struct chunk c;
+
+	for (uint64_t at = 0; at < pages; at += c.n) {
+		c.n = pages - at < BATCH_MAX ? pages - at : BATCH_MAX;
+		for (unsigned long i = 0; i < c.n; i++) {
+			c.page[i] = base + (at + i) * target->page;
+			node[at + i] = -ENOENT;
+		}
+		/* The process may be gone by now: its pages stay absent. */
+		move_pages(pid, c.n, c.page, NULL, node + at, 0);
+	}
+}
+
+/* To and fro, one direction per call; the return value counts what stayed, so the pages are looked at instead. */
+static int migrate_once(struct task *t, unsigned int turn, struct hb_error *e)
+{
+	const struct migrate_state *s = t->in->priv;
+	const struct target *target = s->target;
+	uint64_t pages = target->used / target->page, begin;
+	unsigned int npids = atomic_load(&target->npids), k = npids ? task_random(t) % npids : 0;
+	HB_FREE int *before = calloc(pages, sizeof(int)), *after = calloc(pages, sizeof(int));
+	unsigned long from = 1UL << s->node[turn % 2], to = 1UL << s->node[(turn + 1) % 2];
+	char *base = (char *)target->addr + k * target->step;
+	pid_t pid = npids ? atomic_load(&target->pids[k]) : 0;
+	long rc;
+
+	if (!before || !after)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	where(target, pid, base, before);
+	begin = task_ticks();
+	rc = migrate_pages(pid, sizeof(from) * 8 + 1, &from, &to);
+	rc = rc < 0 ? -errno : rc;
+	task_latency(t, ROW_LATENCY, task_ticks_to_ns(task_ticks() - begin));
+	where(target, pid, base, after);
+	task_count(t, ROW_CALLS, 1);
+	if (rc > 0)
+		task_count(t, ROW_BUSY, rc);
+	for (uint64_t i = 0; i < pages; i++)
+		if (before[i] == s->node[turn % 2] && after[i] == s->node[(turn + 1) % 2])
+			task_count(t, ROW_PAGES, 1);
+	if (rc < 0 && rc != -ESRCH && rc != -ENOMEM && rc != -EBUSY)
+		return hb_error_set(e, rc, "migrate_pages: %s", strerror(-rc));
+	return 0;
+}
+
+static int migrate_run(struct task *t, struct hb_error *e)
+{
+	const struct migrate_options *o = t->in->options;
+	unsigned int turn = t->index;
+	uint64_t next = 0;
+	int rc = 0;
+
+	while (!rc && task_continue(t)) {
+		rc = o->method == METHOD_MOVE_PAGES ? move_once(t, e) : migrate_once(t, turn++, e);
+		task_pace(t, &next, o->rate);
+	}
+	return rc;
+}
+
+static void migrate_teardown(struct instance *in)
+{
+	free(in->priv);
+	in->priv = NULL;
+}
+
+static const char *const migrate_needs[] = { "CONFIG_NUMA", "CONFIG_MIGRATION", NULL };
+
+static const struct workload_ops migrate_ops = {
+	.abi = WORKLOAD_ABI,
+	.name = "migrate",
+	.summary = "move the workload's huge pages between NUMA nodes",
+	.role = ROLE_ANTAGONIST,
+	.options = migrate_options_rows,
+	.options_size = sizeof(struct migrate_options),
+	.metrics = migrate_metrics,
+	.needs = migrate_needs,
+	.huge_pages = migrate_huge_pages,
+	.setup = migrate_setup,
+	.run = migrate_run,
+	.teardown = migrate_teardown,
+};
+
+WORKLOAD_REGISTER(migrate_ops);

@@ -1,0 +1,596 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * pmdshare: tasks that map one file on huge pages so that they share PMD page tables, or deliberately not.
+ *
+ * What sharing takes (arch/x86, mm/hugetlb.c, page_table_shareable() and vma_shareable()): 2 MiB pages, a shared
+ * mapping that holds a whole aligned GiB, the same file page at the same offset in the GiB, equal VMA flags. So
+ * with aligned = yes all tasks map at one fixed 1 GiB-aligned address, and with aligned = no task i maps i + 1 huge
+ * pages behind such an address: the offsets in the GiB differ, and no two mappings match.
+ *
+ * The proof is a process of our own that maps like a task and touches one page per GiB: with sharing its page
+ * table has the entries that the tasks made (Shared_Hugetlb + Private_Hugetlb of smaps), though its own faults
+ * mapped next to none (HugetlbPages of status). Without sharing the two agree.
+ */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "workloads/clock.h"
+#include "workloads/hugetlb.h"
+#include "workloads/touch.h"
+#include "workloads/workload.h"
+
+#define STEADY_TOUCHES 256
+#define ATTACH_MAX 512
+#define ATTACH_FD_MIN 10
+#define PROBE_TRIES 400
+#define PROBE_PAUSE_NS 2500000ULL
+
+enum shape { SHAPE_REMAP, SHAPE_ATTACH, SHAPE_STEADY };
+enum order { ORDER_SEQ, ORDER_RANDOM };
+
+static const char *const shape_names[] = { "remap", "attach", "steady", NULL };
+static const char *const order_names[] = { "seq", "random", NULL };
+static const char *const page_names[] = { "2M", "1G", NULL };
+
+struct pmdshare_options {
+	uint64_t size, touched, attach_pages;
+	int file, aligned, shape, order, page_size, prealloc, threads, private;
+};
+
+#define OPT(field) offsetof(struct pmdshare_options, field)
+static const struct option_row pmdshare_options_rows[] = {
+	{ "size", OPTION_SIZE, OPT(size), "1G", "2M", "16T", NULL, "of the file and of every mapping of it" },
+	{ "touched", OPTION_SIZE, OPT(touched), "0", "0", "16T", NULL,
+	  "touch only so much of it, from its start; 0: all. The pool then needs no more than this" },
+	{ "file", OPTION_ENUM, OPT(file), "hugetlbfs", NULL, NULL, hugetlb_kinds,
+	  "hugetlbfs: unlinked file; memfd: memfd_create(MFD_HUGETLB); shm: System V segment" },
+	{ "aligned", OPTION_BOOL, OPT(aligned), "yes", NULL, NULL, NULL,
+	  "yes: mapped so that PMD tables are shared, which is proved; no: so that none can be" },
+	{ "shape", OPTION_ENUM, OPT(shape), "remap", NULL, NULL, shape_names,
+	  "remap: map, write a byte per page, unmap; attach: a new process maps and touches; steady: touches only" },
+	{ "order", OPTION_ENUM, OPT(order), "seq", NULL, NULL, order_names, "of the pages within a pass" },
+	{ "page_size", OPTION_ENUM, OPT(page_size), "2M", NULL, NULL, page_names, "1G: no PMD tables, so no sharing" },
+	{ "prealloc", OPTION_BOOL, OPT(prealloc), "yes", NULL, NULL, NULL,
+	  "yes: all pages are in the page cache at the start; no: the first fault allocates and clears" },
+	{ "threads", OPTION_BOOL, OPT(threads), "no", NULL, NULL, NULL,
+	  "tasks are threads of one process, each with a mapping of its own" },
+	{ "private", OPTION_BOOL, OPT(private), "no", NULL, NULL, NULL, "MAP_PRIVATE: each write fault makes a copy" },
+	{ "attach_pages", OPTION_U64, OPT(attach_pages), "16", "1", "512", NULL,
+	  "shape attach: pages, at random places, that the new process touches" },
+	OPTION_END,
+};
+
+enum pmdshare_row {
+	ROW_FAULTS,
+	ROW_TOUCHES,
+	ROW_PASSES,
+	ROW_FAULT_LATENCY,
+	ROW_TOUCH_LATENCY,
+	ROW_MMAP_LATENCY,
+	ROW_MUNMAP_LATENCY,
+	ROW_ATTACH_LATENCY,
+	ROW_LIFE_LATENCY,
+	ROW_UNSETTLED,
+	ROW_REPEATED,
+	ROW_UNCLASSIFIED,
+	ROW_SIGBUS,
+	ROW_SHARED,
+};
+
+static const struct metric_row pmdshare_metrics[] = {
+	[ROW_FAULTS] = { "faults", METRIC_RATE, "1/s", METRIC_HIGHER, 1, "page faults as the kernel counted them" },
+	[ROW_TOUCHES] = { "touches", METRIC_RATE, "1/s", METRIC_HIGHER, 1, "pages written to, with or without a fault" },
+	[ROW_PASSES] = { "passes", METRIC_RATE, "1/s", METRIC_HIGHER, 0, "remap: map-touch-unmap rounds; attach: processes" },
+	[ROW_FAULT_LATENCY] = { "fault_latency", METRIC_HIST, "ns", METRIC_LOWER, 1, "of one touch that faulted" },
+	[ROW_TOUCH_LATENCY] = { "touch_latency", METRIC_HIST, "ns", METRIC_LOWER, 0, "of one touch that did not" },
+	[ROW_MMAP_LATENCY] = { "mmap_latency", METRIC_HIST, "ns", METRIC_LOWER, 0, "of mapping the whole file" },
+	[ROW_MUNMAP_LATENCY] = { "munmap_latency", METRIC_HIST, "ns", METRIC_LOWER, 1, "of unmapping it again" },
+	[ROW_ATTACH_LATENCY] = { "attach_latency", METRIC_HIST, "ns", METRIC_LOWER, 1,
+				 "attach: from mapping to the last touch, in the new process" },
+	[ROW_LIFE_LATENCY] = { "life_latency", METRIC_HIST, "ns", METRIC_LOWER, 0,
+			       "attach: from spawning the process to its end, as its parent sees it" },
+	[ROW_UNSETTLED] = { "unsettled", METRIC_COUNT, "touches", METRIC_NEITHER, 0, "touches in runs of faults and others" },
+	[ROW_REPEATED] = { "repeated", METRIC_COUNT, "faults", METRIC_NEITHER, 0, "further faults of one touch" },
+	[ROW_UNCLASSIFIED] = { "unclassified", METRIC_COUNT, "faults", METRIC_NEITHER, 0, "faults without a latency" },
+	[ROW_SIGBUS] = { "sigbus", METRIC_COUNT, "touches", METRIC_NEITHER, 0, "touches past the end, after a truncation" },
+	[ROW_SHARED] = { "shared", METRIC_GAUGE, "MiB", METRIC_NEITHER, 0,
+			 "entries a process found in its page table that others had made" },
+	METRIC_END,
+};
+
+static const struct touch_rows pmdshare_touch_rows = {
+	.faults = ROW_FAULTS, .touches = ROW_TOUCHES, .fault_latency = ROW_FAULT_LATENCY,
+	.touch_latency = ROW_TOUCH_LATENCY, .unsettled = ROW_UNSETTLED, .repeated = ROW_REPEATED,
+	.unclassified = ROW_UNCLASSIFIED, .sigbus = ROW_SIGBUS,
+};
+
+struct pmdshare_task {
+	struct touch touch;
+	char *addr;
+	uint32_t *order; /* NULL: ascending */
+	int mapped;
+};
+
+/* What an attached process found, through a pipe to its task. */
+struct attach_report {
+	uint64_t total; /* ticks from mapping to the last touch */
+	uint32_t n;
+	struct {
+		uint64_t ticks;
+		uint32_t faults;
+	} touch[ATTACH_MAX];
+};
+
+static uint64_t page_bytes(const struct pmdshare_options *o)
+{
+	return o->page_size ? HUGETLB_1G : HUGETLB_2M;
+}
+
+static uint64_t touched_bytes(const struct pmdshare_options *o)
+{
+	return o->touched ? o->touched : o->size;
+}
+
+static uint64_t touched_pages(const struct pmdshare_options *o)
+{
+	return touched_bytes(o) / page_bytes(o);
+}
+
+/* Pages in use at once: the file's, and with MAP_PRIVATE a copy of each per task. */
+static uint64_t pages_wanted(const struct pmdshare_options *o, unsigned int tasks)
+{
+	uint64_t copies = o->private ? tasks * touched_pages(o) : 0;
+
+	return touched_pages(o) + copies;
+}
+
+static uint64_t pmdshare_huge_pages(const void *options, unsigned int tasks)
+{
+	const struct pmdshare_options *o = options;
+
+	return o->page_size ? 0 : pages_wanted(o, tasks);
+}
+
+static int check_options(const struct pmdshare_options *o, struct hb_error *e)
+{
+	uint64_t page = page_bytes(o);
+
+	if (o->size % page || touched_bytes(o) % page || touched_bytes(o) > o->size)
+		return hb_error_set(e, -EINVAL, "size and touched must be multiples of the page size, touched at most size");
+	if (o->aligned && o->private)
+		return hb_error_set(e, -EINVAL, "private = yes shares no page tables; say aligned = no");
+	if (o->aligned && o->page_size)
+		return hb_error_set(e, -EINVAL, "page_size = 1G has no PMD tables to share; say aligned = no");
+	if (o->aligned && o->size < HUGETLB_1G)
+		return hb_error_set(e, -EINVAL, "sharing takes a whole GiB: size = 1G or more, or aligned = no "
+						"(touched = 64M keeps the pool small)");
+	if (o->file == HUGETLB_SHM && o->private)
+		return hb_error_set(e, -EINVAL, "a System V segment cannot be mapped private");
+	if (o->file == HUGETLB_SHM && o->touched)
+		return hb_error_set(e, -EINVAL, "a System V segment reserves all of its pages: leave touched = 0");
+	if (o->shape == SHAPE_ATTACH && o->threads)
+		return hb_error_set(e, -EINVAL, "shape = attach makes processes; leave threads = no");
+	return 0;
+}
+
+static uint64_t round_up(uint64_t v, uint64_t to)
+{
+	return (v + to - 1) / to * to;
+}
+
+/* Address of task @index; see the top of the file. Threads have a mapping each in one address space. */
+static char *task_addr(const struct instance *in, unsigned int index)
+{
+	const struct target *target = in->target;
+
+	return (char *)target->addr + index * target->step;
+}
+
+static void publish(struct instance *in, const struct pmdshare_options *o, const struct hugetlb_file *f)
+{
+	struct target *target = in->target;
+
+	target->fd = f->fd;
+	target->bytes = o->size;
+	target->page = f->page;
+	target->used = touched_bytes(o);
+	target->addr = HUGETLB_BASE + (o->aligned ? 0 : f->page);
+	target->step = o->aligned ? 0 : f->page;
+	if (o->threads)
+		target->step += round_up(o->size, HUGETLB_1G) + HUGETLB_1G;
+}
+
+/* With touched < size only that part is in the cache, and nothing else is reserved. */
+static int fill(const struct pmdshare_options *o, const struct hugetlb_file *f, struct hb_error *e)
+{
+	struct hugetlb_file part = *f;
+
+	part.bytes = touched_bytes(o);
+	return o->prealloc ? hugetlb_file_fill(&part, e) : 0;
+}
+
+static int pmdshare_setup(struct instance *in, struct hb_error *e)
+{
+	const struct pmdshare_options *o = in->options;
+	struct hugetlb_file *f;
+	int rc = check_options(o, e);
+
+	if (rc)
+		return rc;
+	if (o->page_size && !in->cell->native)
+		rc = hugetlb_pool_grow(HUGETLB_1G, pages_wanted(o, in->ntasks), NULL, e);
+	if (rc)
+		return -EOPNOTSUPP;
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	f->fd = f->shm = -1;
+	in->priv = f;
+	in->threads = o->threads;
+	rc = hugetlb_file_make(f, o->file, o->size, page_bytes(o), e);
+	if (!rc)
+		rc = fill(o, f, e);
+	if (!rc)
+		publish(in, o, f);
+	return rc;
+}
+
+static int map_at(const struct instance *in, char *addr, struct hb_error *e)
+{
+	const struct pmdshare_options *o = in->options;
+
+	return hugetlb_file_map(in->priv, addr, o->private, o->touched != 0, e);
+}
+
+/* Fisher-Yates from the task's own stream: the same order in both arms. */
+static uint32_t *shuffled(struct task *t, uint64_t n)
+{
+	uint32_t *order = calloc(n, sizeof(*order));
+
+	for (uint64_t i = 0; order && i < n; i++) {
+		uint64_t j = task_random(t) % (i + 1);
+
+		order[i] = order[j];
+		order[j] = i;
+	}
+	return order;
+}
+
+static int pmdshare_task_init(struct task *t, struct hb_error *e)
+{
+	const struct pmdshare_options *o = t->in->options;
+	struct pmdshare_task *p = calloc(1, sizeof(*p));
+	int rc;
+
+	if (!p)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	t->priv = p;
+	p->addr = task_addr(t->in, t->index);
+	if (o->order == ORDER_RANDOM) {
+		p->order = shuffled(t, touched_pages(o));
+		if (!p->order)
+			return hb_error_set(e, -ENOMEM, "no memory");
+	}
+	rc = touch_init(&p->touch, t, &pmdshare_touch_rows, e);
+	if (rc || o->shape == SHAPE_REMAP)
+		return rc;
+	/* steady and attach hold a populated mapping all the time; attached processes share with it. */
+	rc = map_at(t->in, p->addr, e);
+	if (rc)
+		return rc;
+	p->mapped = 1;
+	return touch_pages(&p->touch, p->addr, o->size, page_bytes(o), p->order, touched_pages(o), e);
+}
+
+static int remap_pass(struct task *t, struct hb_error *e)
+{
+	const struct pmdshare_options *o = t->in->options;
+	struct pmdshare_task *p = t->priv;
+	uint64_t begin = task_ticks();
+	int rc = map_at(t->in, p->addr, e);
+
+	if (rc)
+		return rc;
+	task_latency(t, ROW_MMAP_LATENCY, task_ticks_to_ns(task_ticks() - begin));
+	rc = touch_pages(&p->touch, p->addr, o->size, page_bytes(o), p->order, touched_pages(o), e);
+	begin = task_ticks();
+	if (hugetlb_file_unmap(t->in->priv, p->addr))
+		return hb_error_set(e, -errno, "munmap: %s", strerror(errno));
+	task_latency(t, ROW_MUNMAP_LATENCY, task_ticks_to_ns(task_ticks() - begin));
+	task_count(t, ROW_PASSES, 1);
+	return rc;
+}
+
+static int steady_pass(struct task *t, struct hb_error *e)
+{
+	const struct pmdshare_options *o = t->in->options;
+	struct pmdshare_task *p = t->priv;
+	uint64_t n = touched_pages(o);
+	uint32_t order[STEADY_TOUCHES];
+
+	for (unsigned int i = 0; i < STEADY_TOUCHES; i++)
+		order[i] = task_random(t) % n;
+	return touch_pages(&p->touch, p->addr, o->size, page_bytes(o), order, STEADY_TOUCHES, e);
+}
+
+/* A whole report or nothing: the writer is a process that may have died. */
+static int read_report(int fd, struct attach_report *r)
+{
+	size_t used = 0;
+	ssize_t n;
+
+	while (used < sizeof(*r)) {
+		n = read(fd, (char *)r + used, sizeof(*r) - used);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return -EIO;
+		used += n;
+	}
+	return r->n <= ATTACH_MAX ? 0 : -EIO;
+}
+
+static void count_report(struct task *t, const struct attach_report *r)
+{
+	for (uint32_t i = 0; i < r->n; i++) {
+		task_latency(t, r->touch[i].faults ? ROW_FAULT_LATENCY : ROW_TOUCH_LATENCY,
+			     task_ticks_to_ns(r->touch[i].ticks));
+		task_count(t, ROW_FAULTS, r->touch[i].faults);
+		if (r->touch[i].faults > 1)
+			task_count(t, ROW_REPEATED, r->touch[i].faults - 1);
+	}
+	task_count(t, ROW_TOUCHES, r->n);
+	task_latency(t, ROW_ATTACH_LATENCY, task_ticks_to_ns(r->total));
+}
+
+/* Start the agent as "pmdshare" with the file at descriptor 3 and the report's pipe at 4. */
+static int attach_spawn(struct task *t, int report, pid_t *pid)
+{
+	const struct pmdshare_options *o = t->in->options;
+	const struct pmdshare_task *p = t->priv;
+	const struct hugetlb_file *f = t->in->priv;
+	HB_FREE char *text = hb_strf("%d %d %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIx64, f->kind,
+				     f->shm, f->bytes, f->page, touched_pages(o), o->attach_pages,
+				     (uint64_t)(uintptr_t)p->addr, task_random(t));
+	char *argv[] = { "hugebench-agent", "--exec", "pmdshare", clock_name()[0] == 't' ? "tsc" : "gettime",
+			 o->touched ? "sparse" : "whole", text, NULL };
+	posix_spawn_file_actions_t fa;
+	int rc;
+
+	if (!text)
+		return -ENOMEM;
+	posix_spawn_file_actions_init(&fa);
+	if (f->fd >= 0)
+		posix_spawn_file_actions_adddup2(&fa, f->fd, 3);
+	posix_spawn_file_actions_adddup2(&fa, report, 4);
+	rc = posix_spawn(pid, "/proc/self/exe", &fa, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&fa);
+	return -rc;
+}
+
+static int attach_pass(struct task *t, struct hb_error *e)
+{
+	HB_CLOSE int in = -1;
+	struct attach_report r;
+	int ends[2], out, rc, status;
+	uint64_t begin;
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC))
+		return hb_error_set(e, -errno, "pipe: %s", strerror(errno));
+	in = ends[0];
+	/* Out of the way of the descriptors that the new process expects. */
+	out = fcntl(ends[1], F_DUPFD_CLOEXEC, ATTACH_FD_MIN);
+	close(ends[1]);
+	if (out < 0)
+		return hb_error_set(e, -errno, "cannot duplicate a descriptor: %s", strerror(errno));
+	begin = task_ticks();
+	rc = attach_spawn(t, out, &pid);
+	close(out);
+	if (rc)
+		return hb_error_set(e, rc, "cannot start a process: %s", strerror(-rc));
+	rc = read_report(in, &r);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	task_latency(t, ROW_LIFE_LATENCY, task_ticks_to_ns(task_ticks() - begin));
+	if (rc || status)
+		return hb_error_set(e, -EIO, "an attached process failed (wait status %#x)", status);
+	count_report(t, &r);
+	task_count(t, ROW_PASSES, 1);
+	return 0;
+}
+
+static int pmdshare_run(struct task *t, struct hb_error *e)
+{
+	const struct pmdshare_options *o = t->in->options;
+	int (*const pass[])(struct task *, struct hb_error *) = {
+		[SHAPE_REMAP] = remap_pass, [SHAPE_ATTACH] = attach_pass, [SHAPE_STEADY] = steady_pass,
+	};
+	int rc = 0;
+
+	while (!rc && task_continue(t))
+		rc = pass[o->shape](t, e);
+	return rc;
+}
+
+static void pmdshare_task_exit(struct task *t)
+{
+	struct pmdshare_task *p = t->priv;
+
+	if (p->mapped)
+		hugetlb_file_unmap(t->in->priv, p->addr);
+	free(p->order);
+	free(p);
+}
+
+/* The attached process: map, touch, report, leave. It dies of a SIGBUS, so truncation does not go with this shape. */
+static int attach_main(int argc, char **argv)
+{
+	uint64_t bytes, page, npages, touches, addr, rng, begin, before;
+	struct attach_report r = { 0 };
+	struct hugetlb_file f = { .fd = 3 };
+	int kind;
+
+	if (argc != 4 || sscanf(argv[3], "%d %d %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNx64, &kind,
+				&f.shm, &bytes, &page, &npages, &touches, &addr, &rng) != 8 || touches > ATTACH_MAX || !npages)
+		return 2;
+	f.kind = kind;
+	f.bytes = bytes;
+	f.page = page;
+	clock_choose(!strcmp(argv[1], "tsc"));
+	before = touch_fault_count();
+	begin = task_ticks();
+	if (hugetlb_file_map(&f, (void *)(uintptr_t)addr, 0, !strcmp(argv[2], "sparse"), NULL))
+		return 1;
+	before = touch_fault_count();
+	for (r.n = 0; r.n < touches; r.n++) {
+		volatile char *p = (char *)(uintptr_t)addr;
+		uint64_t at, faults;
+
+		rng = rng * 6364136223846793005ULL + 1442695040888963407ULL;
+		p += (rng >> 33) % npages * page;
+		at = task_ticks();
+		*p = 1;
+		r.touch[r.n].ticks = task_ticks() - at;
+		faults = touch_fault_count();
+		r.touch[r.n].faults = faults - before;
+		before = faults;
+	}
+	r.total = task_ticks() - begin;
+	return hb_write_all(4, &r, sizeof(r)) ? 1 : 0;
+}
+
+/* A process that maps like task 0 and touches the first page of every GiB; what it sees goes into the pipe. */
+static int probe_child(const struct instance *in, int fd)
+{
+	const struct pmdshare_options *o = in->options;
+	char *addr = in->target->addr;
+	struct hugetlb_usage before, u;
+
+	/* The agent's own attachment of a System V segment is inherited. */
+	if (hugetlb_usage_read(0, addr, o->size, &before, NULL) || map_at(in, addr, NULL))
+		return 1;
+	for (uint64_t at = 0; at < touched_bytes(o); at += HUGETLB_1G)
+		((volatile char *)addr)[at] = 1;
+	if (hugetlb_usage_read(0, addr, o->size, &u, NULL))
+		return 1;
+	u.status_kb -= before.status_kb < u.status_kb ? before.status_kb : u.status_kb;
+	return hb_write_all(fd, &u, sizeof(u)) ? 1 : 0;
+}
+
+/* 0 and *@u; -EAGAIN: the probe fell into a truncated part and died of its SIGBUS. */
+static int probe(const struct instance *in, struct hugetlb_usage *u, struct hb_error *e)
+{
+	HB_CLOSE int out = -1;
+	int fd[2], status;
+	ssize_t n;
+	pid_t pid;
+
+	if (pipe2(fd, O_CLOEXEC))
+		return hb_error_set(e, -errno, "pipe: %s", strerror(errno));
+	out = fd[0];
+	pid = fork();
+	if (!pid)
+		_exit(probe_child(in, fd[1]));
+	close(fd[1]);
+	if (pid < 0)
+		return hb_error_set(e, -errno, "fork: %s", strerror(errno));
+	n = read(out, u, sizeof(*u));
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS)
+		return -EAGAIN;
+	if (status || n != sizeof(*u))
+		return hb_error_set(e, -EIO, "the process that looks for shared tables failed (wait status %#x)", status);
+	return 0;
+}
+
+static int prove_shared(struct instance *in, struct hugetlb_usage *best, struct hb_error *e)
+{
+	uint64_t page_kb = in->target->page >> 10;
+
+	/* Tasks of shape remap hold a populated table only part of the time. */
+	for (int i = 0; i < PROBE_TRIES; i++) {
+		struct hugetlb_usage u;
+		int rc = probe(in, &u, e);
+
+		if (rc && rc != -EAGAIN)
+			return rc;
+		if (!rc && u.smaps_kb > u.status_kb && u.smaps_kb - u.status_kb > best->smaps_kb - best->status_kb)
+			*best = u;
+		if (best->smaps_kb >= best->status_kb + 4 * page_kb)
+			return 0;
+		hb_sleep_until_ns(hb_now_ns() + PROBE_PAUSE_NS);
+	}
+	return hb_error_set(e, -ENODATA,
+			    "no PMD table was shared: a process that maps like the tasks has no entries of theirs in %d tries",
+			    PROBE_TRIES);
+}
+
+static int pmdshare_prove(struct instance *in, struct hb_error *e)
+{
+	const struct pmdshare_options *o = in->options;
+	struct hugetlb_usage u = { 0 };
+	int rc;
+
+	if (o->private || o->page_size)
+		return 0;
+	rc = o->aligned ? prove_shared(in, &u, e) : probe(in, &u, e);
+	if (rc == -EAGAIN || (!rc && !o->aligned && u.smaps_kb == u.status_kb)) {
+		instance_note(in, "proof", "not shared: smaps %" PRIu64 " kB, HugetlbPages %" PRIu64 " kB", u.smaps_kb,
+			      u.status_kb);
+		return 0;
+	}
+	if (rc)
+		return rc;
+	instance_note(in, "proof", "a process that mapped like the tasks and touched a page per GiB: smaps %" PRIu64
+				   " kB, HugetlbPages %" PRIu64 " kB", u.smaps_kb, u.status_kb);
+	instance_gauge(in, ROW_SHARED, ((double)u.smaps_kb - u.status_kb) / 1024);
+	if (!o->aligned)
+		return hb_error_set(e, -EINVAL, "PMD tables are shared although aligned = no");
+	return 0;
+}
+
+static int pmdshare_report(struct instance *in, struct hb_error *e)
+{
+	return touch_report(in, &pmdshare_touch_rows, e);
+}
+
+static void pmdshare_teardown(struct instance *in)
+{
+	if (in->priv)
+		hugetlb_file_close(in->priv);
+	free(in->priv);
+	in->priv = NULL;
+}
+
+static const char *const pmdshare_needs[] = { "CONFIG_HUGETLBFS", NULL };
+
+static const struct workload_ops pmdshare_ops = {
+	.abi = WORKLOAD_ABI,
+	.name = "pmdshare",
+	.summary = "tasks that fault in a file on huge pages through shared PMD tables",
+	.role = ROLE_WORKLOAD,
+	.options = pmdshare_options_rows,
+	.options_size = sizeof(struct pmdshare_options),
+	.metrics = pmdshare_metrics,
+	.needs = pmdshare_needs,
+	.huge_pages = pmdshare_huge_pages,
+	.setup = pmdshare_setup,
+	.task_init = pmdshare_task_init,
+	.run = pmdshare_run,
+	.task_exit = pmdshare_task_exit,
+	.prove = pmdshare_prove,
+	.report = pmdshare_report,
+	.teardown = pmdshare_teardown,
+	.exec = attach_main,
+};
+
+WORKLOAD_REGISTER(pmdshare_ops);
