@@ -142,6 +142,9 @@ void touch_settle(struct touch *t)
 	}
 	t->n = 0;
 	t->nsigbus = 0;
+	/* The first call of qsort() and the like faults code in, which is none of the workload's faults. */
+	if (faults)
+		t->faults = touch_fault_count();
 }
 
 static int check_sigbus(struct touch *t, struct hb_error *e)
@@ -186,6 +189,7 @@ int touch_pages(struct touch *t, char *base, uint64_t bytes, uint64_t stride, co
 			touch_flush(t, &done);
 			if (!task_step(t->task))
 				break;
+			t->faults = touch_fault_count();
 		}
 		touch_write(t, base + (order ? order[i] : i) * stride, (char)i);
 		done++;
