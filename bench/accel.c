@@ -11,6 +11,8 @@
 
 #include "bench/accel.h"
 #include "bench/cpio.h"
+#include "bench/doctor.h"
+#include "bench/paths.h"
 
 #define KVM_DEVICE "/dev/kvm"
 #define MARKER	   "hugebench: user space runs" /* as in probe_code */
@@ -160,11 +162,9 @@ static int boot_in(const char *directory, const char *bzimage, enum vm_mode mode
 
 static char *cache_path(void)
 {
-	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	HB_FREE char *cache = paths_cache(NULL);
 
-	if (cache && *cache == '/')
-		return hb_strf("%s/hugebench/accel.json", cache);
-	return hb_strf("%s/.cache/hugebench/accel.json", home && *home ? home : "/root");
+	return cache ? hb_strf("%s/accel.json", cache) : NULL;
 }
 
 /* First line of `qemu-system-x86_64 --version`, or -errno. */
@@ -186,21 +186,6 @@ static int qemu_version(char *buf, size_t len)
 	return 0;
 }
 
-/* "model name" of the first CPU. */
-static void cpu_model(char *buf, size_t len)
-{
-	HB_FREE char *text = NULL;
-	char *line;
-
-	*buf = '\0';
-	if (hb_file_read("/proc/cpuinfo", &text, NULL))
-		return;
-	line = strstr(text, "model name");
-	line = line ? strchr(line, ':') : NULL;
-	if (line)
-		snprintf(buf, len, "%.*s", (int)strcspn(line + 2, "\n"), line + 2);
-}
-
 /* What the answer depends on; owned by the caller. */
 static char *cache_key(struct hb_error *e)
 {
@@ -214,10 +199,10 @@ static char *cache_key(struct hb_error *e)
 			     "sudo apt-get install qemu-system-x86");
 		return NULL;
 	}
-	cpu_model(cpu, sizeof(cpu));
 	if (uname(&u))
 		return NULL;
-	return hb_strf("%s %s | %s | %s", u.release, u.version, cpu, qemu);
+	return hb_strf("%s %s | %s | %s", u.release, u.version, doctor_cpu_model(cpu, sizeof(cpu)),
+		       qemu);
 }
 
 static int cache_read(const char *key, struct accel *a)
@@ -241,16 +226,12 @@ static int cache_read(const char *key, struct accel *a)
 static void cache_write(const char *key, const struct accel *a)
 {
 	HB_FREE char *path = cache_path();
-	HB_FREE char *directory = path ? strdup(path) : NULL;
 	json_t *j =
 		json_pack("{s:s, s:b, s:s}", "key", key, "works", a->works, "reason", a->reason);
 	HB_FREE char *text = j ? json_dumps(j, JSON_INDENT(1)) : NULL;
 
 	json_decref(j);
-	if (!directory || !text)
-		return;
-	*strrchr(directory, '/') = '\0';
-	if (!hb_mkdir_all(directory))
+	if (path && text)
 		hb_file_write_atomic(path, text, strlen(text));
 }
 

@@ -15,6 +15,7 @@ struct command {
 
 static const struct command commands[] = {
 	{"run", cmd_run, "boot the kernels, measure, report"},
+	{"doctor", cmd_doctor, "what this host can do, what is missing, and how to mend it"},
 	{"report", cmd_report, "figures, verdicts and evidence of a run, from its raw data"},
 	{"list", cmd_list, "kernels, workloads, antagonists, scenarios"},
 	{"kernels", cmd_kernels, "build kernel variants and show where they are"},

@@ -8,9 +8,9 @@
 
 #include "bench/native.h"
 
-static void child_exec(const char *agent, int fd, char *fd_text)
+static void child_exec(const char *agent, bool yes, int fd, char *fd_text)
 {
-	char *argv[] = {(char *)agent, "--native", fd_text, NULL};
+	char *argv[] = {(char *)agent, "--native", fd_text, yes ? "--yes" : NULL, NULL};
 	int copy;
 
 	setpgid(0, 0);
@@ -25,7 +25,7 @@ static void child_exec(const char *agent, int fd, char *fd_text)
 	_exit(127);
 }
 
-int native_start(const char *agent, struct native *n, struct hb_error *e)
+int native_start(const char *agent, bool yes, struct native *n, struct hb_error *e)
 {
 	char fd_text[12];
 	int pair[2];
@@ -44,7 +44,7 @@ int native_start(const char *agent, struct native *n, struct hb_error *e)
 		return hb_error_set(e, rc, "cannot start the agent: fork: %s", strerror(-rc));
 	}
 	if (!n->pid)
-		child_exec(agent, pair[1], fd_text);
+		child_exec(agent, yes, pair[1], fd_text);
 	close(pair[1]);
 	n->fd = pair[0];
 	return 0;

@@ -19,9 +19,10 @@ struct native {
 /*
  * Start `@agent --native FD` in a process group of its own. End of file on FD tells it that we are
  * gone, however we went; then it gives back the huge pages it took and exits. It is not killed
- * with us, for then nobody would. On success to be ended with native_end().
+ * with us, for then nobody would. @yes: it may change the machine (its huge page pool). On success
+ * to be ended with native_end().
  */
-int native_start(const char *agent, struct native *n, struct hb_error *e);
+int native_start(const char *agent, bool yes, struct native *n, struct hb_error *e);
 /* 1: the agent is gone (reaped, *@status as of waitpid), 0: alive. */
 int native_exited(struct native *n, int *status);
 /* Close the socket, wait up to @grace_ns for the agent to clean up, then kill its process group. */

@@ -476,7 +476,7 @@ static int start_guest(struct session *s, struct hb_error *e)
 	int rc = 0;
 
 	if (s->c->native)
-		return native_start(s->c->agent, &s->native, e);
+		return native_start(s->c->agent, s->c->native_yes, &s->native, e);
 	vm.console_path = s->console_path;
 	if (is_exact(s)) {
 		if (!vm.initramfs)

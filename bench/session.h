@@ -18,6 +18,8 @@ struct session_config {
 	const char *agent;	     /* path of hugebench-agent, native mode */
 	struct vm_config vm; /* not used in native mode, console_path never: it is in directory */
 	int native;
+	int native_yes; /* native: the agent may change the machine (its huge page pool), and puts
+			   it back */
 	const char *directory; /* existing directory that receives intervals.jsonl, *.hist,
 				  console.log */
 	const volatile int *interrupted; /* set by a signal handler: end the guest, return -EINTR */
