@@ -35,6 +35,7 @@ struct run {
 				   native */
 	size_t nkernels;
 	struct image image;
+	unsigned int postgres_scale; /* of the prepared database; 0: no cell is of PostgreSQL */
 	struct guest_size size;
 	json_t *costs;
 	uint64_t budget; /* ns; 0: not limited */
@@ -72,8 +73,5 @@ void run_image(const struct run *r, struct vm_config *vm);
 int run_record_status(struct run *r, const char *status, struct hb_error *e);
 /* The first run.json of a prepared run, with the kernels' .config files beside it. */
 int run_record_new(struct run *r, const struct plan_choice *choice, struct hb_error *e);
-/* Scale of the prepared PostgreSQL database that the cells need; 0: none of them is of PostgreSQL.
- */
-unsigned int run_postgres_scale(const struct spec *spec);
 
 #endif

@@ -341,6 +341,8 @@ int run_cells(struct run *r, unsigned int *unexpected, struct hb_error *e)
 		rc = memory_open(&vm, &memory, e);
 		if (!rc)
 			progress_note(&p, "guest memory: %s", memory.text);
+		json_object_set_new(json_object_get(r->record, "guest"), "memory_backing",
+				    json_string(memory.text));
 	}
 	if (!rc)
 		rc = cells_walk(r, &p, memory.path, unexpected, e);

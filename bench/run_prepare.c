@@ -103,9 +103,85 @@ static int mode_check(struct run *r, struct hb_error *e)
 	struct host_size host;
 	int rc = spec_check_mode(&r->spec, r->mode, e);
 
-	if (!rc)
-		rc = size_host(&host, e);
+	if (rc || run_is_native(r))
+		return rc;
+	rc = size_host(&host, e);
 	return rc ? rc : size_guest(&r->spec.scenario, r->mode, &host, &r->size, e);
+}
+
+/* The "scale" of a PostgreSQL instance, given or by default; 0: it has none. */
+static uint64_t instance_scale(const json_t *workloads, const json_t *in)
+{
+	const char *name = json_string_value(json_object_get(in, "workload"));
+	const char *text =
+		json_string_value(json_object_get(json_object_get(in, "options"), "scale"));
+	const json_t *w = describe_find(workloads, name), *option;
+	uint64_t scale = 0;
+	size_t i;
+
+	if (strncmp(name, "postgres", strlen("postgres")))
+		return 0;
+	json_array_foreach (json_object_get(w, "options"), i, option)
+		if (!text && !strcmp(json_string_value(json_object_get(option, "name")), "scale"))
+			text = json_string_value(json_object_get(option, "default"));
+	return text && !hb_parse_u64(text, &scale) ? scale : 0;
+}
+
+/* Scale of the prepared database that the cells need; 0: none of them is of PostgreSQL. */
+static int postgres_scale(const struct run *r, unsigned int *scale, struct hb_error *e)
+{
+	*scale = 0;
+	for (size_t c = 0; c < r->spec.ncells; c++) {
+		size_t i;
+		json_t *in;
+
+		json_array_foreach (r->spec.cells[c].instances, i, in) {
+			uint64_t mine = instance_scale(r->workloads, in);
+
+			if (mine && *scale && mine != *scale)
+				return hb_error_set(
+					e, -EINVAL,
+					"%s: cells want databases of scale %u and %ju; a run "
+					"has one image, so make them runs of their own",
+					r->spec.path, *scale, (uintmax_t)mine);
+			if (mine)
+				*scale = mine;
+		}
+	}
+	return 0;
+}
+
+/* Is there a kernel variant @name? */
+static bool is_variant(const json_t *variants, const char *name)
+{
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach (variants, i, v)
+		if (!strcmp(json_string_value(json_object_get(v, "name")), name))
+			return true;
+	return false;
+}
+
+/* An expectation of a kernel that does not exist is a slip of the pen: worth a word, not a refusal.
+ */
+static void expectations_check(const struct run *r)
+{
+	json_t *variants = kernel_list();
+
+	for (size_t i = 0; i < r->spec.ncells; i++) {
+		const char *kernel;
+		json_t *verdicts;
+
+		json_object_foreach (r->spec.cells[i].expect, kernel, verdicts)
+			if (!run_is_native(r) && !is_variant(variants, kernel))
+				fprintf(stderr,
+					"hugebench: %s: [cell %s] has expect.%s, and there is no "
+					"kernel "
+					"variant of that name\n",
+					r->spec.path, r->spec.cells[i].name, kernel);
+	}
+	json_decref(variants);
 }
 
 int run_read(struct run *r, struct hb_error *e)
@@ -125,6 +201,10 @@ int run_read(struct run *r, struct hb_error *e)
 		rc = set_text(&r->mode_reason, strdup("asked for"), e);
 	if (!rc)
 		rc = mode_check(r, e);
+	if (!rc)
+		rc = postgres_scale(r, &r->postgres_scale, e);
+	if (!rc)
+		expectations_check(r);
 	return rc ? rc : arms_choose(r, e);
 }
 
@@ -167,31 +247,6 @@ static int mode_settle(struct run *r, struct hb_error *e)
 	if (!rc)
 		fprintf(stderr, "hugebench: mode %s: %s\n", r->mode, r->mode_reason);
 	return rc ? rc : mode_check(r, e);
-}
-
-unsigned int run_postgres_scale(const struct spec *spec)
-{
-	unsigned int scale = 0;
-
-	for (size_t c = 0; c < spec->ncells; c++) {
-		size_t i;
-		json_t *in;
-
-		json_array_foreach (spec->cells[c].instances, i, in) {
-			const char *w = json_string_value(json_object_get(in, "workload"));
-			const char *s = json_string_value(
-				json_object_get(json_object_get(in, "options"), "scale"));
-			uint64_t v;
-
-			if (strncmp(w, "postgres", strlen("postgres")))
-				continue;
-			if (!s || hb_parse_u64(s, &v) || !v)
-				v = 1;
-			if (v > scale)
-				scale = v;
-		}
-	}
-	return scale;
 }
 
 /* A run without a name: scenario and time, "smoke-20251122-153000". */
@@ -253,7 +308,7 @@ int run_prepare(struct run *r, struct hb_error *e)
 		if (!rc)
 			rc = mode_settle(r, e);
 		if (!rc)
-			rc = image_resolve(run_postgres_scale(&r->spec), &r->image, e);
+			rc = image_resolve(r->postgres_scale, &r->image, e);
 	}
 	if (!rc)
 		rc = plan_write(r, &choice, e);
@@ -287,8 +342,11 @@ int run_show(const struct run *r, struct hb_error *e)
 	printf("mode      %s%s\n", r->mode,
 	       r->spec.scenario.mode == SPEC_MODE_AUTO ? ", or kvm where the probe finds it working"
 						       : "");
-	printf("guest     %u vCPUs, %s, %u NUMA nodes\n", r->size.vcpus,
-	       hb_format_size(text, sizeof(text), r->size.memory), r->size.nodes);
+	if (run_is_native(r))
+		puts("guest     none: the running kernel is measured");
+	else
+		printf("guest     %u vCPUs, %s, %u NUMA nodes\n", r->size.vcpus,
+		       hb_format_size(text, sizeof(text), r->size.memory), r->size.nodes);
 	printf("boots     %u per cell and kernel: %s\n", choice.repetitions, choice.reason);
 	printf("time      about %s\n\n",
 	       hb_format_duration(text, sizeof(text), choice.seconds * NSEC_PER_SEC));
@@ -349,9 +407,11 @@ static int same_kernel(const struct run *r, size_t i, struct hb_error *e)
 static int same_image(struct run *r, struct hb_error *e)
 {
 	const json_t *was = json_object_get(r->record, "image");
-	unsigned int scale = json_integer_value(json_object_get(was, "postgres_scale"));
 	const char *id = json_string_value(json_object_get(was, "id"));
-	int rc = image_resolve(scale, &r->image, e);
+	int rc;
+
+	r->postgres_scale = json_integer_value(json_object_get(was, "postgres_scale"));
+	rc = image_resolve(r->postgres_scale, &r->image, e);
 
 	if (rc || (id && !strcmp(id, r->image.id)))
 		return rc;

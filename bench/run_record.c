@@ -8,6 +8,7 @@
 
 #include "bench/cache.h"
 #include "bench/child.h"
+#include "bench/doctor.h"
 #include "bench/run.h"
 #include "bench/vm.h"
 
@@ -144,7 +145,7 @@ static json_t *image_record(const struct run *r)
 		return NULL;
 	return json_pack("{s:s, s:I, s:s?, s:i}", "id", r->image.id, "bytes",
 			 (json_int_t)st.st_size, "postgres", r->image.postgres, "postgres_scale",
-			 run_postgres_scale(&r->spec));
+			 r->postgres_scale);
 }
 
 /* The running kernel's GNU build-id as hexadecimal into @hex; "" when it has none. */
@@ -215,19 +216,11 @@ static int arms_record(struct run *r, struct hb_error *e)
 
 static int host_record(struct run *r, struct hb_error *e)
 {
-	struct host_size size;
-	struct utsname u;
-	int rc = size_host(&size, e);
+	HB_FREE char *path = hb_strf("%s/topology.xml", r->store.dir);
+	json_t *host = path ? doctor_host(path) : NULL;
 
-	if (rc)
-		return rc;
-	if (uname(&u))
-		return hb_error_set(e, -errno, "uname: %s", strerror(errno));
-	if (json_object_set_new(r->record, "host",
-				json_pack("{s:s, s:i, s:I, s:s, s:[]}", "id", u.nodename, "cpus",
-					  size.cpus, "memory", (json_int_t)size.memory, "kernel",
-					  u.release, "doctor")))
-		return hb_error_set(e, -ENOMEM, "no memory");
+	if (!host || json_object_set_new(r->record, "host", host))
+		return hb_error_set(e, -EIO, "cannot record the host");
 	return 0;
 }
 

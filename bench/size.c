@@ -2,55 +2,34 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench/base/units.h"
+#include "bench/memory.h"
 #include "bench/size.h"
 
 #define MIB (1ULL << 20)
 #define GIB (1ULL << 30)
 
+#define HUGE_PAGE (2 * MIB)
+#define HUGE_FREE "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
+
 #define SMALL_CPUS   8
 #define SMALL_MEMORY (32 * GIB)
-/* QEMU itself, page tables of the mapping, and the host's own life. */
-#define HEADROOM GIB
-
-/* "MemAvailable:   23117 kB" in /proc/meminfo: bytes, or a plain count. */
-static int meminfo(const char *text, const char *key, uint64_t *value)
-{
-	HB_FREE char *line = hb_strf("\n%s:", key);
-	const char *at = line ? strstr(text, line) : NULL;
-	char *end;
-
-	if (!at)
-		return -ENOENT;
-	at += strlen(line);
-	*value = strtoull(at, &end, 10);
-	if (!strncmp(end, " kB", 3))
-		*value <<= 10;
-	return end == at ? -EPROTO : 0;
-}
 
 int size_host(struct host_size *h, struct hb_error *e)
 {
-	HB_FREE char *text = NULL;
-	uint64_t pages = 0, page = 0;
+	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGE_SIZE);
+	uint64_t huge = 0;
 	cpu_set_t cpus;
-	int rc = hb_file_read("/proc/meminfo", &text, NULL);
-	HB_FREE char *lines = rc ? NULL : hb_strf("\n%s", text);
 
-	if (!rc && !lines)
-		rc = -ENOMEM;
-	if (!rc)
-		rc = meminfo(lines, "MemTotal", &h->memory);
-	if (!rc)
-		rc = meminfo(lines, "MemAvailable", &h->available);
-	if (rc)
-		return hb_error_set(e, rc, "cannot read the memory sizes in /proc/meminfo: %s",
-				    strerror(-rc));
-	/* Absent without hugetlb in the host's kernel: no huge pages then. */
-	if (meminfo(lines, "HugePages_Free", &pages) || meminfo(lines, "Hugepagesize", &page))
-		pages = 0;
-	h->huge_free = pages * page;
+	if (pages < 0 || page < 0)
+		return hb_error_set(e, -ENODEV, "cannot read the host's memory size");
+	h->memory = (uint64_t)pages * page;
+	h->limit = memory_limit();
+	/* Free huge pages are not part of it, and back a guest as well (memory.h). */
+	if (!hb_file_read_u64(HUGE_FREE, &huge) && huge * HUGE_PAGE > h->limit)
+		h->limit = huge * HUGE_PAGE;
 	if (sched_getaffinity(0, sizeof(cpus), &cpus))
 		return hb_error_set(e, -errno, "cannot read this process's CPUs: %s",
 				    strerror(errno));
@@ -78,12 +57,12 @@ static unsigned int vcpus_choose(const char *mode, const struct host_size *h, un
 	return vcpus < nodes ? nodes : vcpus;
 }
 
-/* Half of what is free, at most 8 GiB on a small host and 64 GiB on a large one, whole GiB where it
- * can be. */
+/* Three quarters of what can be had, at most 8 GiB on a small host and 64 GiB on a large one, whole
+ * GiB where it can be. */
 static uint64_t memory_choose(const struct host_size *h)
 {
 	uint64_t most = h->memory <= SMALL_MEMORY ? 8 * GIB : 64 * GIB;
-	uint64_t memory = (h->available + h->huge_free) / 2;
+	uint64_t memory = h->limit / 4 * 3;
 
 	if (memory > most)
 		memory = most;
@@ -93,8 +72,6 @@ static uint64_t memory_choose(const struct host_size *h)
 int size_guest(const struct spec_scenario *spec, const char *mode, const struct host_size *h,
 	       struct guest_size *g, struct hb_error *e)
 {
-	uint64_t most =
-		h->available + h->huge_free > HEADROOM ? h->available + h->huge_free - HEADROOM : 0;
 	char wanted[32], allowed[32];
 
 	g->nodes = strcmp(mode, "exact") ? spec->nodes : 1;
@@ -103,9 +80,9 @@ int size_guest(const struct spec_scenario *spec, const char *mode, const struct 
 	if (g->vcpus < g->nodes)
 		return hb_error_set(e, -EINVAL, "%u vCPUs cannot fill %u nodes", g->vcpus,
 				    g->nodes);
-	if (g->memory > most || g->memory < 512 * MIB) {
+	if (g->memory > h->limit || g->memory < 512 * MIB) {
 		hb_format_size(wanted, sizeof(wanted), g->memory);
-		hb_format_size(allowed, sizeof(allowed), most);
+		hb_format_size(allowed, sizeof(allowed), h->limit);
 		return hb_error_set(
 			e, -ENOMEM,
 			"a guest of %s is more than the %s that this host has free for it "

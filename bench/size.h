@@ -9,11 +9,9 @@
 #include "bench/spec.h"
 
 struct host_size {
-	unsigned int cpus;  /* that we may run on */
-	uint64_t memory;    /* MemTotal, bytes */
-	uint64_t available; /* MemAvailable, bytes */
-	uint64_t
-		huge_free; /* bytes of free huge pages of the default size; not part of available */
+	unsigned int cpus; /* that we may run on */
+	uint64_t memory;   /* MemTotal, bytes */
+	uint64_t limit;	   /* what a guest may have of it now, bytes */
 };
 
 struct guest_size {

@@ -231,8 +231,8 @@ static void costs_are_learnt(void **state)
 
 static void size_comes_from_the_host(void **state)
 {
-	struct host_size small = {.cpus = 2, .memory = 23 * GIB, .available = 20 * GIB};
-	struct host_size large = {.cpus = 64, .memory = 512 * GIB, .available = 500 * GIB};
+	struct host_size small = {.cpus = 2, .memory = 23 * GIB, .limit = 18 * GIB};
+	struct host_size large = {.cpus = 64, .memory = 512 * GIB, .limit = 490 * GIB};
 	struct spec_scenario s = {.nodes = 2};
 	struct guest_size g;
 	struct hb_error e;
@@ -253,7 +253,7 @@ static void size_comes_from_the_host(void **state)
 
 static void memory_that_is_not_there_is_refused(void **state)
 {
-	struct host_size h = {.cpus = 2, .memory = 8 * GIB, .available = 3 * GIB};
+	struct host_size h = {.cpus = 2, .memory = 8 * GIB, .limit = 3 * GIB};
 	struct spec_scenario s = {.nodes = 2, .memory = 4 * GIB};
 	struct guest_size g;
 	struct hb_error e;
@@ -261,7 +261,7 @@ static void memory_that_is_not_there_is_refused(void **state)
 	(void)state;
 	assert_int_equal(size_guest(&s, "emulated", &h, &g, &e), -ENOMEM);
 	assert_non_null(strstr(e.text, "-o memory="));
-	h.huge_free = 4 * GIB;
+	h.limit = 4 * GIB;
 	assert_int_equal(size_guest(&s, "emulated", &h, &g, &e), 0);
 }
 
