@@ -84,10 +84,40 @@ unit: $(BUILD)/run_tests $(UNIT_TESTS)
 test: all $(BUILD)/run_tests $(TESTS)
 	$(Q)$(BUILD)/run_tests -t 50m $(UNIT_TESTS) $(E2E_TESTS)
 
+# What a bare Debian 12 lacks, found and installed. `deps` is quick when nothing is missing. PostgreSQL
+# is not in the list: installing the server package would create and start a cluster, so
+# `hugebench image` unpacks it into the cache when the host has none.
+DEPS := gcc libc6-dev make git libjansson-dev libinih-dev libgsl-dev libhwloc-dev libnuma-dev libelf-dev \
+	libssl-dev zlib1g-dev libpq-dev libcmocka-dev
+# for building kernels, making images and booting them
+DEPS += flex bison bc xz-utils debian-archive-keyring e2fsprogs busybox qemu-system-x86 gnuplot-nox
+
+.PHONY: deps
+deps:
+	$(Q)have=" $$(dpkg-query -W -f='$${Package}=$${db:Status-Status} ' $(DEPS) 2>/dev/null)"; missing=; \
+	for p in $(DEPS); do case "$$have" in *" $$p=installed "*) ;; *) missing="$$missing $$p";; esac; done; \
+	[ -n "$$missing" ] || exit 0; \
+	install="apt-get update && apt-get install -y --no-install-recommends$$missing"; \
+	if [ "$$(id -u)" = 0 ]; then as=; \
+	elif sudo -n true 2>/dev/null; then as='sudo -n'; \
+	else echo "packages are missing; as root: $$install" >&2; exit 3; fi; \
+	echo "installing$$missing"; \
+	log=$$(mktemp) && $$as env DEBIAN_FRONTEND=noninteractive sh -ec "$$install" >$$log 2>&1 && rm -f $$log || \
+		{ cat $$log; exit 1; }
+
+.PHONY: kernels image
+KERNELS ?=
+SCALE ?=
+comma := ,
+kernels: all
+	$(Q)$(BUILD)/hugebench kernels $(subst $(comma), ,$(KERNELS))
+
+image: all
+	$(Q)$(BUILD)/hugebench image $(if $(SCALE),--scale $(SCALE))
+
 .PHONY: bench report plots
 SCENARIO ?= bench
 BUDGET ?=
-KERNELS ?=
 MODE ?=
 RUN ?=
 bench: all

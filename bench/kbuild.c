@@ -66,7 +66,7 @@ struct building {
 	/* progress */
 	int terminal;
 	unsigned int compiled, expected;
-	uint64_t started, shown; /* hb_now_ns() */
+	uint64_t started, compiling, shown; /* hb_now_ns() */
 };
 
 char *kbuild_toolchain(struct hb_error *e)
@@ -119,7 +119,7 @@ static void expected_write(const struct kbuild *b, unsigned int compiled)
 
 static void progress_show(struct building *g, uint64_t now)
 {
-	double spent = now - g->started;
+	double spent = now - g->compiling;
 	double left = g->compiled && g->compiled < g->expected
 			      ? spent / g->compiled * (g->expected - g->compiled)
 			      : 0;
@@ -356,6 +356,7 @@ static int build_steps(struct building *g, json_t **facts, struct hb_error *e)
 		rc = apply_patches(g, src, e);
 	if (!rc)
 		rc = configure(g, src, obj, e);
+	g->compiling = hb_now_ns();
 	if (!rc)
 		rc = make_target(g, src, obj, "bzImage", build_line, e);
 	if (g->terminal && g->compiled)
