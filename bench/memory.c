@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -99,17 +100,45 @@ static void prefer_node(int node)
 		syscall(SYS_set_mempolicy, MPOL_PREFERRED, &mask, sizeof(mask) * 8 + 1);
 }
 
-static int fill(int fd, uint64_t bytes)
+/*
+ * Have every page of a part of the file in memory and cleared. fallocate() alone would not do:
+ * tmpfs clears a page when it is first touched, and that is where a host without backing memory
+ * stalls.
+ */
+static int fill_part(int fd, uint64_t at, uint64_t bytes)
 {
-	if (ftruncate(fd, bytes))
+	void *part;
+	int rc = 0;
+
+	/* First, for it says -ENOSPC where a touch would end in SIGBUS. */
+	if (fallocate(fd, 0, at, bytes))
 		return -errno;
-	for (uint64_t at = 0; at < bytes; at += FILL_BYTES)
-		if (fallocate(fd, 0, at, bytes - at < FILL_BYTES ? bytes - at : FILL_BYTES))
-			return -errno;
-	return 0;
+	part = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, at);
+	if (part == MAP_FAILED)
+		return -errno;
+	/* Linux 5.14; older ones do not know it, and the pages are touched by hand. */
+	if (madvise(part, bytes, MADV_POPULATE_WRITE)) {
+		rc = errno == EINVAL ? 0 : -errno;
+		for (uint64_t page = 0; !rc && page < bytes; page += 4096)
+			((volatile char *)part)[page] = 0;
+	}
+	munmap(part, bytes);
+	return rc;
 }
 
-static int open_node(struct memory *m, unsigned int node, uint64_t bytes, int host_node)
+static int fill(int fd, uint64_t bytes, const volatile int *interrupted)
+{
+	int rc = ftruncate(fd, bytes) ? -errno : 0;
+
+	for (uint64_t at = 0; at < bytes && !rc; at += FILL_BYTES)
+		rc = interrupted && *interrupted
+			     ? -EINTR
+			     : fill_part(fd, at, bytes - at < FILL_BYTES ? bytes - at : FILL_BYTES);
+	return rc;
+}
+
+static int open_node(struct memory *m, unsigned int node, uint64_t bytes, int host_node,
+		     const volatile int *interrupted)
 {
 	HB_FREE char *path = hb_strf("%s.%u", m->path, node);
 	int rc;
@@ -121,7 +150,7 @@ static int open_node(struct memory *m, unsigned int node, uint64_t bytes, int ho
 		return m->fd[node];
 	m->nodes = node + 1;
 	prefer_node(host_node);
-	rc = fill(m->fd[node], bytes);
+	rc = fill(m->fd[node], bytes, interrupted);
 	prefer_node(-1);
 	return rc;
 }
@@ -133,8 +162,8 @@ static void reset(struct memory *m)
 		m->fd[i] = -1;
 }
 
-int memory_open_at(const char *directory, const struct vm_config *c, struct memory *m,
-		   struct hb_error *e)
+int memory_open_at(const char *directory, const struct vm_config *c,
+		   const volatile int *interrupted, struct memory *m, struct hb_error *e)
 {
 	static unsigned int serial;
 	struct placement placement;
@@ -147,7 +176,7 @@ int memory_open_at(const char *directory, const struct vm_config *c, struct memo
 	if (!m->path)
 		return hb_error_set(e, -ENOMEM, "no memory");
 	for (unsigned int n = 0; n < c->nodes && !rc; n++)
-		rc = open_node(m, n, vm_node_bytes(c), placement.host_node[n]);
+		rc = open_node(m, n, vm_node_bytes(c), placement.host_node[n], interrupted);
 	if (rc) {
 		memory_close(m);
 		return hb_error_set(e, rc, "%llu MiB of guest memory in %s: %s", MiB(c->memory),
@@ -190,7 +219,7 @@ static char *hugetlbfs_directory(void)
 	return found;
 }
 
-static int open_huge(const struct vm_config *c, struct memory *m)
+static int open_huge(const struct vm_config *c, const volatile int *interrupted, struct memory *m)
 {
 	HB_FREE char *directory = NULL;
 	int rc;
@@ -200,19 +229,20 @@ static int open_huge(const struct vm_config *c, struct memory *m)
 	directory = hugetlbfs_directory();
 	if (!directory)
 		return -ENOENT;
-	rc = memory_open_at(directory, c, m, NULL);
+	rc = memory_open_at(directory, c, interrupted, m, NULL);
 	m->huge = !rc;
 	return rc;
 }
 
-int memory_open(const struct vm_config *c, struct memory *m, struct hb_error *e)
+int memory_open(const struct vm_config *c, const volatile int *interrupted, struct memory *m,
+		struct hb_error *e)
 {
 	uint64_t limit;
 	struct statvfs st;
 	int rc;
 
 	reset(m);
-	rc = open_huge(c, m);
+	rc = open_huge(c, interrupted, m);
 	if (!rc || rc == -EINTR)
 		return rc ? hb_error_set(e, rc, "interrupted") : 0;
 	/* What a dead run left behind may be what is lacking. */
@@ -229,7 +259,7 @@ int memory_open(const struct vm_config *c, struct memory *m, struct hb_error *e)
 			 MiB(c->memory));
 		return 0;
 	}
-	return memory_open_at(SHM_DIRECTORY, c, m, e);
+	return memory_open_at(SHM_DIRECTORY, c, interrupted, m, e);
 }
 
 void memory_close(struct memory *m)

@@ -22,16 +22,19 @@ struct memory {
 /*
  * Make and fill the files for guests of @c (memory, nodes, vcpus count). Files that dead runs left
  * behind are removed first. -ENOSPC when the host would be left with too little, with what would
- * fit; -EINTR when a signal handler ran. Release with memory_close(), in every case.
+ * fit; -EINTR when *@interrupted (may be NULL) became non-zero. Takes long where the host has no
+ * memory behind its pages yet: 13 ms per 2 MiB were seen. Release with memory_close(), in every
+ * case.
  */
-int memory_open(const struct vm_config *c, struct memory *m, struct hb_error *e);
+int memory_open(const struct vm_config *c, const volatile int *interrupted, struct memory *m,
+		struct hb_error *e);
 void memory_close(struct memory *m);
 /* Guest memory the host can give and stay usable; bytes. */
 uint64_t memory_limit(void);
 
 /* The parts of memory_open() with the directory given; for the tests. */
-int memory_open_at(const char *directory, const struct vm_config *c, struct memory *m,
-		   struct hb_error *e);
+int memory_open_at(const char *directory, const struct vm_config *c,
+		   const volatile int *interrupted, struct memory *m, struct hb_error *e);
 /* Remove the files in @directory whose run is gone; returns how many. */
 int memory_sweep(const char *directory);
 

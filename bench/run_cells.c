@@ -338,7 +338,7 @@ int run_cells(struct run *r, unsigned int *unexpected, struct hb_error *e)
 
 	*unexpected = 0;
 	if (!rc && !run_is_native(r)) {
-		rc = memory_open(&vm, &memory, e);
+		rc = memory_open(&vm, &interrupted, &memory, e);
 		if (!rc)
 			progress_note(&p, "guest memory: %s", memory.text);
 		json_object_set_new(json_object_get(r->record, "guest"), "memory_backing",

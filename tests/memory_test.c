@@ -48,7 +48,7 @@ static void test_files_are_filled_and_removed(void **state)
 	char *first;
 
 	(void)state;
-	assert_int_equal(memory_open_at(directory, &config, &m, &e), 0);
+	assert_int_equal(memory_open_at(directory, &config, NULL, &m, &e), 0);
 	assert_int_equal(m.nodes, 2);
 	for (unsigned int n = 0; n < 2; n++) {
 		node_stat(&m, n, &st);
@@ -70,8 +70,8 @@ static void test_two_runs_do_not_meet(void **state)
 	struct stat st;
 
 	(void)state;
-	assert_int_equal(memory_open_at(directory, &config, &a, NULL), 0);
-	assert_int_equal(memory_open_at(directory, &config, &b, NULL), 0);
+	assert_int_equal(memory_open_at(directory, &config, NULL, &a, NULL), 0);
+	assert_int_equal(memory_open_at(directory, &config, NULL, &b, NULL), 0);
 	assert_string_not_equal(a.path, b.path);
 	/* The second start's sweep left the first one's files alone. */
 	node_stat(&a, 0, &st);
@@ -89,7 +89,7 @@ static void test_files_of_a_dead_run_are_swept(void **state)
 
 	(void)state;
 	if (!pid)
-		_exit(memory_open_at(directory, &config, &m, NULL) ? 1 : 0);
+		_exit(memory_open_at(directory, &config, NULL, &m, NULL) ? 1 : 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	assert_int_equal(memory_sweep(directory), 2);
@@ -116,9 +116,20 @@ static void test_host_is_never_filled(void **state)
 	(void)state;
 	assert_true(memory_limit() > 0);
 	huge.memory = memory_limit() + (4096 * MIB);
-	assert_int_equal(memory_open(&huge, &m, &e), -ENOSPC);
+	assert_int_equal(memory_open(&huge, NULL, &m, &e), -ENOSPC);
 	assert_non_null(strstr(e.text, "would do"));
 	assert_null(m.path);
+}
+
+static void test_interrupted(void **state)
+{
+	volatile int interrupted = 1;
+	struct memory m;
+
+	(void)state;
+	assert_int_equal(memory_open_at(directory, &config, &interrupted, &m, NULL), -EINTR);
+	/* Nothing stays behind. */
+	assert_int_equal(rmdir(directory), 0);
 }
 
 static void test_no_directory(void **state)
@@ -127,7 +138,7 @@ static void test_no_directory(void **state)
 	struct memory m;
 
 	(void)state;
-	assert_int_equal(memory_open_at("/nonexistent", &config, &m, &e), -ENOENT);
+	assert_int_equal(memory_open_at("/nonexistent", &config, NULL, &m, &e), -ENOENT);
 	assert_non_null(strstr(e.text, "/nonexistent"));
 	assert_null(m.path);
 }
@@ -136,9 +147,13 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_files_are_filled_and_removed),  T(test_two_runs_do_not_meet),
-		T(test_files_of_a_dead_run_are_swept), T(test_foreign_files_stay),
-		T(test_host_is_never_filled),	       T(test_no_directory),
+		T(test_files_are_filled_and_removed),
+		T(test_two_runs_do_not_meet),
+		T(test_files_of_a_dead_run_are_swept),
+		T(test_foreign_files_stay),
+		T(test_host_is_never_filled),
+		T(test_interrupted),
+		T(test_no_directory),
 	};
 
 	return cmocka_run_group_tests_name("memory", tests, NULL, NULL);
