@@ -115,6 +115,11 @@ kernels: all
 image: all
 	$(Q)$(BUILD)/hugebench image $(if $(SCALE),--scale $(SCALE))
 
+# The promises of the statistics, simulated; seeded, so the figures are the same every time.
+.PHONY: check-stats
+check-stats: $(BUILD)/tests/stats_sim
+	$(Q)$<
+
 .PHONY: bench report plots
 SCENARIO ?= bench
 BUDGET ?=

@@ -150,7 +150,10 @@ static void compare_one(struct compare_model *m, struct comparison *c)
 		return;
 	c->p_rank = stats_rank_p(a->boot, a->arm.n, b->boot, b->arm.n);
 	/* Without any spread only the ranks can tell. */
-	c->p = c->change.se > 0 ? c->change.p : c->p_rank;
+	if (c->change.se > 0)
+		c->p = fmax(c->change.p, stats_log_p(a->boot, a->arm.n, b->boot, b->arm.n));
+	else
+		c->p = c->p_rank;
 }
 
 static int enumerate(struct compare_model *m)

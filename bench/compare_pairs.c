@@ -27,6 +27,22 @@ static int add_reason(char **reasons, char *reason)
 	return 0;
 }
 
+/* The plan names the repeat of an arm NAME-control (plan.c). */
+static int control_partner(const struct compare_model *m, const struct load_run *run,
+			   const char *name)
+{
+	static const char suffix[] = "-control";
+	size_t len = strlen(name), tail = sizeof(suffix) - 1;
+
+	if (len <= tail || strcmp(name + len - tail, suffix))
+		return -1;
+	for (unsigned int a = 0; a < m->narms; a++)
+		if (m->arms[a].run == run && strlen(m->arms[a].name) == len - tail &&
+		    !strncmp(m->arms[a].name, name, len - tail))
+			return a;
+	return -1;
+}
+
 static int add_arms(struct compare_model *m, struct load_run *run, bool qualify)
 {
 	const json_t *k;
@@ -40,13 +56,9 @@ static int add_arms(struct compare_model *m, struct load_run *run, bool qualify)
 		arm->kernel = k;
 		arm->name = strings_put(run->strings, name);
 		arm->label = qualify ? hb_strf("%s:%s", run->name, name) : strdup(name);
-		arm->control_of = -1;
 		if (!arm->name || !arm->label)
 			return -ENOMEM;
-		for (unsigned int a = 0; a < m->narms; a++)
-			if (m->arms[a].run == run &&
-			    !strcmp(m->arms[a].name, string_at(k, "control_of")))
-				arm->control_of = a;
+		arm->control_of = control_partner(m, run, name);
 		m->narms++;
 	}
 	return 0;

@@ -162,6 +162,33 @@ void stats_compare(const struct stats_arm *a, const struct stats_arm *b, double 
 	c->log_mde = stats_mde(c->se, c->df, alpha, STATS_POWER);
 }
 
+/* Mean of the logarithms and its standard error, as an arm; NAN where they are not to be had. */
+static void log_arm(const double *v, size_t n, struct stats_arm *arm)
+{
+	double mean = 0, ss = 0;
+
+	*arm = (struct stats_arm){n, NAN, NAN};
+	for (size_t i = 0; i < n; i++)
+		mean += log(v[i]) / n;
+	for (size_t i = 0; i < n; i++)
+		ss += (log(v[i]) - mean) * (log(v[i]) - mean);
+	if (n < 2 || !isfinite(mean))
+		return;
+	arm->estimate = exp(mean);
+	arm->log_se = sqrt(ss / (n - 1) / n);
+}
+
+double stats_log_p(const double *a, size_t na, const double *b, size_t nb)
+{
+	struct stats_arm arm_a, arm_b;
+	struct stats_change c;
+
+	log_arm(a, na, &arm_a);
+	log_arm(b, nb, &arm_b);
+	stats_compare(&arm_a, &arm_b, STATS_ALPHA, &c);
+	return c.p;
+}
+
 double stats_percent(double log_ratio)
 {
 	return 100 * expm1(log_ratio);

@@ -77,6 +77,13 @@ struct stats_change {
 void stats_compare(const struct stats_arm *a, const struct stats_arm *b, double alpha,
 		   struct stats_change *c);
 /*
+ * Two-sided p of Welch's t test on the logarithms of the boots' figures: the typical boot, where
+ * stats_compare() looks at the total. A claim must hold for both (the larger p of two tests is a
+ * p of "either holds": Berger, Technometrics 24, 1982), so that a skewed tail cannot make one.
+ * NAN: fewer than two boots in an arm, no spread, or a figure that is not positive.
+ */
+double stats_log_p(const double *a, size_t na, const double *b, size_t nb);
+/*
  * The log ratio that a two-sided test at @alpha finds with probability @power:
  * (t[1 - alpha/2, df] + t[power, df]) * se (Bloom, "Minimum Detectable Effects", Evaluation
  * Review 19(5), 1995).

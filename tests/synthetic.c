@@ -55,7 +55,7 @@ static int write_json(json_t *j, const char *fmt, const char *dir, const char *n
 
 static bool is_control(const char *kernel)
 {
-	return strstr(kernel, ".control");
+	return strstr(kernel, "-control");
 }
 
 static json_t *kernel_json(const struct synthetic *s, unsigned int k)
@@ -68,10 +68,7 @@ static json_t *kernel_json(const struct synthetic *s, unsigned int k)
 		"linux-source-5.10 5.10.262-1", "series", "config_sha256", "cafe", "config_file",
 		"config", "bzimage", "bzImage", "description", "synthetic");
 
-	if (is_control(name))
-		json_object_set_new(j, "control_of",
-				    json_stringn(name, strstr(name, ".control") - name));
-	else if (k)
+	if (k && !is_control(name))
 		json_array_append_new(json_object_get(j, "series"),
 				      json_string("hinode/0001-example.patch"));
 	return j;

@@ -8,7 +8,7 @@
 
 struct synthetic {
 	const char *dir, *name, *mode;
-	const char *kernels[4]; /* NULL at the end; "NAME.control" repeats NAME */
+	const char *kernels[4]; /* NULL at the end; "NAME-control" repeats NAME */
 	const char *antagonists[3];
 	unsigned int tasks[24]; /* a cell each, 0 at the end */
 	unsigned int boots;	/* per arm and cell */

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A figure by number of tasks or connections with its 95 % interval. Columns: number, estimate, low, high.
+# Set by the caller: across, ylab.
+load plots.'/common.gp'
+set xlabel across
+set ylabel ylab
+set yrange [0:*]
+set format y '%.3s%c'
+set offsets graph 0.05, graph 0.05, graph 0.1, 0
+set key bottom right
+do for [t in 'svg png'] {
+	eval terminal(t)
+	set output stem.'.'.t
+	plot for [i = 0 : arms - 1] data index i using 1:2 with lines lt i + 1 title columnheader(1), \
+		for [i = 0 : arms - 1] data index i using 1:2:3:4 with yerrorbars lt i + 1 dt 1 notitle
+	unset output
+}

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# One boot of each arm: the workload's rate above, the work of the antagonists below.
+# Columns: seconds, workload, then the antagonists (events per second each).
+# Set by the caller: ylab, antagonists (names, blank between).
+height = 720
+load plots.'/common.gp'
+n = words(antagonists)
+set xlabel 'time in the measured phase (s)'
+do for [t in 'svg png'] {
+	eval terminal(t)
+	set output stem.'.'.t
+	set multiplot layout 2, 1
+	set title heading
+	set label 100 note at graph 1, graph 1.05 right
+	set yrange [0:*]
+	set format y '%.3s%c'
+	set ylabel ylab
+	set key bottom right
+	plot for [i = 0 : arms - 1] data index i using 1:2 with lines lt i + 1 title columnheader(1)
+	unset title
+	unset label 100
+	set ylabel 'antagonists (1/s)'
+	plot for [i = 0 : arms - 1] for [k = 1 : n] data index i using 1:(column(k + 2)) with linespoints \
+		lt i + 1 dt k pt 4 + k title sprintf('%s, %s', word(antagonists, k), word(names, i + 1))
+	unset multiplot
+	unset output
+}
