@@ -232,6 +232,52 @@ static void read_stopping(struct compare_model *m)
 	m->sequential = (struct stats_sequential){min, max, m->rule.alpha};
 }
 
+unsigned int compare_find_metric(const struct compare_group *g, const char *source,
+				 const char *label)
+{
+	unsigned int k = 0;
+
+	while (k < g->nmetrics &&
+	       (strcmp(g->metrics[k].source, source) || strcmp(g->metrics[k].label, label)))
+		k++;
+	return k;
+}
+
+unsigned int compare_section_end(const struct compare_model *m, unsigned int first)
+{
+	unsigned int end = first + 1;
+
+	while (end < m->ngroups && !strcmp(m->groups[end].workloads, m->groups[first].workloads) &&
+	       !strcmp(m->groups[end].antagonists, m->groups[first].antagonists))
+		end++;
+	return end;
+}
+
+double compare_scale(const struct compare_group *g, const char **across)
+{
+	static const char key[] = "postgres.clients=";
+	const char *at = g->parameters;
+
+	/* At the start of the text or behind a separator: no other name may end like this one. */
+	while ((at = strstr(at, key)) && at != g->parameters && at[-1] != ' ')
+		at++;
+	*across = at ? "clients" : "tasks";
+	return at ? strtod(at + sizeof(key) - 1, NULL) : g->tasks;
+}
+
+bool compare_arm_interval(const struct compare_figure *f, double alpha, double *low, double *high)
+{
+	double half;
+
+	*low = *high = f->arm.estimate;
+	if (isnan(f->arm.log_se))
+		return false;
+	half = stats_half_width(f->arm.log_se, f->arm.n - 1, alpha);
+	*low = f->arm.estimate * exp(-half);
+	*high = f->arm.estimate * exp(half);
+	return true;
+}
+
 int compare_build(struct load_run *first, struct load_run *second, const struct compare_options *o,
 		  struct compare_model **out, struct hb_error *e)
 {

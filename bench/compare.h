@@ -107,6 +107,24 @@ static inline const struct compare_figure *compare_figure(const struct compare_m
 	return &m->groups[c->group].figures[c->metric * m->narms + (b ? p->b : p->a)];
 }
 
+/* Index of a metric in a group by source and label; g->nmetrics: it has none. */
+unsigned int compare_find_metric(const struct compare_group *g, const char *source,
+				 const char *label);
+/* Groups first..end-1 have the workloads and antagonists of group @first: a section of the report.
+ */
+unsigned int compare_section_end(const struct compare_model *m, unsigned int first);
+/*
+ * What a sweep goes over: clients of the database, else tasks. *@across is its name; returns the
+ * group's value.
+ */
+double compare_scale(const struct compare_group *g, const char **across);
+/* Interval of one arm's figure at 1 - alpha; false: a single boot or no figure, both are the
+ * estimate. */
+bool compare_arm_interval(const struct compare_figure *f, double alpha, double *low, double *high);
+/* Merged distribution of the good boots of a group and arm; count 0: there is none. */
+int compare_merged(const struct compare_model *m, const struct compare_group *g, unsigned int arm,
+		   const struct compare_metric *metric, struct hist *merged);
+
 /* Figures of all groups (compare_figures.c). */
 int compare_figures(struct compare_model *m, struct hb_error *e);
 /* Arms and pairs, and whether they may be paired (compare_pairs.c). */

@@ -168,6 +168,29 @@ static ssize_t read_hists(struct load_run *run, const struct compare_metric *met
 	return used;
 }
 
+int compare_merged(const struct compare_model *m, const struct compare_group *g, unsigned int arm,
+		   const struct compare_metric *metric, struct hist *merged)
+{
+	struct load_run *run = m->arms[arm].run;
+	HB_FREE const struct load_cell **cells = calloc(run->ncells + 1, sizeof(*cells));
+	HB_FREE struct hist *one = malloc(sizeof(*one));
+	struct hb_error e;
+	size_t n;
+
+	hist_reset(merged);
+	if (!cells || !one)
+		return -ENOMEM;
+	n = good_boots(m, g, arm, cells);
+	for (size_t i = 0; i < n; i++) {
+		const struct load_metric *lm = find_metric(cells[i], metric);
+
+		/* Damage has been named when the figures were made. */
+		if (lm && lm->kind == METRIC_HIST && !load_hist(run, cells[i], lm, one, &e))
+			hist_merge(merged, one);
+	}
+	return 0;
+}
+
 /* The percentiles of one distribution: ARRAY_SIZE(quantiles) metrics from @first on. */
 static int hist_figures(struct compare_model *m, struct compare_group *g, unsigned int arm,
 			unsigned int first, struct hist **hists, size_t n)

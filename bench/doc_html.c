@@ -97,11 +97,12 @@ static void picture(FILE *out, const struct doc_block *b, const char *pictures)
 	HB_FREE char *text = NULL;
 	const char *svg;
 
-	if (!path || hb_file_read(path, &text, NULL))
+	if (!path || hb_file_read(path, &text, NULL) || !(svg = strstr(text, "<svg"))) {
+		fputs("<p>(not drawn: ", out);
+		plain(out, b->text);
+		fputs("; hugebench plots draws it)</p>\n", out);
 		return;
-	svg = strstr(text, "<svg");
-	if (!svg)
-		return;
+	}
 	fputs("<figure role=\"img\" aria-label=\"", out);
 	plain(out, b->text);
 	fputs("\">\n", out);

@@ -17,6 +17,7 @@ static const struct command commands[] = {
 	{"run", cmd_run, "boot the kernels, measure, report"},
 	{"doctor", cmd_doctor, "what this host can do, what is missing, and how to mend it"},
 	{"report", cmd_report, "figures, verdicts and evidence of a run, from its raw data"},
+	{"plots", cmd_plots, "draw the pictures of a run with gnuplot"},
 	{"list", cmd_list, "kernels, workloads, antagonists, scenarios"},
 	{"kernels", cmd_kernels, "build kernel variants and show where they are"},
 	{"image", cmd_image, "make the guest's images and show where they are"},

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bench/commands.h"
+#include "bench/plot.h"
 #include "bench/report.h"
 
 /* Write into memory, then to the file in one step: a report is whole or absent. */
@@ -100,16 +101,26 @@ int report_run(const char *run_dir, struct hb_error *e)
 	struct compare_options options = {0};
 	struct compare_model *m = NULL;
 	struct load_run *run;
+	struct plot_set set = {0};
 	struct doc d = {0};
 	int err = load_run(run_dir, &run, e);
 
 	if (err)
 		return err;
 	err = compare_build(run, NULL, &options, &m, e);
+	if (!err && plot_plan(m, &set))
+		err = hb_error_set(e, -ENOMEM, "no memory");
 	if (!err) {
+		/* Without gnuplot the reports stand; the HTML says that the picture is not there.
+		 */
+		struct hb_error undrawn = {""};
+
+		if (plot_draw(m, &set, &undrawn))
+			fprintf(stderr, "hugebench: %s\n", undrawn.text);
 		report_build(m, &d);
 		err = write_all(m, &d, e);
 	}
+	plot_free(&set);
 	doc_free(&d);
 	compare_free(m);
 	load_free(run);
@@ -137,6 +148,19 @@ int report_undecided(const char *run_dir, unsigned int *undecided, struct hb_err
 	compare_free(m);
 	load_free(run);
 	return err;
+}
+
+int report_open(const char *name, struct load_run **run, struct hb_error *e)
+{
+	HB_FREE char *in_results = hb_strf("results/%s", name);
+	HB_FREE char *direct = hb_strf("%s/run.json", name);
+	FILE *f = direct ? fopen(direct, "re") : NULL;
+
+	if (!in_results)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	if (f)
+		fclose(f);
+	return load_run(f ? name : in_results, run, e);
 }
 
 struct arguments {
@@ -206,20 +230,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* A run is a directory, or a name in results/. */
-static int open_run(const char *name, struct load_run **run, struct hb_error *e)
-{
-	HB_FREE char *in_results = hb_strf("results/%s", name);
-	HB_FREE char *direct = hb_strf("%s/run.json", name);
-	FILE *f = direct ? fopen(direct, "re") : NULL;
-
-	if (!in_results)
-		return hb_error_set(e, -ENOMEM, "no memory");
-	if (f)
-		fclose(f);
-	return load_run(f ? name : in_results, run, e);
-}
-
 static int report(const struct arguments *a, struct hb_error *e)
 {
 	struct compare_options o = {.force = a->force, .margin = a->margin};
@@ -229,7 +239,7 @@ static int report(const struct arguments *a, struct hb_error *e)
 	int err = 0;
 
 	for (unsigned int i = 0; i < a->nruns && !err; i++)
-		err = open_run(a->runs[i], &runs[i], e);
+		err = report_open(a->runs[i], &runs[i], e);
 	err = err ?: compare_build(runs[0], runs[1], &o, &m, e);
 	if (!err) {
 		report_build(m, &d);

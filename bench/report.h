@@ -22,6 +22,9 @@ int report_run(const char *run_dir, struct hb_error *e);
  */
 int report_undecided(const char *run_dir, unsigned int *undecided, struct hb_error *e);
 
+/* Read a run by directory, or by name in results/. */
+int report_open(const char *name, struct load_run **run, struct hb_error *e);
+
 /* summary.csv: a row per comparison, columns fixed. */
 int report_csv(const struct compare_model *m, FILE *out);
 /* Everything of the model as JSON; new reference, NULL without memory. */
@@ -31,6 +34,8 @@ void report_build(const struct compare_model *m, struct doc *d);
 /* Its parts, in files of their own. */
 void report_introduce(const struct compare_model *m, struct doc *d); /* report_intro.c */
 void report_published(const struct compare_model *m, struct doc *d); /* report_published.c */
+void report_capacity(const struct compare_model *m, struct doc *d);  /* report_capacity.c */
+void report_pictures(const struct compare_model *m, struct doc *d);  /* report_capacity.c */
 void report_closing(const struct compare_model *m, struct doc *d);   /* report_closing.c */
 
 /* Texts of figures; owned by the caller, NULL without memory. Units: "ns" is scaled to us, ms, s.

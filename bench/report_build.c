@@ -85,15 +85,6 @@ static const struct comparison *find_comparison(const struct compare_model *m, u
 	return NULL;
 }
 
-static unsigned int find_metric(const struct compare_group *g, const struct compare_metric *like)
-{
-	for (unsigned int k = 0; k < g->nmetrics; k++)
-		if (!strcmp(g->metrics[k].source, like->source) &&
-		    !strcmp(g->metrics[k].label, like->label))
-			return k;
-	return g->nmetrics;
-}
-
 static const char *verdict_text(const struct compare_model *m, unsigned int group,
 				const struct compare_pair *pair, const struct comparison *c)
 {
@@ -127,7 +118,7 @@ static void metric_row(const struct compare_model *m, struct doc *d, struct note
 {
 	const struct compare_group *g = &m->groups[group];
 	const struct compare_pair *p = &m->pairs[pair];
-	unsigned int metric = find_metric(g, like);
+	unsigned int metric = compare_find_metric(g, like->source, like->label);
 	const struct comparison *c = find_comparison(m, group, metric, pair);
 	const struct stats_change none = {NAN, NAN, NAN, NAN, NAN, NAN, NAN};
 	size_t na = c ? compare_figure(m, c, false)->arm.n : g->tally[p->a].by[CELL_OK];
@@ -196,7 +187,7 @@ static void single_table(const struct compare_model *m, struct doc *d, struct no
 	doc_column(d, m->arms[0].label, false);
 	doc_column(d, "boots", true);
 	for (unsigned int g = first; g < last; g++) {
-		unsigned int k = find_metric(&m->groups[g], metric);
+		unsigned int k = compare_find_metric(&m->groups[g], metric->source, metric->label);
 
 		doc_row(d, (char *const[]){
 				   by_tasks ? hb_strf("%u", m->groups[g].tasks)
@@ -219,7 +210,8 @@ static void section_tables(const struct compare_model *m, struct doc *d, struct 
 			bool seen = !metric->primary;
 
 			for (unsigned int before = first; before < g && !seen; before++)
-				seen = find_metric(&m->groups[before], metric) <
+				seen = compare_find_metric(&m->groups[before], metric->source,
+							   metric->label) <
 				       m->groups[before].nmetrics;
 			if (seen)
 				continue;
@@ -239,10 +231,7 @@ static void sections(const struct compare_model *m, struct doc *d, struct notes 
 	for (unsigned int first = 0, last; first < m->ngroups; first = last) {
 		const struct compare_group *g = &m->groups[first];
 
-		for (last = first + 1; last < m->ngroups; last++)
-			if (strcmp(m->groups[last].workloads, g->workloads) ||
-			    strcmp(m->groups[last].antagonists, g->antagonists))
-				break;
+		last = compare_section_end(m, first);
 		doc_heading(d, 2, "%s%s%s", g->workloads, *g->antagonists ? " beside " : "",
 			    g->antagonists);
 		section_tables(m, d, n, first, last);
@@ -397,10 +386,12 @@ void report_build(const struct compare_model *m, struct doc *d)
 	d->main = true;
 	sections(m, d, &n);
 	report_published(m, d);
+	report_capacity(m, d);
 	footnotes(m, d, &n);
 	d->main = false;
 	details(m, d);
 	noise_floor(m, d);
+	report_pictures(m, d);
 	report_closing(m, d);
 	free(n.number);
 }

@@ -136,6 +136,11 @@ double stats_mde(double se, double df, double alpha, double power)
 	return (gsl_cdf_tdist_Pinv(1 - alpha / 2, df) + gsl_cdf_tdist_Pinv(power, df)) * se;
 }
 
+double stats_half_width(double se, double df, double alpha)
+{
+	return se > 0 ? gsl_cdf_tdist_Pinv(1 - alpha / 2, df) * se : 0;
+}
+
 void stats_compare(const struct stats_arm *a, const struct stats_arm *b, double alpha,
 		   struct stats_change *c)
 {
@@ -155,7 +160,7 @@ void stats_compare(const struct stats_arm *a, const struct stats_arm *b, double 
 		return;
 	}
 	c->df = (va + vb) * (va + vb) / (va * va / (a->n - 1) + vb * vb / (b->n - 1));
-	half = gsl_cdf_tdist_Pinv(1 - alpha / 2, c->df) * c->se;
+	half = stats_half_width(c->se, c->df, alpha);
 	c->log_low = c->log_ratio - half;
 	c->log_high = c->log_ratio + half;
 	c->p = 2 * gsl_cdf_tdist_Q(fabs(c->log_ratio) / c->se, c->df);

@@ -89,6 +89,8 @@ double stats_log_p(const double *a, size_t na, const double *b, size_t nb);
  * Review 19(5), 1995).
  */
 double stats_mde(double se, double df, double alpha, double power);
+/* Half the width of a t interval at 1 - alpha. */
+double stats_half_width(double se, double df, double alpha);
 /* 100 * (exp(log) - 1), NAN stays NAN. */
 double stats_percent(double log_ratio);
 
