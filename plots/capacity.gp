@@ -6,7 +6,7 @@ load plots.'/common.gp'
 set xlabel across
 set ylabel ylab
 set yrange [0:*]
-set format y '%.3s%c'
+set format y '%.1s%c'
 set offsets graph 0.05, graph 0.05, graph 0.1, 0
 set key bottom right
 do for [t in 'svg png'] {

@@ -12,7 +12,7 @@ do for [t in 'svg png'] {
 	set label 100 note at graph 1, graph 1.05 right
 	set yrange [0:*]
 	set ylabel 'transactions per second'
-	set format y '%.3s%c'
+	set format y '%.1s%c'
 	set key bottom right
 	plot for [i = 0 : arms - 1] data index i using 1:2 with lines lt i + 1 title columnheader(1), \
 		for [i = 0 : arms - 1] data index i using 1:2:3:4 with yerrorbars lt i + 1 dt 1 notitle

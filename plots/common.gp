@@ -4,15 +4,16 @@
 # differ as well, for print in grey.
 set encoding utf8
 set linetype 1 lc rgb '#0072B2' lw 2 dt 1 pt 7 ps 0.7
-set linetype 2 lc rgb '#D55E00' lw 2 dt 2 pt 5 ps 0.7
-set linetype 3 lc rgb '#009E73' lw 2 dt 4 pt 9 ps 0.8
-set linetype 4 lc rgb '#CC79A7' lw 2 dt 5 pt 13 ps 0.8
+set linetype 2 lc rgb '#D55E00' lw 2 dt (12,4) pt 5 ps 0.7
+set linetype 3 lc rgb '#009E73' lw 2 dt (4,3) pt 9 ps 0.8
+set linetype 4 lc rgb '#CC79A7' lw 2 dt (12,3,3,3) pt 13 ps 0.8
 set linetype cycle 4
 set border 3 lc rgb '#404040'
 set tics nomirror textcolor rgb '#000000'
 set grid lt 1 dt 1 lw 0.5 lc rgb '#d0d0d0'
-set key top left reverse Left samplen 3 box lt 1 lw 0.5 lc rgb '#d0d0d0' opaque
+set key top left reverse Left samplen 4 box lt 1 lw 0.5 lc rgb '#d0d0d0' opaque
 set title heading
+set rmargin 4
 set label 100 note at graph 1, graph 1.03 right textcolor rgb '#000000'
 if (!exists('height')) height = 480
 data = stem.'.dat'

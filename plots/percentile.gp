@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Latency by percentile on an axis that gives every further nine the same room. Columns: 1 / (1 - q), ns.
 load plots.'/common.gp'
+set rmargin 6
 set logscale xy
 set xlabel 'percentile'
 set ylabel 'latency (us)'

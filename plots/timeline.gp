@@ -13,7 +13,7 @@ do for [t in 'svg png'] {
 	set title heading
 	set label 100 note at graph 1, graph 1.05 right
 	set yrange [0:*]
-	set format y '%.3s%c'
+	set format y '%.1s%c'
 	set ylabel ylab
 	set key bottom right
 	plot for [i = 0 : arms - 1] data index i using 1:2 with lines lt i + 1 title columnheader(1)
@@ -21,7 +21,7 @@ do for [t in 'svg png'] {
 	unset label 100
 	set ylabel 'antagonists (1/s)'
 	plot for [i = 0 : arms - 1] for [k = 1 : n] data index i using 1:(column(k + 2)) with linespoints \
-		lt i + 1 dt k pt 4 + k title sprintf('%s, %s', word(antagonists, k), word(names, i + 1))
+		lt i + 1 dt k pt 4 + 2 * k title sprintf('%s, %s', word(antagonists, k), word(names, i + 1))
 	unset multiplot
 	unset output
 }
