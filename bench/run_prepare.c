@@ -245,7 +245,7 @@ static int mode_settle(struct run *r, struct hb_error *e)
 	if (!rc)
 		rc = set_text(&r->mode_reason, strdup(reason), e);
 	if (!rc)
-		fprintf(stderr, "hugebench: mode %s: %s\n", r->mode, r->mode_reason);
+		fprintf(stderr, "hugebench: mode %s\n", r->mode_reason);
 	return rc ? rc : mode_check(r, e);
 }
 

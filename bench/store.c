@@ -29,7 +29,8 @@ static int file_error(struct hb_error *e, int rc, const char *what, const char *
 			"cannot %s %s: %s; make the directory writable or name another one "
 			"with --results",
 			what, path, strerror(-rc));
-	return hb_error_set(e, rc, "cannot %s %s: %s", what, path, strerror(-rc));
+	/* Not -ENOENT and the like, which say of a run that the user named a wrong one. */
+	return hb_error_set(e, -EIO, "cannot %s %s: %s", what, path, strerror(-rc));
 }
 
 static int directory_sync(const char *path)

@@ -142,10 +142,11 @@ static void assert_mailable(const char *text)
 
 static void smoke_compares_two_kernels(void **state)
 {
-	static const char header[] = "workload,antagonists,tasks,metric,unit,better,kernel_a,kernel_b,"
-				     "n_a,n_b,estimate_a,estimate_b,delta_pct,ci_low_pct,ci_high_pct,"
-				     "p,p_adjusted,verdict,mde_pct,mode";
-	char *const argv[] = { HUGEBENCH, "run", "-s", "smoke", "--name", "smoke", NULL };
+	static const char header[] =
+		"workload,antagonists,tasks,metric,unit,better,kernel_a,kernel_b,"
+		"n_a,n_b,estimate_a,estimate_b,delta_pct,ci_low_pct,ci_high_pct,"
+		"p,p_adjusted,verdict,mde_pct,mode";
+	char *const argv[] = {HUGEBENCH, "run", "-s", "smoke", "--name", "smoke", NULL};
 	HB_FREE char *report_path = in_results("smoke/report.txt");
 	HB_FREE char *csv_path = in_results("smoke/summary.csv");
 	HB_FREE char *run_path = in_results("smoke/run.json");
@@ -172,7 +173,7 @@ static void smoke_compares_two_kernels(void **state)
 
 static void report_is_made_again_from_raw_data(void **state)
 {
-	char *const argv[] = { HUGEBENCH, "report", "smoke", NULL };
+	char *const argv[] = {HUGEBENCH, "report", "smoke", NULL};
 	HB_FREE char *path = in_results("smoke/report.txt");
 	HB_FREE char *csv_path = in_results("smoke/summary.csv");
 	HB_FREE char *before = file_text(path), *csv_before = file_text(csv_path);
@@ -258,8 +259,8 @@ static void wait_for_first_cell(const char *run, pid_t pid)
 static void killed_run_resumes(void **state)
 {
 	HB_FREE char *scenario = null_scenario();
-	char *const argv[] = { HUGEBENCH, "run", "-s", scenario, "--name", "killed", NULL };
-	char *const again[] = { HUGEBENCH, "run", "--resume", "--name", "killed", NULL };
+	char *const argv[] = {HUGEBENCH, "run", "-s", scenario, "--name", "killed", NULL};
+	char *const again[] = {HUGEBENCH, "run", "--resume", "--name", "killed", NULL};
 	struct stat before, after;
 	HB_FREE char *first = in_results("killed/cells");
 	HB_FREE char *cell = NULL;
@@ -296,7 +297,7 @@ static void killed_run_resumes(void **state)
 static void interrupt_keeps_finished_cells(void **state)
 {
 	HB_FREE char *scenario = null_scenario();
-	char *const argv[] = { HUGEBENCH, "run", "-s", scenario, "--name", "interrupted", NULL };
+	char *const argv[] = {HUGEBENCH, "run", "-s", scenario, "--name", "interrupted", NULL};
 	HB_FREE char *run_path = in_results("interrupted/run.json");
 	int status;
 	json_t *run;
@@ -319,7 +320,7 @@ static void interrupt_keeps_finished_cells(void **state)
 /* One minute of the whole mix on the series with lockdep and the VM's own checks. */
 static void series_survives_stress_under_lockdep(void **state)
 {
-	char *const argv[] = { HUGEBENCH, "run", "-s", "lockdep", "--name", "lockdep", NULL };
+	char *const argv[] = {HUGEBENCH, "run", "-s", "lockdep", "--name", "lockdep", NULL};
 
 	(void)state;
 	assert_int_equal(hugebench(argv), 0);

@@ -3,7 +3,8 @@
  * A stand-in for the agent that behaves as the environment variable "fake" says: well, or badly in
  * one way. Static and without libraries, so that it serves as /init of a guest (the kernel hands
  * unknown "key=value" words of its command line to init's environment) and as a native child
- * (`fake_guest --native FD`). It writes its frames itself: some of them are wrong on purpose.
+ * (`fake_guest --native FD`, `fake_guest --describe`). It writes its frames itself: some of them
+ * are wrong on purpose.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -186,6 +187,8 @@ static void measure(int guest)
 	frame(WIRE_INTERVAL, "{\"t_ns\":0,\"length_ns\":10,\"counters\":{\"null.ops\":1}}");
 	if (is("die"))
 		exit(3);
+	if (is("slow"))
+		sleep_ms(400);
 	if (is("hang"))
 		fall_silent();
 	if (is("panic-later"))
@@ -206,11 +209,24 @@ static void measure(int guest)
 	result(is("badverdict") ? "GREAT" : is("dirty") ? "DIRTY" : "OK", "");
 }
 
+/* What `hugebench` wants to know before a scenario is read. */
+static int describe(void)
+{
+	return puts("{\"abi\":1,\"workloads\":[{\"name\":\"null\",\"summary\":\"nothing\","
+		    "\"role\":\"workload\",\"needs\":[],\"options\":[{\"name\":\"work\","
+		    "\"type\":\"number\",\"default\":\"1\",\"min\":\"1\",\"max\":\"9\","
+		    "\"help\":\"-\"}],\"metrics\":[{\"name\":\"ops\",\"kind\":\"rate\","
+		    "\"unit\":\"1/s\",\"better\":\"higher\",\"primary\":true,"
+		    "\"help\":\"-\"}]}]}") < 0;
+}
+
 int main(int argc, char **argv)
 {
 	int guest = argc != 3;
 	const char *id = getenv("fake_build_id");
 
+	if (argc == 2 && !strcmp(argv[1], "--describe"))
+		return describe();
 	port = guest ? guest_setup() : atoi(argv[2]);
 	if (is("silent"))
 		fall_silent();

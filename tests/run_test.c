@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * `hugebench run` from outside: exit statuses, messages, what is on disk afterwards. Mode native
+ * with a fake agent, so that no guest boots.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "bench/base/util.h"
+
+static char top[] = "/tmp/hugebench-run-XXXXXX";
+static char command[PATH_MAX + 32], agent[PATH_MAX + 32];
+static char *results, *output;
+
+/* Four cells, one boot each. */
+static const char scenario[] = "[scenario]\ndescription = for the test\nmode = native\nrepeat = 4\n"
+			       "warmup = 0\nmeasure = 100ms\ninterval = 50ms\n"
+			       "[cell a]\nworkload = null\n";
+
+static char *path_of(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+static char *path_of(const char *fmt, ...)
+{
+	char tail[PATH_MAX];
+	va_list args;
+	char *path;
+
+	va_start(args, fmt);
+	vsnprintf(tail, sizeof(tail), fmt, args);
+	va_end(args);
+	path = hb_strf("%s/%s", top, tail);
+	assert_non_null(path);
+	return path;
+}
+
+static int setup(void **state)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	HB_FREE char *cache = NULL;
+
+	(void)state;
+	if (n < 0 || !mkdtemp(top))
+		return -1;
+	self[n] = 0;
+	*strrchr(self, '/') = 0;
+	snprintf(agent, sizeof(agent), "%s/fake_guest", self);
+	*strrchr(self, '/') = 0;
+	snprintf(command, sizeof(command), "%s/hugebench", self);
+	results = path_of("results");
+	output = path_of("output");
+	cache = path_of("cache");
+	return setenv("XDG_CACHE_HOME", cache, 1);
+}
+
+static int teardown(void **state)
+{
+	int rc = hb_remove_all(top);
+
+	(void)state;
+	free(results);
+	free(output);
+	return rc;
+}
+
+static void write_scenario(const char *text)
+{
+	HB_FREE char *path = path_of("t.ini");
+
+	unlink(path);
+	assert_int_equal(hb_file_write(path, text), 0);
+}
+
+/* Start `hugebench run ARGS`, its output to a file. */
+static pid_t start(char *const args[])
+{
+	char *argv[24] = {command, "run"};
+	size_t n = 2;
+	pid_t pid;
+
+	for (; *args; args++)
+		argv[n++] = *args;
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		int fd = open(output, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+
+		if (fd < 0 || dup2(fd, 1) < 0 || dup2(fd, 2) < 0)
+			_exit(99);
+		execv(command, argv);
+		_exit(98);
+	}
+	return pid;
+}
+
+static int finish(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+/* Run with the usual arguments and those given; the exit status must be @status, the output have
+ * @part. */
+static void expect_run(int status, const char *part, ...)
+{
+	HB_FREE char *file = path_of("t.ini");
+	HB_FREE char *text = NULL;
+	char *args[20] = {"--results", results, "--agent", agent};
+	size_t n = 4;
+	va_list list;
+	int got;
+
+	va_start(list, part);
+	while (n < 19 && (args[n] = va_arg(list, char *)))
+		if (!strcmp(args[n++], "-s!")) {
+			args[n - 1] = "-s";
+			args[n++] = file;
+		}
+	va_end(list);
+	args[n] = NULL;
+	got = finish(start(args));
+	assert_int_equal(hb_file_read(output, &text, NULL), 0);
+	if (got != status || !strstr(text, part))
+		fail_msg("exit %d, wanted %d with '%s':\n%s", got, status, part, text);
+}
+
+static unsigned int cells_of(const char *run, bool unfinished)
+{
+	HB_FREE char *path = path_of("results/%s/cells", run);
+	DIR *d = opendir(path);
+	struct dirent *entry;
+	unsigned int n = 0;
+
+	while (d && (entry = readdir(d)))
+		if (unfinished ? !strncmp(entry->d_name, ".new-", 5) : entry->d_name[0] != '.')
+			n++;
+	if (d)
+		closedir(d);
+	return n;
+}
+
+static json_t *json_of(const char *run, const char *file)
+{
+	HB_FREE char *path = path_of("results/%s/%s", run, file);
+	json_t *j = json_load_file(path, 0, NULL);
+
+	if (!j)
+		fail_msg("%s cannot be read", path);
+	return j;
+}
+
+static void status_is(const char *run, const char *status)
+{
+	json_t *j = json_of(run, "run.json");
+
+	assert_string_equal(json_string_value(json_object_get(j, "status")), status);
+	json_decref(j);
+}
+
+static void wait_for_cells(const char *run, unsigned int n)
+{
+	for (int i = 0; i < 200 && cells_of(run, false) < n; i++)
+		usleep(50000);
+	assert_true(cells_of(run, false) >= n);
+}
+
+static void usage_is_two(void **state)
+{
+	(void)state;
+	write_scenario(scenario);
+	expect_run(2, "no scenario; give -s NAME", NULL);
+	expect_run(2, "no scenario 'smokk'; the nearest is 'smoke'", "-s", "smokk", NULL);
+	expect_run(2, "cannot read the scenario ./none.ini", "-s", "./none.ini", NULL);
+	expect_run(2, "'smoke' is not understood here", "smoke", NULL);
+	expect_run(2, "--budget soon is not a duration", "-s!", "--budget", "soon", NULL);
+	expect_run(2, "mode = turbo is not known", "-s!", "--mode", "turbo", NULL);
+	expect_run(2, "-o measure=0", "-s!", "-o", "measure=0", NULL);
+	expect_run(2, "does not hold one boot", "-s!", "--budget", "10ms", NULL);
+	expect_run(2, "leave --kernels out", "-s!", "-k", "base", NULL);
+	expect_run(2, "'../up' cannot name a run", "-s!", "--name", "../up", NULL);
+	expect_run(2, "there is no run none", "--resume", "--name", "none", NULL);
+	expect_run(2, "leave -o, -k and --mode out", "--resume", "-o", "repeat=3", NULL);
+	expect_run(2, "", "-s!", "--no-such-option", NULL);
+}
+
+static void host_is_three(void **state)
+{
+	(void)state;
+	write_scenario(scenario);
+	expect_run(3, "cannot run the agent /none", "-s!", "--agent", "/none", NULL);
+	expect_run(3, "cannot make /proc/none", "-s!", "--results", "/proc/none", NULL);
+	expect_run(3, "the agent failed", "-s!", "--agent", "/bin/false", NULL);
+}
+
+static void garbage_is_placed(void **state)
+{
+	(void)state;
+	write_scenario("[scenario]\nmode = native\n[cell a]\nworkload = null\nnull.wrok = 3\n");
+	expect_run(2, "t.ini:5: no option 'wrok'; did you mean 'work'", "-s!", NULL);
+	write_scenario("[scenario]\nmode = native\n[cell a]\nworkload = null\nnull.work = 10\n");
+	expect_run(2, "t.ini:5: work = 10 is out of range; allowed: 1 to 9", "-s!", NULL);
+	write_scenario("\n\n%%%%\n");
+	expect_run(2, "t.ini:3", "-s!", NULL);
+}
+
+static void dry_run_writes_nothing(void **state)
+{
+	HB_FREE char *path = path_of("results/dry");
+
+	(void)state;
+	write_scenario(scenario);
+	expect_run(0, "004-", "-s!", "--dry-run", "--name", "dry", NULL);
+	assert_int_not_equal(access(path, F_OK), 0);
+	expect_run(0, "4 per cell and kernel: as the scenario says", "-s!", "--dry-run", NULL);
+}
+
+static void run_is_complete(void **state)
+{
+	json_t *plan;
+
+	(void)state;
+	write_scenario(scenario);
+	expect_run(0, "report.txt", "-s!", "--name", "whole", NULL);
+	status_is("whole", "finished");
+	assert_int_equal(cells_of("whole", false), 4);
+	plan = json_of("whole", "plan.json");
+	assert_int_equal(json_array_size(json_object_get(plan, "cells")), 4);
+	json_decref(plan);
+	expect_run(0, "this one is whole-2", "-s!", "--name", "whole", NULL);
+	status_is("whole-2", "finished");
+}
+
+static void unexpected_verdict_is_one(void **state)
+{
+	(void)state;
+	write_scenario(scenario);
+	setenv("fake", "dirty", 1);
+	expect_run(1, "4 cells ended otherwise than the scenario expects", "-s!", "--name", "dirty",
+		   NULL);
+	unsetenv("fake");
+	status_is("dirty", "finished");
+	assert_int_equal(cells_of("dirty", false), 4);
+}
+
+static void missing_cells_are_resumed(void **state)
+{
+	HB_FREE char *cells = path_of("results/half/cells");
+	HB_FREE char *left = path_of("results/half/cells/.new-003-x");
+	char ids[4][128];
+	struct stat before, after;
+	json_t *plan;
+
+	(void)state;
+	write_scenario(scenario);
+	expect_run(0, "report.txt", "-s!", "--name", "half", NULL);
+	plan = json_of("half", "plan.json");
+	for (size_t i = 0; i < 4; i++) {
+		const json_t *cell = json_array_get(json_object_get(plan, "cells"), i);
+
+		snprintf(ids[i], sizeof(ids[i]), "results/half/cells/%s",
+			 json_string_value(json_object_get(cell, "id")));
+	}
+	json_decref(plan);
+	for (size_t i = 2; i < 4; i++) {
+		HB_FREE char *path = path_of("%s", ids[i]);
+
+		assert_int_equal(hb_remove_all(path), 0);
+	}
+	assert_int_equal(mkdir(left, 0777), 0);
+	{
+		HB_FREE char *path = path_of("%s/cell.json", ids[0]);
+
+		assert_int_equal(stat(path, &before), 0);
+		expect_run(0, "[4/4]", "--resume", "--name", "half", NULL);
+		assert_int_equal(stat(path, &after), 0);
+	}
+	assert_int_equal(cells_of("half", false), 4);
+	assert_int_equal(cells_of("half", true), 0);
+	assert_int_equal(before.st_ino, after.st_ino); /* a finished cell is not touched */
+}
+
+static pid_t start_slow(const char *name)
+{
+	HB_FREE char *file = path_of("t.ini");
+	char *args[] = {"--results", results,  "--agent",    agent, "-s",
+			file,	     "--name", (char *)name, NULL};
+	pid_t pid;
+
+	write_scenario(scenario);
+	setenv("fake", "slow", 1);
+	pid = start(args);
+	unsetenv("fake");
+	return pid;
+}
+
+static void interrupt_keeps_finished_cells(void **state)
+{
+	unsigned int n;
+	pid_t pid = start_slow("stopped");
+
+	(void)state;
+	wait_for_cells("stopped", 1);
+	kill(pid, SIGINT);
+	assert_int_equal(finish(pid), 130);
+	n = cells_of("stopped", false);
+	assert_in_range(n, 1, 3);
+	assert_int_equal(cells_of("stopped", true), 0);
+	status_is("stopped", "interrupted");
+	expect_run(0, "[4/4]", "--resume", NULL); /* the newest unfinished run */
+	assert_int_equal(cells_of("stopped", false), 4);
+	status_is("stopped", "finished");
+}
+
+static void killed_run_is_resumed(void **state)
+{
+	pid_t pid = start_slow("killed");
+
+	(void)state;
+	wait_for_cells("killed", 1);
+	expect_run(2, "run killed is in use by another hugebench", "--resume", "--name", "killed",
+		   NULL);
+	kill(pid, SIGKILL);
+	assert_int_equal(finish(pid), 1000 + SIGKILL);
+	status_is("killed", "running");
+	expect_run(0, "[4/4]", "--resume", "--name", "killed", NULL);
+	assert_int_equal(cells_of("killed", false), 4);
+	assert_int_equal(cells_of("killed", true), 0);
+	status_is("killed", "finished");
+}
+
+static void other_format_is_refused(void **state)
+{
+	HB_FREE char *path = path_of("results/whole/run.json");
+
+	(void)state;
+	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(hb_file_write(path, "{\"format\": 7}"), 0);
+	expect_run(2, "run.json is of format 7", "--resume", "--name", "whole", NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(usage_is_two),
+		cmocka_unit_test(host_is_three),
+		cmocka_unit_test(garbage_is_placed),
+		cmocka_unit_test(dry_run_writes_nothing),
+		cmocka_unit_test(run_is_complete),
+		cmocka_unit_test(unexpected_verdict_is_one),
+		cmocka_unit_test(missing_cells_are_resumed),
+		cmocka_unit_test(interrupt_keeps_finished_cells),
+		cmocka_unit_test(killed_run_is_resumed),
+		cmocka_unit_test(other_format_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
