@@ -265,8 +265,13 @@ int cache_open(const char *dir, json_t **manifest, struct hb_error *e)
 
 int cache_commit(const char *work, const char *dir, struct hb_error *e)
 {
-	int rc = hb_remove_all(dir);
+	HB_FREE char *parent = strndup(dir, strrchr(dir, '/') - dir);
+	int rc = parent ? hb_mkdir_all(parent) : -ENOMEM;
 
+	if (rc)
+		return hb_error_set(e, rc, "cannot make the directory of %s: %s", dir,
+				    strerror(-rc));
+	rc = hb_remove_all(dir);
 	if (rc)
 		return hb_error_set(e, rc, "cannot remove %s: %s", dir, strerror(-rc));
 	if (rename(work, dir))

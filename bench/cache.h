@@ -45,8 +45,8 @@ int cache_seal(const char *dir, json_t *manifest, const char *const *names, int 
  */
 int cache_open(const char *dir, json_t **manifest, struct hb_error *e);
 /*
- * Put the finished directory @work in place of @dir, whatever was there. Both are on one file
- * system; the caller holds the entry's lock.
+ * Put the finished directory @work in place of @dir (a path with '/'), whatever was there. Both are
+ * on one file system; the caller holds the entry's lock.
  */
 int cache_commit(const char *work, const char *dir, struct hb_error *e);
 

@@ -96,7 +96,7 @@ static char *expected_path(const struct kbuild *b)
 
 	if (d)
 		digest_text(d, "fragments", fragments ? fragments : "");
-	return digest_end(d, hex) ? NULL : hb_strf("%s/kernels/compiled-%.8s", b->cache, hex);
+	return digest_end(d, hex) ? NULL : hb_strf("%s/logs/compiled-%.8s", b->cache, hex);
 }
 
 static unsigned int expected_read(const struct kbuild *b)

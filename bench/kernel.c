@@ -249,19 +249,37 @@ out:
 	return rc;
 }
 
-int kernel_resolve(const char *name, struct kernel *k, struct hb_error *e)
+static int resolve_at(struct place *p, const char *name, struct kernel *k, struct hb_error *e)
 {
 	struct variant v;
+	int rc = variant_load(p->root, name, &v, e);
+
+	*k = (struct kernel){0};
+	if (rc)
+		return rc;
+	rc = v.bzimage ? kernel_ready(k, &v, e) : kernel_from_source(p, &v, k, e);
+	variant_free(&v);
+	return rc;
+}
+
+int kernel_resolve_in(const char *root, const char *cache, const char *name, struct kernel *k,
+		      struct hb_error *e)
+{
+	struct place p = {.root = strdup(root), .cache = strdup(cache)};
+	int rc = p.root && p.cache ? resolve_at(&p, name, k, e)
+				   : hb_error_set(e, -ENOMEM, "out of memory");
+
+	place_free(&p);
+	return rc;
+}
+
+int kernel_resolve(const char *name, struct kernel *k, struct hb_error *e)
+{
 	struct place p;
 	int rc = place_init(&p, e);
 
-	*k = (struct kernel){0};
 	if (!rc)
-		rc = variant_load(p.root, name, &v, e);
-	if (!rc) {
-		rc = v.bzimage ? kernel_ready(k, &v, e) : kernel_from_source(&p, &v, k, e);
-		variant_free(&v);
-	}
+		rc = resolve_at(&p, name, k, e);
 	place_free(&p);
 	return rc;
 }

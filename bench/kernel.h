@@ -27,6 +27,9 @@ struct kernel {
  * kernel_free().
  */
 int kernel_resolve(const char *name, struct kernel *k, struct hb_error *e);
+/* The same for the clone at @root with the existing cache directory @cache. */
+int kernel_resolve_in(const char *root, const char *cache, const char *name, struct kernel *k,
+		      struct hb_error *e);
 void kernel_free(struct kernel *k);
 /* Names and descriptions of all variants: [{name, description, series, cached}]; new reference. */
 json_t *kernel_list(void);

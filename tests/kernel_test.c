@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Kernel variants, their keys and their cache, on a tree whose Makefile has the targets that a
+ * kernel's has but takes no time.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <cmocka.h>
+
+#include "bench/bzimage.h"
+#include "bench/elfinfo.h"
+#include "bench/kbuild.h"
+#include "bench/kernel.h"
+
+/* A build adds a line to the file that HB_TEST_BUILDS names. */
+static const char makefile[] =
+	"allnoconfig:\n"
+	"\tgrep ^CONFIG_ $$KCONFIG_ALLCONFIG | grep -v CONFIG_LOST >$(O)/.config\n"
+	"olddefconfig:\n\ttrue\n"
+	"bzImage:\n"
+	"\techo one >>$$HB_TEST_BUILDS\n"
+	"\tsleep 0.2\n"
+	"\tmkdir -p $(O)/arch/x86/boot $(O)/include/config\n"
+	"\techo 5.10.1 >$(O)/include/config/kernel.release\n"
+	"\t@echo '  CC      code.o'\n"
+	"\tgcc -shared -nostdlib -Wl,--build-id=sha1 -o $(O)/vmlinux code.c\n"
+	"\tcp code.c $(O)/arch/x86/boot/bzImage\n"
+	"\techo 0 A start >$(O)/System.map\n";
+static const char code[] = "int first;\nint second;\nint third;\n";
+static const char patch_good[] = "--- a/code.c\n+++ b/code.c\n@@ -1,3 +1,3 @@\n int first;\n"
+				 "-int second;\n+int changed;\n int third;\n";
+static const char patch_bad[] = "--- a/code.c\n+++ b/code.c\n@@ -1,3 +1,3 @@\n int first;\n"
+				"-int other;\n+int changed;\n int third;\n";
+
+static char root[] = "/tmp/hb-kernel-test-XXXXXX";
+static char *cache;
+
+/* Write a file below the test's clone. */
+static void put(const char *name, const char *text)
+{
+	HB_FREE char *path = hb_strf("%s/%s", root, name);
+	HB_FREE char *dir = strndup(path, strrchr(path, '/') - path);
+
+	assert_int_equal(hb_mkdir_all(dir), 0);
+	assert_int_equal(hb_file_write_atomic(path, text, strlen(text)), 0);
+}
+
+static void put_variant(const char *name, const char *keys)
+{
+	HB_FREE char *file = hb_strf("kernels/variants/%s.ini", name);
+	HB_FREE char *text = hb_strf("[kernel]\ndescription = test\n%s", keys);
+
+	put(file, text);
+}
+
+static unsigned int builds(void)
+{
+	HB_FREE char *text = NULL;
+	unsigned int n = 0;
+
+	if (hb_file_read(getenv("HB_TEST_BUILDS"), &text, NULL))
+		return 0;
+	for (char *p = text; (p = strchr(p, '\n')); p++)
+		n++;
+	return n;
+}
+
+static int setup(void **state)
+{
+	HB_FREE char *count = NULL, *source = NULL;
+
+	(void)state;
+	strcpy(root, "/tmp/hb-kernel-test-XXXXXX");
+	assert_non_null(mkdtemp(root));
+	cache = hb_strf("%s/cache", root);
+	assert_int_equal(hb_mkdir_all(cache), 0);
+	count = hb_strf("%s/builds", root);
+	source = hb_strf("%s/tree", root);
+	setenv("HB_TEST_BUILDS", count, 1);
+	setenv("KERNEL_SRC", source, 1);
+	unsetenv("KEEP");
+	put("tree/Makefile", makefile);
+	put("tree/code.c", code);
+	put("kernels/config/a.config", "CONFIG_A=y\n# CONFIG_B is not set\n");
+	put("kernels/config/b.config", "CONFIG_B=y\n");
+	put("kernels/s/0001-x.patch", patch_good);
+	put("kernels/s/0009-bad.patch", patch_bad);
+	put_variant("plain", "fragments = config/a.config\n");
+	put_variant("changed", "fragments = config/a.config\npatches = s/0001-*.patch\n");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	hb_remove_all(root);
+	free(cache);
+	return 0;
+}
+
+/* Resolve and return the path of the bzImage. */
+static char *resolve(const char *name)
+{
+	struct hb_error e = {.text = ""};
+	struct kernel k;
+	char *path;
+
+	if (kernel_resolve_in(root, cache, name, &k, &e))
+		fail_msg("%s: %s", name, e.text);
+	path = strdup(k.bzimage);
+	kernel_free(&k);
+	return path;
+}
+
+static void test_built_once(void **state)
+{
+	HB_FREE char *path = NULL, *text = NULL;
+	struct hb_error e = {.text = ""};
+	struct stat before, after;
+	struct kernel k;
+
+	(void)state;
+	path = resolve("changed");
+	assert_int_equal(builds(), 1);
+	assert_int_equal(stat(path, &before), 0);
+	assert_int_equal(kernel_resolve_in(root, cache, "changed", &k, &e), 0);
+	assert_int_equal(builds(), 1);
+	assert_int_equal(stat(path, &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
+	assert_string_equal(k.version, "5.10.1");
+	assert_int_equal(strlen(k.build_id), 40);
+	assert_int_equal(json_array_size(k.series), 1);
+	assert_string_equal(json_string_value(json_array_get(k.series, 0)), "s/0001-x.patch");
+	kernel_free(&k);
+	assert_int_equal(hb_file_read(path, &text, NULL), 0);
+	assert_non_null(strstr(text, "changed"));
+}
+
+/* The user's tree is not touched, and scratch directories are gone. */
+static void test_leaves_nothing(void **state)
+{
+	HB_FREE char *path = resolve("changed");
+	HB_FREE char *tree = hb_strf("%s/tree/code.c", root);
+	HB_FREE char *work = hb_strf("%s/work", cache);
+	HB_FREE char *text = NULL;
+
+	(void)state;
+	assert_int_equal(hb_file_read(tree, &text, NULL), 0);
+	assert_string_equal(text, code);
+	/* Empty, so that it can be removed. */
+	assert_int_equal(rmdir(work), 0);
+}
+
+static void test_key_has_every_input(void **state)
+{
+	HB_FREE char *first = resolve("changed"), *plain = resolve("plain"), *next = NULL;
+
+	(void)state;
+	assert_string_not_equal(first, plain);
+	put("kernels/config/a.config", "CONFIG_A=m\n");
+	next = resolve("changed");
+	assert_string_not_equal(first, next);
+	free(next);
+	put("kernels/config/a.config", "CONFIG_A=y\n# CONFIG_B is not set\n");
+	put("kernels/s/0001-x.patch", "--- a/code.c\n+++ b/code.c\n@@ -1,3 +1,3 @@\n-int "
+				      "first;\n+int f1;\n int second;\n int third;\n");
+	next = resolve("changed");
+	assert_string_not_equal(first, next);
+	free(next);
+	put("kernels/s/0001-x.patch", patch_good);
+	put_variant("changed",
+		    "fragments = config/a.config\npatches = s/0001-*.patch\nstrict = no\n");
+	next = resolve("changed");
+	assert_string_not_equal(first, next);
+	free(next);
+	put_variant("changed", "fragments = config/a.config\npatches = s/0001-*.patch\n");
+	put("tree/other.c", "int other;\n");
+	next = resolve("changed");
+	assert_string_not_equal(first, next);
+	assert_int_equal(builds(), 6);
+}
+
+/* A name and a description are not part of the kernel. */
+static void test_key_lacks_name(void **state)
+{
+	HB_FREE char *first = resolve("plain"), *second = NULL;
+
+	(void)state;
+	put_variant("twin", "note = another\nfragments = config/a.config\n");
+	second = resolve("twin");
+	assert_string_equal(first, second);
+	assert_int_equal(builds(), 1);
+}
+
+static void test_damage_is_repaired(void **state)
+{
+	HB_FREE char *path = resolve("plain");
+	HB_FREE char *config = hb_strf("%.*s/config", (int)(strrchr(path, '/') - path), path);
+	HB_FREE char *manifest =
+		hb_strf("%.*s/manifest.json", (int)(strrchr(path, '/') - path), path);
+	HB_FREE char *again = NULL, *text = NULL;
+	char same_size[sizeof(code)];
+
+	(void)state;
+	assert_int_equal(truncate(path, 3), 0);
+	free(resolve("plain"));
+	assert_int_equal(builds(), 2);
+	memset(same_size, 'x', sizeof(code));
+	assert_int_equal(hb_file_write_atomic(path, same_size, strlen(code)), 0);
+	free(resolve("plain"));
+	assert_int_equal(builds(), 3);
+	assert_int_equal(unlink(config), 0);
+	free(resolve("plain"));
+	assert_int_equal(builds(), 4);
+	assert_int_equal(truncate(manifest, 10), 0);
+	again = resolve("plain");
+	assert_int_equal(builds(), 5);
+	assert_int_equal(hb_file_read(again, &text, NULL), 0);
+	assert_string_equal(text, code);
+}
+
+static void test_two_at_once_build_once(void **state)
+{
+	pid_t pid[2];
+	int status;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		pid[i] = fork();
+		if (!pid[i]) {
+			struct kernel k;
+
+			_exit(kernel_resolve_in(root, cache, "plain", &k, NULL) != 0);
+		}
+	}
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(waitpid(pid[i], &status, 0), pid[i]);
+		assert_int_equal(status, 0);
+	}
+	assert_int_equal(builds(), 1);
+}
+
+static void expect_error(const char *name, int code_wanted, const char *words)
+{
+	struct hb_error e = {.text = ""};
+	struct kernel k;
+	int rc = kernel_resolve_in(root, cache, name, &k, &e);
+
+	assert_int_equal(rc, code_wanted);
+	if (!strstr(e.text, words))
+		fail_msg("'%s' does not say '%s'", e.text, words);
+}
+
+static void test_patch_that_does_not_apply(void **state)
+{
+	HB_FREE char *log = hb_strf("%s/logs/kernel-bad.log", cache);
+	HB_FREE char *text = NULL;
+
+	(void)state;
+	put_variant("bad",
+		    "fragments = config/a.config\npatches = s/0001-*.patch, s/0009-*.patch\n");
+	expect_error("bad", -EIO, "kernels/s/0009-bad.patch does not apply");
+	expect_error("bad", -EIO, log);
+	assert_int_equal(hb_file_read(log, &text, NULL), 0);
+	assert_non_null(strstr(text, "patch failed: code.c"));
+	assert_int_equal(builds(), 0);
+}
+
+/* A patch may be displaced, but its context must be there to the letter. */
+static void test_no_fuzz(void **state)
+{
+	(void)state;
+	put("kernels/s/0002-fuzzy.patch",
+	    "--- a/code.c\n+++ b/code.c\n@@ -1,3 +1,3 @@\n int nearly;\n"
+	    "-int second;\n+int changed;\n int third;\n");
+	put_variant("fuzzy", "fragments = config/a.config\npatches = s/0002-*.patch\n");
+	expect_error("fuzzy", -EIO, "does not apply");
+}
+
+static void test_unknown_variant(void **state)
+{
+	(void)state;
+	expect_error("nope", -ENOENT, "there are: changed, plain");
+	expect_error("../variants/plain", -ENOENT, "no kernel variant");
+}
+
+static void test_wrong_descriptions(void **state)
+{
+	(void)state;
+	put_variant("w", "fragments = config/a.config\npatchs = x\n");
+	expect_error("w", -EINVAL, "w.ini:4: key 'patchs' is unknown");
+	put_variant("w", "fragments = config/none.config\n");
+	expect_error("w", -EINVAL, "no kernels/config/none.config");
+	put_variant("w", "fragments = config/a.config\ntree = /x\ntarball = /y\n");
+	expect_error("w", -EINVAL, "one of source, tree, tarball, bzimage");
+	put_variant("w", "fragments = config/a.config\nref = v5.10\n");
+	expect_error("w", -EINVAL, "ref has a meaning with tree only");
+	put_variant("w", "bzimage = /x\n");
+	expect_error("w", -EINVAL, "bzimage wants config");
+	put_variant("w", "timed = maybe\nfragments = config/a.config\n");
+	expect_error("w", -EINVAL, "timed = maybe");
+	put_variant("w", "description = again\nfragments = config/a.config\n");
+	expect_error("w", -EINVAL, "given twice");
+	put_variant("w", "note = nothing to configure\n");
+	expect_error("w", -EINVAL, "give fragments");
+}
+
+static void test_lost_symbol(void **state)
+{
+	(void)state;
+	put("kernels/config/c.config", "# a comment\nCONFIG_C=y\nCONFIG_LOST=y\n");
+	put_variant("lost", "fragments = config/c.config\n");
+	expect_error("lost", -EIO, "config/c.config:3: CONFIG_LOST=y is wanted, it is n");
+	put_variant("lost", "fragments = config/c.config\nstrict = no\n");
+	free(resolve("lost"));
+}
+
+static void test_last_fragment_wins(void **state)
+{
+	HB_FREE char *config = hb_strf("%s/dot-config", root);
+	json_t *ab = json_pack("[s, s]", "config/a.config", "config/b.config");
+	json_t *ba = json_pack("[s, s]", "config/b.config", "config/a.config");
+	struct hb_error e = {.text = ""};
+
+	(void)state;
+	put("dot-config", "CONFIG_A=y\nCONFIG_B=y\nCONFIG_BB=y\n");
+	assert_int_equal(kbuild_check_config(root, ab, config, &e), 0);
+	assert_int_equal(kbuild_check_config(root, ba, config, &e), -EIO);
+	assert_non_null(strstr(e.text, "config/a.config:2: CONFIG_B=n is wanted, it is y"));
+	json_decref(ab);
+	json_decref(ba);
+}
+
+static void test_config_diff(void **state)
+{
+	HB_FREE char *left = hb_strf("%s/left", root), *right = hb_strf("%s/right", root);
+	struct kernel a = {.config = left}, b = {.config = right};
+	json_t *diff;
+
+	(void)state;
+	put("left",
+	    "CONFIG_CC_VERSION_TEXT=\"gcc 1\"\n# CONFIG_N is not set\nCONFIG_A=y\nCONFIG_X=y\n");
+	put("right", "CONFIG_CC_VERSION_TEXT=\"gcc 2\"\nCONFIG_A=y\nCONFIG_X=m\nCONFIG_NEW=3\n");
+	diff = kernel_config_diff(&a, &b, NULL);
+	assert_int_equal(json_array_size(diff), 3);
+	assert_string_equal(json_string_value(json_array_get(diff, 0)), "-CONFIG_X=y");
+	assert_string_equal(json_string_value(json_array_get(diff, 1)), "+CONFIG_X=m");
+	assert_string_equal(json_string_value(json_array_get(diff, 2)), "+CONFIG_NEW=3");
+	json_decref(diff);
+	diff = kernel_config_diff(&a, &a, NULL);
+	assert_int_equal(json_array_size(diff), 0);
+	json_decref(diff);
+	assert_int_equal(kernel_has_symbol(&b, "CONFIG_X"), 1);
+	assert_int_equal(kernel_has_symbol(&b, "CONFIG_NEW"), 0);
+	assert_int_equal(kernel_has_symbol(&b, "CONFIG_NE"), 0);
+	assert_int_equal(kernel_has_symbol(&a, "CONFIG_N"), 0);
+	b.config = "/nonexistent";
+	assert_null(kernel_config_diff(&a, &b, NULL));
+	assert_int_equal(kernel_has_symbol(&b, "CONFIG_X"), -ENOENT);
+}
+
+/* A bzImage as the boot protocol has it: setup header, then the gzip of an ELF file. */
+static void put_bzimage(const char *path, const char *elf)
+{
+	unsigned char out[65536];
+	HB_FREE char *data = NULL;
+	z_stream z = {0};
+	size_t len, at = 5 * 512;
+	uint32_t word;
+	FILE *f;
+
+	assert_int_equal(hb_file_read(elf, &data, &len), 0);
+	memset(out, 0, at);
+	out[0x1f1] = 4;
+	memcpy(out + 0x202, "HdrS\x0f\x02", 6);
+	memcpy(out + 0x20e, "\x00\x08", 2);
+	strcpy((char *)out + 0xa00 - 512 + 0x200, "");
+	memcpy(out + 0xa00 - 0x200, "6.1.0-test (x@y) #1", 20);
+	memcpy(out + 0x20e, "\x00\x06", 2);
+	assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY),
+			 Z_OK);
+	z.next_in = (Bytef *)data;
+	z.avail_in = len;
+	z.next_out = out + at;
+	z.avail_out = sizeof(out) - at;
+	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+	word = z.total_out;
+	memcpy(out + 0x24c, &word, 4);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_int_equal(fwrite(out, 1, at + word, f), at + word);
+	fclose(f);
+	deflateEnd(&z);
+}
+
+static void test_ready_bzimage(void **state)
+{
+	HB_FREE char *elf = hb_strf("%s/elf", root), *bz = hb_strf("%s/bz", root);
+	HB_FREE char *keys = NULL, *id = NULL;
+	char *argv[] = {"gcc", "-shared",   "-nostdlib", "-Wl,--build-id=sha1", "-o", elf,
+			"-xc", "/dev/null", NULL};
+	struct hb_error e = {.text = ""};
+	struct kernel k;
+
+	(void)state;
+	assert_int_equal(hb_run(argv, -1), 0);
+	assert_int_equal(elf_build_id(elf, &id, &e), 0);
+	put_bzimage(bz, elf);
+	put("cfg", "CONFIG_A=y\n");
+	keys = hb_strf("[kernel]\ndescription = mine\nbzimage = ../../bz\nconfig = %s/cfg\n", root);
+	put("kernels/local/mine.ini", keys);
+	if (kernel_resolve_in(root, cache, "mine", &k, &e))
+		fail_msg("%s", e.text);
+	assert_string_equal(k.build_id, id);
+	assert_string_equal(k.version, "6.1.0-test");
+	kernel_free(&k);
+	put("bz", "not a kernel at all");
+	expect_error("mine", -EINVAL, "no bzImage");
+	unlink(bz);
+	expect_error("mine", -ENODEV, "cannot read");
+}
+
+static void test_missing_source(void **state)
+{
+	(void)state;
+	setenv("KERNEL_SRC", "/nonexistent/linux.tar.xz", 1);
+	expect_error("plain", -ENODEV, "KERNEL_SRC=/nonexistent/linux.tar.xz");
+}
+
+static void test_tarball(void **state)
+{
+	HB_FREE char *tarball = hb_strf("%s/linux.tar", root), *path = NULL;
+	char *argv[] = {"tar", "-c", "-f", tarball, "-C", root, "tree", NULL};
+	struct hb_error e = {.text = ""};
+	struct kernel k;
+
+	(void)state;
+	assert_int_equal(hb_run(argv, -1), 0);
+	setenv("KERNEL_SRC", tarball, 1);
+	path = resolve("changed");
+	/* The unpacked tree is kept and its files are shared: a patch must not have written into
+	 * them. */
+	free(resolve("plain"));
+	assert_int_equal(kernel_resolve_in(root, cache, "plain", &k, &e), 0);
+	assert_string_equal(k.source, tarball);
+	free(path);
+	assert_int_equal(hb_file_read(k.bzimage, &path, NULL), 0);
+	assert_string_equal(path, code);
+	kernel_free(&k);
+	assert_int_equal(builds(), 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_built_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_leaves_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_key_has_every_input, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_key_lacks_name, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_damage_is_repaired, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_two_at_once_build_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_patch_that_does_not_apply, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_fuzz, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unknown_variant, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_wrong_descriptions, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lost_symbol, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_last_fragment_wins, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_config_diff, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ready_bzimage, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_missing_source, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tarball, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
