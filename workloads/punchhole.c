@@ -7,7 +7,6 @@
  */
 #include <fcntl.h>
 #include <linux/falloc.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "workloads/antagonist.h"
@@ -24,7 +23,9 @@ enum {
 };
 
 static const struct option_row options[] = {
-	ANTAGONIST_OPTIONS(struct punchhole_options, "10"),
+	ANTAGONIST_RATE(struct punchhole_options, "10"),
+	ANTAGONIST_TARGET(struct punchhole_options),
+	ANTAGONIST_SIZE(struct punchhole_options),
 	{"length", OPTION_SIZE, offsetof(struct punchhole_options, length), "8M", "4K", "64G", NULL,
 	 "bytes per hole, a multiple of the huge page size; at most the file"},
 	OPTION_END,
@@ -48,43 +49,36 @@ static uint64_t punchhole_huge_pages(const void *options, unsigned int tasks)
 static int punchhole_setup(struct instance *in, struct hb_error *e)
 {
 	const struct punchhole_options *o = in->options;
-	struct antagonist_file *f = malloc(sizeof(*f));
-	int err;
+	int err = antagonist_setup(in, &o->common, e);
+	const struct antagonist *a = in->priv;
 
-	if (!f)
-		return hb_error_set(e, -ENOMEM, "no memory");
-	err = antagonist_open(in, &o->common, f, e);
-	if (err) {
-		free(f);
+	if (err)
 		return err;
-	}
-	in->priv = f;
-	if (o->length % f->page_bytes || o->length > f->bytes)
+	if (o->length % a->page || o->length > a->used)
 		return hb_error_set(e, -EINVAL,
-				    "punchhole.length %llu: wanted is a multiple of %llu, at most "
-				    "the file's %llu",
-				    (unsigned long long)o->length,
-				    (unsigned long long)f->page_bytes,
-				    (unsigned long long)f->bytes);
+				    "length %llu: wanted is a multiple of %llu up to %llu, what is "
+				    "used of the file",
+				    (unsigned long long)o->length, (unsigned long long)a->page,
+				    (unsigned long long)a->used);
 	return 0;
 }
 
-static int punch_once(struct task *t, const struct antagonist_file *f, uint64_t length)
+static int punch_once(struct task *t, const struct antagonist *a, uint64_t length)
 {
-	uint64_t slots = (f->bytes - length) / f->page_bytes + 1;
-	uint64_t offset = task_random(t) % slots * f->page_bytes;
-	int64_t before = antagonist_pages(f), after;
+	uint64_t places = (a->used - length) / a->page + 1;
+	uint64_t offset = task_random(t) % places * a->page;
+	int64_t before = antagonist_pages(a), after;
 	uint64_t start = task_ticks();
 
-	if (fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length) < 0)
+	if (fallocate(a->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length) < 0)
 		return -errno;
 	task_latency(t, PUNCH_LATENCY, task_ticks_to_ns(task_ticks() - start));
-	after = antagonist_pages(f);
+	after = antagonist_pages(a);
 	task_count(t, PUNCHES, 1);
 	if (before > after && after >= 0)
 		task_count(t, PAGES, before - after);
 	/* Nobody faults the sibling's pages in again. */
-	if (f->own && fallocate(f->fd, 0, offset, length) < 0)
+	if (a->sibling.fd >= 0 && fallocate(a->fd, 0, offset, length) < 0)
 		return -errno;
 	return 0;
 }
@@ -92,26 +86,16 @@ static int punch_once(struct task *t, const struct antagonist_file *f, uint64_t 
 static int punchhole_run(struct task *t, struct hb_error *e)
 {
 	const struct punchhole_options *o = t->in->options;
-	struct antagonist_pace pace;
+	uint64_t next = 0;
 	int err;
 
-	antagonist_pace_start(&pace, o->common.rate);
 	while (task_continue(t)) {
-		if (!antagonist_pace_wait(&pace, t))
-			continue;
 		err = punch_once(t, t->in->priv, o->length);
 		if (err && err != -EINTR)
 			return hb_error_set(e, err, "fallocate: %s", strerror(-err));
+		task_pace(t, &next, o->common.rate);
 	}
 	return 0;
-}
-
-static void punchhole_teardown(struct instance *in)
-{
-	if (in->priv)
-		antagonist_close(in->priv);
-	free(in->priv);
-	in->priv = NULL;
 }
 
 static const struct workload_ops punchhole_ops = {
@@ -125,6 +109,6 @@ static const struct workload_ops punchhole_ops = {
 	.huge_pages = punchhole_huge_pages,
 	.setup = punchhole_setup,
 	.run = punchhole_run,
-	.teardown = punchhole_teardown,
+	.teardown = antagonist_teardown,
 };
 WORKLOAD_REGISTER(punchhole_ops);

@@ -271,6 +271,8 @@ static int stress_setup(struct instance *in, struct hb_error *e)
 	in->target->fd = s->fd;
 	in->target->bytes = s->options->size;
 	in->target->addr = STRESS_ADDR;
+	in->target->page = STRESS_HUGE_PAGE;
+	in->target->used = s->npages * STRESS_HUGE_PAGE;
 	instance_note(in, "cgroup", stress_cgroup_enter(in->cell) ? "none" : "hugetlb, version 2");
 	return 0;
 }
@@ -336,21 +338,6 @@ static void files_close(struct stress *s)
 	s->in->target->fd = -1;
 }
 
-/* The tasks are gone: give the pages back and see that nothing stays charged. */
-static int stress_report(struct instance *in, struct hb_error *e)
-{
-	struct stress *s = in->priv;
-	int64_t repaired = 0;
-
-	files_close(s);
-	if (s->poison)
-		repaired = poison_repair(s->poison, e);
-	if (repaired < 0)
-		return (int)repaired;
-	stress_cgroup_check(in);
-	return 0;
-}
-
 static void stress_teardown(struct instance *in)
 {
 	struct stress *s = in->priv;
@@ -358,6 +345,7 @@ static void stress_teardown(struct instance *in)
 	if (!s)
 		return;
 	files_close(s);
+	/* What cannot be repaired shows in the comparison of the pools. */
 	if (s->poison)
 		poison_repair(s->poison, NULL);
 	poison_free(s->poison);
@@ -381,7 +369,6 @@ static const struct workload_ops stress_ops = {
 	.task_init = stress_task_init,
 	.run = stress_run,
 	.task_exit = stress_task_exit,
-	.report = stress_report,
 	.teardown = stress_teardown,
 };
 WORKLOAD_REGISTER(stress_ops);

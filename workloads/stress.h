@@ -146,9 +146,8 @@ void stress_check_fresh(struct stress_task *st, unsigned int index, const struct
  * own. -EOPNOTSUPP on the running kernel or without CONFIG_CGROUP_HUGETLB.
  */
 int stress_cgroup_enter(const struct cell *cell);
-/* Once the files are gone: any charge that is left is a note and a "BUG: " line in the kernel log.
- */
-void stress_cgroup_check(struct instance *in);
+/* Once the files are gone: any charge that is left is a "BUG: " line in the kernel log; then leave
+ * the group. */
 void stress_cgroup_leave(const struct cell *cell);
 
 #endif
