@@ -227,6 +227,7 @@ static int start_pgbench(struct task *t, struct pgbench **p, struct hb_error *e)
 			.directory = st->server.directory,
 			.uid = st->server.uid,
 			.gid = st->server.gid,
+			.scale = o->scale,
 			.clients = o->clients,
 			.threads = o->jobs,
 			.connect = o->load == PG_LOAD_CHURN,
@@ -371,6 +372,8 @@ int pg_load_run(struct task *t, struct hb_error *e)
 	struct hb_error crash = {""};
 	int err = 0;
 
+	/* This task was added to those that map the segment; it does not. */
+	atomic_store(&t->in->target->npids, t->in->target->bytes ? 1 : 0);
 	if (phase_now(t) == PHASE_WARMUP)
 		err = load_phase(t, PHASE_WARMUP, e);
 	/* Now, and not while pgbench of the warm-up ended: the measured window begins. */

@@ -101,7 +101,7 @@ static int terminal_link(struct log *l, const char *directory, pid_t pid, unsign
 
 /* Numbers of the command line, kept until the exec. */
 struct numbers {
-	char clients[16], threads[16], rate[32], limit[32], seed[32], prefix[128];
+	char clients[16], threads[16], rate[32], limit[32], seed[32], prefix[128], scale[40];
 };
 
 static int arguments(const struct pgbench_config *c, struct numbers *n, const char **argv,
@@ -114,6 +114,7 @@ static int arguments(const struct pgbench_config *c, struct numbers *n, const ch
 	snprintf(n->rate, sizeof(n->rate), "%.6f", c->rate);
 	snprintf(n->limit, sizeof(n->limit), "%.3f", c->latency_limit_ns / 1e6);
 	snprintf(n->seed, sizeof(n->seed), "%" PRIu64, c->seed);
+	snprintf(n->scale, sizeof(n->scale), "scale=%" PRIu64, c->scale);
 	if ((size_t)snprintf(n->prefix, sizeof(n->prefix), "--log-prefix=%s/log", c->directory) >=
 	    sizeof(n->prefix))
 		return hb_error_set(e, -ENAMETOOLONG, "%s: too long a path", c->directory);
@@ -141,6 +142,8 @@ static int arguments(const struct pgbench_config *c, struct numbers *n, const ch
 		c->prepared ? "prepared" : "simple",
 		"--random-seed",
 		n->seed,
+		"-D",
+		n->scale,
 	};
 	for (; i < ARRAY_SIZE(common); i++)
 		argv[i] = common[i];

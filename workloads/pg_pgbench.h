@@ -19,6 +19,7 @@ struct pgbench_config {
 	const char *environment; /* a further variable, "PGOPTIONS=...", or NULL */
 	uid_t uid;
 	gid_t gid;
+	uint64_t scale;		       /* rows that the built-in scripts touch: 100000 each */
 	unsigned int clients, threads; /* threads: 1 .. clients, at most PGBENCH_THREADS */
 	bool connect;		       /* a connection per transaction */
 	bool prepared;		       /* -M prepared, else simple */

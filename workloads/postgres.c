@@ -58,7 +58,8 @@ static const struct option_row pg_options[] = {
 	OPTION(jobs, .name = "jobs", .type = OPTION_U64, .dflt = "1", .min = "1", .max = "64",
 	       .help = "pgbench's threads, at most the clients"),
 	OPTION(scale, .name = "scale", .type = OPTION_U64, .dflt = "16", .min = "1", .max = "10000",
-	       .help = "of the prepared database; 131 MiB each at fill factor 10"),
+	       .help = "how much of the prepared database is used, pgbench's unit: 131 MiB at fill "
+		       "factor 10"),
 	OPTION(rate, .name = "rate", .type = OPTION_DOUBLE, .dflt = "0", .min = "0",
 	       .max = "1000000",
 	       .help = "transactions per second that arrive; 0: the next after the last"),
@@ -297,12 +298,31 @@ static int64_t blocks_of(struct pg_session *s, const char *relation, struct hb_e
 	return err ? err : strtoll(value, NULL, 10);
 }
 
-/* Blocks of accounts that fit the buffers beside its index; @index: blocks of that. */
-static int64_t blocks_wanted(const struct pg_options *o, int64_t accounts, int64_t index)
+/* The prepared database may be larger than this cell wants: then its first part is used. */
+static int check_scale(struct pg_session *s, const struct pg_options *o, uint64_t *scale,
+		       struct hb_error *e)
 {
+	char value[32];
+	int err = pg_session_query(s, "SELECT count(*) FROM pgbench_branches", value, sizeof(value),
+				   e);
+
+	if (err)
+		return err;
+	*scale = strtoull(value, NULL, 10);
+	if (*scale < o->scale)
+		return hb_error_set(e, -EINVAL, "scale = %" PRIu64 ": the database has %" PRIu64,
+				    o->scale, *scale);
+	return 0;
+}
+
+/* Blocks of accounts that are used and fit the buffers beside the index. */
+static int64_t blocks_wanted(const struct pg_options *o, uint64_t scale, int64_t accounts,
+			     int64_t index)
+{
+	int64_t used = accounts * o->scale / scale;
 	int64_t room = (int64_t)(buffers_bytes(o) / BLOCK * PREWARM_SHARE) - index;
 
-	return accounts < room ? accounts : room;
+	return used < room ? used : room;
 }
 
 static int prewarm(struct instance *in, int64_t blocks, struct hb_error *e)
@@ -334,24 +354,27 @@ static int warm_up(struct instance *in, struct hb_error *e)
 	struct pg_state *st = in->priv;
 	const struct pg_options *o = in->options;
 	int64_t accounts, index, blocks;
+	uint64_t scale;
 	int err;
 
 	err = pg_session_open(st->conninfo, &st->warm, e);
+	if (!err)
+		err = check_scale(st->warm, o, &scale, e);
 	if (err)
 		return err;
 	accounts = blocks_of(st->warm, "pgbench_accounts", e);
 	index = accounts < 0 ? accounts : blocks_of(st->warm, "pgbench_accounts_pkey", e);
 	if (index < 0)
 		return index;
-	blocks = blocks_wanted(o, accounts, index);
+	blocks = blocks_wanted(o, scale, accounts, index);
 	if (blocks < 1)
 		return hb_error_set(e, -EINVAL,
 				    "pgbench_accounts is empty, or the buffers are too small");
 	instance_note(in, "database",
-		      "pgbench_accounts %" PRId64 " MiB, its index %" PRId64
-		      " MiB, shared_buffers %" PRIu64 " MiB",
-		      (int64_t)(accounts * BLOCK >> 20), (int64_t)(index * BLOCK >> 20),
-		      buffers_bytes(o) >> 20);
+		      "pgbench_accounts %" PRId64 " MiB, of which scale %" PRIu64 " of %" PRIu64
+		      " is used, its index %" PRId64 " MiB, shared_buffers %" PRIu64 " MiB",
+		      (int64_t)(accounts * BLOCK >> 20), o->scale, scale,
+		      (int64_t)(index * BLOCK >> 20), buffers_bytes(o) >> 20);
 	st->touch = pg_touch_query(blocks, o->probe_buffers);
 	if (!st->touch)
 		return hb_error_set(e, -ENOMEM, "no memory");
@@ -419,26 +442,25 @@ static int sample_page_tables(struct instance *in, struct hb_error *e)
 	return err;
 }
 
-/* For migration: who maps the segment. */
+/*
+ * For migration: the segment, and who maps all of it: the backend that stays, and during the load
+ * the keeper in its place (pg_load.c).
+ */
 static int publish(struct instance *in, struct hb_error *e)
 {
 	struct pg_state *st = in->priv;
+	struct target *target = in->target;
 	struct pg_segment seg;
-	pid_t pids[64];
-	int n, err;
+	int err;
 
 	err = pg_segment_read(pg_session_backend(st->warm), &seg, e);
-	if (err)
+	if (err || !seg.hugetlb)
 		return err;
-	in->target->bytes = seg.end - seg.start;
-	in->target->addr = (void *)seg.start;
-	atomic_store(&in->target->pids[0], pg_session_backend(st->warm));
-	n = pg_server_pids(&st->server, pids, ARRAY_SIZE(pids));
-	if (n < 0)
-		return hb_error_set(e, n, "the server's processes cannot be listed");
-	for (int i = 0; i < n; i++)
-		atomic_store(&in->target->pids[1 + i], pids[i]);
-	atomic_store(&in->target->npids, 1 + n);
+	target->addr = (void *)seg.start;
+	target->page = seg.page_bytes;
+	target->bytes = target->used = seg.end - seg.start;
+	atomic_store(&target->pids[0], pg_session_backend(st->warm));
+	atomic_store(&target->npids, 1);
 	return 0;
 }
 
