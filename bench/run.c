@@ -27,6 +27,7 @@ static const struct argp_option options[] = {
 	 "that has "
 	 "it; may be repeated",
 	 0},
+	{"cells", 'c', "A,B", 0, "only these cells; shell patterns, e.g. 'faults-*'", 0},
 	{"kernels", 'k', "A,B", 0, "variants to compare, the reference first", 0},
 	{"mode", KEY_MODE, "M", 0, "auto, kvm, emulated, native or exact", 0},
 	{"budget", KEY_BUDGET, "TIME", 0,
@@ -65,6 +66,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'o':
 		return override_add(a, NULL, arg) ? EINVAL : 0;
+	case 'c':
+		a->cells = arg;
+		return 0;
 	case 'k':
 		return override_add(a, "kernels", arg) ? EINVAL : 0;
 	case KEY_MODE:
@@ -121,8 +125,9 @@ static int usage_check(const struct run_args *a)
 
 	if (!a->scenario && !a->resume)
 		wrong = "no scenario; give -s NAME (`hugebench list` shows the names)";
-	else if (a->resume && json_array_size(a->overrides))
-		wrong = "--resume goes on with the plan as it stands; leave -o, -k and --mode out";
+	else if (a->resume && (json_array_size(a->overrides) || a->cells))
+		wrong = "--resume goes on with the plan as it stands; leave -o, -c, -k and --mode "
+			"out";
 	else if (a->resume && a->dry_run)
 		wrong = "--resume and --dry-run exclude each other";
 	if (!wrong)

@@ -16,7 +16,7 @@
 
 /* The command line. */
 struct run_args {
-	const char *scenario, *name, *agent, *results;
+	const char *scenario, *name, *agent, *results, *cells;
 	json_t *overrides; /* array of "key=value" */
 	json_t *command;   /* array: the command line as given */
 	uint64_t budget;   /* ns; 0: not given */

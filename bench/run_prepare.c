@@ -190,6 +190,8 @@ int run_read(struct run *r, struct hb_error *e)
 	const char *mode;
 	int rc = path ? spec_load(path, r->workloads, r->args.overrides, &r->spec, e) : -ENOENT;
 
+	if (!rc && r->args.cells)
+		rc = spec_keep_cells(&r->spec, r->args.cells, e);
 	if (rc)
 		return rc;
 	mode = spec_modes[r->spec.scenario.mode];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <ctype.h>
 #include <dirent.h>
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -823,14 +824,62 @@ int spec_load(const char *path, const json_t *workloads, const json_t *overrides
 	return spec_parse(path, text, workloads, overrides, spec, e);
 }
 
+static void cell_free(struct spec_cell *cell)
+{
+	free(cell->name);
+	json_decref(cell->instances);
+	json_decref(cell->expect);
+	json_decref(cell->needs);
+}
+
+/* Does any cell match @pattern? The message lists those there are. */
+static int pattern_check(const struct spec *spec, const char *pattern, struct hb_error *e)
+{
+	char all[768] = "";
+
+	for (size_t i = 0; i < spec->ncells; i++) {
+		size_t used = strlen(all);
+
+		if (!fnmatch(pattern, spec->cells[i].name, 0))
+			return 0;
+		snprintf(all + used, sizeof(all) - used, "%s%s", i ? ", " : "",
+			 spec->cells[i].name);
+	}
+	return hb_error_set(e, -ENOENT, "no cell of %s matches '%s'; there are: %s", spec->path,
+			    pattern, all);
+}
+
+int spec_keep_cells(struct spec *spec, const char *patterns, struct hb_error *e)
+{
+	json_t *list, *pattern;
+	size_t i, kept = 0;
+	int rc = spec_split(patterns, &list, e);
+
+	if (rc)
+		return rc;
+	json_array_foreach (list, i, pattern)
+		if (!rc)
+			rc = pattern_check(spec, json_string_value(pattern), e);
+	for (size_t c = 0; c < spec->ncells && !rc; c++) {
+		bool keep = false;
+
+		json_array_foreach (list, i, pattern)
+			keep = keep || !fnmatch(json_string_value(pattern), spec->cells[c].name, 0);
+		if (keep)
+			spec->cells[kept++] = spec->cells[c];
+		else
+			cell_free(&spec->cells[c]);
+	}
+	if (!rc)
+		spec->ncells = kept;
+	json_decref(list);
+	return rc;
+}
+
 void spec_free(struct spec *spec)
 {
-	for (size_t i = 0; i < spec->ncells; i++) {
-		free(spec->cells[i].name);
-		json_decref(spec->cells[i].instances);
-		json_decref(spec->cells[i].expect);
-		json_decref(spec->cells[i].needs);
-	}
+	for (size_t i = 0; i < spec->ncells; i++)
+		cell_free(&spec->cells[i]);
 	free(spec->cells);
 	free(spec->name);
 	free(spec->path);

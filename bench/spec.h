@@ -84,6 +84,11 @@ int spec_parse(const char *path, const char *text, const json_t *workloads, cons
 	       struct spec *spec, struct hb_error *e);
 void spec_free(struct spec *spec);
 /*
+ * Keep the cells whose names match one of the shell patterns in @patterns ("faults-*, forks").
+ * -ENOENT when a pattern matches none; the message lists the cells.
+ */
+int spec_keep_cells(struct spec *spec, const char *patterns, struct hb_error *e);
+/*
  * Combinations that only the mode decides: exact wants work and one vCPU, the other modes no work,
  * native has no guest. @mode is the resolved one. -EINVAL with the reason.
  */

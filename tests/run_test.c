@@ -187,13 +187,14 @@ static void usage_is_two(void **state)
 	expect_run(2, "cannot read the scenario ./none.ini", "-s", "./none.ini", NULL);
 	expect_run(2, "'smoke' is not understood here", "smoke", NULL);
 	expect_run(2, "--budget soon is not a duration", "-s!", "--budget", "soon", NULL);
+	expect_run(2, "matches 'b*'; there are: a", "-s!", "-c", "b*", NULL);
 	expect_run(2, "mode = turbo is not known", "-s!", "--mode", "turbo", NULL);
 	expect_run(2, "-o measure=0", "-s!", "-o", "measure=0", NULL);
 	expect_run(2, "does not hold one boot", "-s!", "--budget", "10ms", NULL);
 	expect_run(2, "leave --kernels out", "-s!", "-k", "base", NULL);
 	expect_run(2, "'../up' cannot name a run", "-s!", "--name", "../up", NULL);
 	expect_run(2, "there is no run none", "--resume", "--name", "none", NULL);
-	expect_run(2, "leave -o, -k and --mode out", "--resume", "-o", "repeat=3", NULL);
+	expect_run(2, "leave -o, -c, -k and --mode out", "--resume", "-o", "repeat=3", NULL);
 	expect_run(2, "", "-s!", "--no-such-option", NULL);
 }
 

@@ -317,6 +317,22 @@ static void modes_decide(void **state)
 	spec_free(&s);
 }
 
+static void cells_are_chosen_by_pattern(void **state)
+{
+	struct hb_error e;
+	struct spec s;
+
+	(void)state;
+	accepted(CELL "sweep.tasks = 1, 2\n[cell b]\nworkload = forkexit\n", "[]", &s);
+	assert_int_equal(spec_keep_cells(&s, "b, c*", &e), -ENOENT);
+	assert_non_null(strstr(e.text, "'c*'; there are: a-1, a-2, b"));
+	assert_int_equal(s.ncells, 3);
+	assert_int_equal(spec_keep_cells(&s, "a-*", &e), 0);
+	assert_int_equal(s.ncells, 2);
+	assert_string_equal(s.cells[1].name, "a-2");
+	spec_free(&s);
+}
+
 static void unknown_scenario_lists_the_known(void **state)
 {
 	struct hb_error e;
@@ -345,6 +361,7 @@ int main(void)
 		cmocka_unit_test(long_values_continue),
 		cmocka_unit_test(wrong_overrides_are_named),
 		cmocka_unit_test(modes_decide),
+		cmocka_unit_test(cells_are_chosen_by_pattern),
 		cmocka_unit_test(unknown_scenario_lists_the_known),
 	};
 
