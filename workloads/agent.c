@@ -143,7 +143,9 @@ static int guest_exact(json_t *spec, struct hb_error *e)
 	rc = run_spec(spec, &link, 0, 0, e);
 	if (rc < 0)
 		return rc;
-	fd = guest_port(PORT_TIMEOUT_NS, e);
+	fd = guest_serial(NULL);
+	if (fd < 0)
+		fd = guest_port(PORT_TIMEOUT_NS, e);
 	if (fd < 0)
 		return fd;
 	link.fd = fd;

@@ -80,6 +80,15 @@ static void put_parameters(struct run *r, const struct instance *in, const json_
 	}
 }
 
+/* No time is measured in mode exact, so nothing that tells of time may be shown. */
+static int ops_check_exact(const struct workload_ops *ops, struct hb_error *e)
+{
+	for (const struct metric_row *m = ops->metrics; m->name; m++)
+		if (m->kind != METRIC_EXACT)
+			return hb_error_set(e, -EOPNOTSUPP, "%s measures time, which mode exact has not; use workload exact", ops->name);
+	return 0;
+}
+
 static int ops_check(const struct workload_ops *ops, struct hb_error *e)
 {
 	unsigned int rows = 0;
@@ -114,6 +123,8 @@ static int parse_instance(struct run *r, struct instance *in, const json_t *spec
 		return hb_error_set(e, -ERANGE, "%s: %" PRIu64 " tasks; 1 to %d are possible", name, tasks, TASKS_MAX);
 	in->ntasks = tasks;
 	rc = ops_check(in->ops, e);
+	if (!rc && r->cell.exact)
+		rc = ops_check_exact(in->ops, e);
 	if (rc)
 		return rc;
 	in->options = calloc(1, in->ops->options_size + 1);

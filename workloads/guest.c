@@ -2,10 +2,8 @@
 #include "workloads/guest.h"
 
 #include <dirent.h>
-#include <elf.h>
 #include <fcntl.h>
 #include <net/if.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -14,12 +12,15 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
+#include <linux/serial.h>
 
 #include "bench/base/wire.h"
 #include "workloads/hugetlb.h"
 
 #define PORTS "/sys/class/virtio-ports"
+#define SERIAL "/dev/ttyS1"
 #define PORT_POLL_NS 10000000ULL
 
 struct mount_row {
@@ -98,6 +99,28 @@ int guest_port(uint64_t timeout_ns, struct hb_error *e)
 							" (CONFIG_VIRTIO_CONSOLE, or the device)");
 		hb_sleep_until_ns(hb_now_ns() + PORT_POLL_NS);
 	}
+}
+
+int guest_serial(struct hb_error *e)
+{
+	struct serial_struct serial = { 0 };
+	struct termios tio;
+	int fd = open(SERIAL, O_RDWR | O_NOCTTY | O_CLOEXEC), rc = 0;
+
+	if (fd < 0)
+		return hb_error_set(e, -ENODEV, "no " SERIAL);
+	/* The node is there for every port the driver has room for; a UART that was found has a type. */
+	if (ioctl(fd, TIOCGSERIAL, &serial) || !serial.type || tcgetattr(fd, &tio))
+		rc = hb_error_set(e, -ENODEV, "no UART behind " SERIAL);
+	if (!rc) {
+		cfmakeraw(&tio);
+		if (tcsetattr(fd, TCSANOW, &tio))
+			rc = hb_error_set(e, -errno, SERIAL ": %s", strerror(errno));
+	}
+	if (!rc)
+		return fd;
+	close(fd);
+	return rc;
 }
 
 void guest_reap(void)
