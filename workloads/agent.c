@@ -6,8 +6,9 @@
  *	hugebench-agent --native FD [--yes]	a session over the descriptor, on the running kernel
  *	hugebench-agent --exec NAME ARGS...	a process of workload NAME (workload_ops.exec)
  *
- * As PID 1: mounts, hello over the data port, then cells as WIRE_RUN brings them until WIRE_QUIT. With
- * /spec.json in the initramfs (mode exact) that one cell runs at once, and every frame is sent after it.
+ * As PID 1: mounts, hello over the data port, then cells as WIRE_RUN brings them until WIRE_QUIT.
+ *With /spec.json in the initramfs (mode exact) that one cell runs at once, and every frame is sent
+ *after it.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -24,10 +25,10 @@
 #include "workloads/kmsg.h"
 #include "workloads/workload.h"
 
-#define MOUNTED "HUGEBENCH_MOUNTED"
-#define SPEC_FILE "/spec.json"
+#define MOUNTED		"HUGEBENCH_MOUNTED"
+#define SPEC_FILE	"/spec.json"
 #define PORT_TIMEOUT_NS (10 * NSEC_PER_SEC)
-#define IDLE_NS NSEC_PER_SEC
+#define IDLE_NS		NSEC_PER_SEC
 /* QEMU's virtual clock of -icount shift=3, when the specification does not say. */
 #define ICOUNT_SHIFT 3
 
@@ -53,8 +54,9 @@ static int describe(void)
 	int rc;
 
 	for (unsigned int i = 0; i < n; i++)
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "name", all[i]->name, "summary",
-						      all[i]->summary, "role", role_name(all[i]->role), "options",
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o, s:o, s:o}", "name",
+						      all[i]->name, "summary", all[i]->summary,
+						      "role", role_name(all[i]->role), "options",
 						      option_describe(all[i]->options), "metrics",
 						      metric_describe(all[i]->metrics), "needs",
 						      needs_json(all[i]->needs)));
@@ -76,8 +78,12 @@ static int run_spec(const json_t *spec, struct link *link, int native, int yes, 
 	HB_FREE char *marker = hb_strf("cell %s begins", cell ? cell : "without a name");
 	int log = kmsg_open(marker ? marker : "cell begins");
 	HB_CLOSE int kmsg = log;
-	struct cell_config c = { .spec = spec, .link = link, .native = native, .yes = yes, .kmsg = log,
-				 .end = native ? native_end : guest_power_off };
+	struct cell_config c = {.spec = spec,
+				.link = link,
+				.native = native,
+				.yes = yes,
+				.kmsg = log,
+				.end = native ? native_end : guest_power_off};
 
 	if (log < 0)
 		link_event(link, "log", "the kernel log cannot be read: no scan for warnings");
@@ -111,7 +117,7 @@ static int serve(struct link *link, int native, int yes, struct hb_error *e)
 
 static int native(int fd, int yes)
 {
-	struct hb_error e = { "" };
+	struct hb_error e = {""};
 	struct link link;
 	int rc;
 
@@ -167,12 +173,12 @@ static int guest_served(struct hb_error *e)
 }
 
 /*
- * libnuma reads /sys when it is loaded, before main(); as PID 1 that is before anybody can mount it. So
- * the first incarnation mounts and executes itself again.
+ * libnuma reads /sys when it is loaded, before main(); as PID 1 that is before anybody can mount
+ * it. So the first incarnation mounts and executes itself again.
  */
 static int guest_start(struct hb_error *e)
 {
-	static char *const argv[] = { "hugebench-agent", NULL };
+	static char *const argv[] = {"hugebench-agent", NULL};
 	int rc;
 
 	if (getenv(MOUNTED))
@@ -190,7 +196,7 @@ static int guest_start(struct hb_error *e)
 static void guest(void) __attribute__((noreturn));
 static void guest(void)
 {
-	struct hb_error e = { "" };
+	struct hb_error e = {""};
 	json_t *spec = NULL;
 	int rc;
 
@@ -199,7 +205,8 @@ static void guest(void)
 		json_error_t je;
 
 		spec = json_load_file(SPEC_FILE, 0, &je);
-		rc = spec ? guest_exact(spec, &e) : hb_error_set(&e, -EINVAL, SPEC_FILE ": %s", je.text);
+		rc = spec ? guest_exact(spec, &e)
+			  : hb_error_set(&e, -EINVAL, SPEC_FILE ": %s", je.text);
 	} else if (!rc) {
 		rc = guest_served(&e);
 	}
@@ -222,7 +229,8 @@ static int exec_workload(const char *name, int argc, char **argv)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: hugebench-agent --describe | --native FD [--yes] | --exec NAME ARGS...\n");
+	fprintf(stderr,
+		"usage: hugebench-agent --describe | --native FD [--yes] | --exec NAME ARGS...\n");
 	return 2;
 }
 
@@ -238,8 +246,8 @@ int main(int argc, char **argv)
 		return exec_workload(argv[2], argc - 2, argv + 2);
 	if (argc == 2 && !strcmp(argv[1], "--describe"))
 		return describe();
-	if ((argc == 3 || (argc == 4 && !strcmp(argv[3], "--yes"))) && !strcmp(argv[1], "--native") &&
-	    !hb_parse_u64(argv[2], &fd) && fd <= INT_MAX)
+	if ((argc == 3 || (argc == 4 && !strcmp(argv[3], "--yes"))) &&
+	    !strcmp(argv[1], "--native") && !hb_parse_u64(argv[2], &fd) && fd <= INT_MAX)
 		return native(fd, argc == 4);
 	return usage();
 }

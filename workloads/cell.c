@@ -14,15 +14,15 @@
 #include "workloads/kmsg.h"
 #include "workloads/watchdog.h"
 
-#define FORMAT 1
-#define TASKS_MAX 4096
-#define INSTANCES_MAX 32
+#define FORMAT		 1
+#define TASKS_MAX	 4096
+#define INSTANCES_MAX	 32
 #define START_TIMEOUT_NS (120 * NSEC_PER_SEC)
 #define STALL_DEFAULT_NS (30 * NSEC_PER_SEC)
-#define TICK_NS (NSEC_PER_SEC / 5)
+#define TICK_NS		 (NSEC_PER_SEC / 5)
 /* How long a file's pages may take to come back to the pool after its last user is gone. */
 #define CONSERVE_WAIT_NS (3 * NSEC_PER_SEC)
-#define LOG_QUIET_NS (20 * 1000000ULL)
+#define LOG_QUIET_NS	 (20 * 1000000ULL)
 
 struct run {
 	const struct cell_config *c;
@@ -35,7 +35,7 @@ struct run {
 	char reason[1024];
 	json_t *evidence, *notes, *parameters, *metrics, *conservation;
 	uint32_t set_up; /* bit i: setup() of instance i was called */
-	int stopped;	     /* the host wants the end of the measured phase */
+	int stopped;	 /* the host wants the end of the measured phase */
 	int quit;
 	struct hugetlb_pool before;
 	char *restore; /* path of the restore note, native with --yes only */
@@ -52,14 +52,16 @@ static void set_verdict(struct run *r, const char *verdict, const char *reason)
 
 static void set_failed(struct run *r, int rc, const struct hb_error *e)
 {
-	set_verdict(r, rc == -EOPNOTSUPP ? "SKIP" : "INVALID", e->text[0] ? e->text : strerror(-rc));
+	set_verdict(r, rc == -EOPNOTSUPP ? "SKIP" : "INVALID",
+		    e->text[0] ? e->text : strerror(-rc));
 }
 
 static uint64_t get_u64(const json_t *o, const char *key, uint64_t dflt)
 {
 	const json_t *j = json_object_get(o, key);
 
-	return json_is_integer(j) && json_integer_value(j) >= 0 ? (uint64_t)json_integer_value(j) : dflt;
+	return json_is_integer(j) && json_integer_value(j) >= 0 ? (uint64_t)json_integer_value(j)
+								: dflt;
 }
 
 static const char *get_text(const json_t *o, const char *key, const char *dflt)
@@ -76,7 +78,8 @@ static void put_parameters(struct run *r, const struct instance *in, const json_
 		HB_FREE char *key = hb_strf("%s.%s", in->ops->name, row->name);
 
 		if (key)
-			json_object_set_new(r->parameters, key, json_string(get_text(options, row->name, row->dflt)));
+			json_object_set_new(r->parameters, key,
+					    json_string(get_text(options, row->name, row->dflt)));
 	}
 }
 
@@ -85,7 +88,10 @@ static int ops_check_exact(const struct workload_ops *ops, struct hb_error *e)
 {
 	for (const struct metric_row *m = ops->metrics; m->name; m++)
 		if (m->kind != METRIC_EXACT)
-			return hb_error_set(e, -EOPNOTSUPP, "%s measures time, which mode exact has not; use workload exact", ops->name);
+			return hb_error_set(
+				e, -EOPNOTSUPP,
+				"%s measures time, which mode exact has not; use workload exact",
+				ops->name);
 	return 0;
 }
 
@@ -94,16 +100,20 @@ static int ops_check(const struct workload_ops *ops, struct hb_error *e)
 	unsigned int rows = 0;
 
 	if (ops->abi != WORKLOAD_ABI)
-		return hb_error_set(e, -EINVAL, "%s: built for workload ABI %u, this is %d", ops->name, ops->abi,
-				    WORKLOAD_ABI);
+		return hb_error_set(e, -EINVAL, "%s: built for workload ABI %u, this is %d",
+				    ops->name, ops->abi, WORKLOAD_ABI);
 	if (!ops->options || !ops->metrics || !ops->setup || !ops->run)
-		return hb_error_set(e, -EINVAL, "%s: a required member of workload_ops is missing", ops->name);
+		return hb_error_set(e, -EINVAL, "%s: a required member of workload_ops is missing",
+				    ops->name);
 	while (ops->metrics[rows].name)
 		rows++;
-	return rows <= TASK_COUNTERS ? 0 : hb_error_set(e, -EINVAL, "%s: more than %d metrics", ops->name, TASK_COUNTERS);
+	return rows <= TASK_COUNTERS ? 0
+				     : hb_error_set(e, -EINVAL, "%s: more than %d metrics",
+						    ops->name, TASK_COUNTERS);
 }
 
-static int parse_instance(struct run *r, struct instance *in, const json_t *spec, struct hb_error *e)
+static int parse_instance(struct run *r, struct instance *in, const json_t *spec,
+			  struct hb_error *e)
 {
 	const char *name = get_text(spec, "workload", "");
 	const json_t *options = json_object_get(spec, "options");
@@ -120,7 +130,8 @@ static int parse_instance(struct run *r, struct instance *in, const json_t *spec
 		if (other->ops == in->ops)
 			return hb_error_set(e, -EINVAL, "%s is named twice in one cell", name);
 	if (!tasks || tasks > TASKS_MAX)
-		return hb_error_set(e, -ERANGE, "%s: %" PRIu64 " tasks; 1 to %d are possible", name, tasks, TASKS_MAX);
+		return hb_error_set(e, -ERANGE, "%s: %" PRIu64 " tasks; 1 to %d are possible", name,
+				    tasks, TASKS_MAX);
 	in->ntasks = tasks;
 	rc = ops_check(in->ops, e);
 	if (!rc && r->cell.exact)
@@ -149,7 +160,9 @@ static int parse_spec(struct run *r, struct hb_error *e)
 	if (get_u64(spec, "format", 0) != FORMAT)
 		return hb_error_set(e, -EPROTO, "the specification is not of format %d", FORMAT);
 	if (!json_array_size(instances) || json_array_size(instances) > INSTANCES_MAX)
-		return hb_error_set(e, -EINVAL, "the specification names no workload, or more than %d", INSTANCES_MAX);
+		return hb_error_set(e, -EINVAL,
+				    "the specification names no workload, or more than %d",
+				    INSTANCES_MAX);
 	r->warmup_ns = get_u64(phases, "warmup_ns", 0);
 	r->measure_ns = get_u64(phases, "measure_ns", NSEC_PER_SEC);
 	r->interval_ns = get_u64(phases, "interval_ns", NSEC_PER_SEC);
@@ -169,7 +182,7 @@ static int parse_spec(struct run *r, struct hb_error *e)
 	r->cell.instances = calloc(json_array_size(instances), sizeof(*r->cell.instances));
 	if (!r->cell.instances)
 		return hb_error_set(e, -ENOMEM, "no memory");
-	json_array_foreach(instances, i, one) {
+	json_array_foreach (instances, i, one) {
 		if (rc)
 			break;
 		r->cell.ninstances++;
@@ -190,15 +203,19 @@ static int pool_prepare(struct run *r, struct hb_error *e)
 			pages += in->ops->huge_pages(in->options, in->ntasks);
 	}
 	if (!page)
-		return pages ? hb_error_set(e, -EOPNOTSUPP, "the kernel has no huge pages (CONFIG_HUGETLBFS)") : 0;
+		return pages ? hb_error_set(e, -EOPNOTSUPP,
+					    "the kernel has no huge pages (CONFIG_HUGETLBFS)")
+			     : 0;
 	rc = hugetlb_pool_read(page, &r->before, e);
 	if (!rc && pages && r->c->native && !r->c->yes) {
 		uint64_t usable = r->before.all.free - r->before.all.reserved;
 
 		if (usable < pages)
 			return hb_error_set(e, -EPERM,
-					    "%" PRIu64 " huge pages of %" PRIu64 " KiB are needed, %" PRIu64
-					    " are free; --yes allows to grow the pool (it is put back afterwards)",
+					    "%" PRIu64 " huge pages of %" PRIu64
+					    " KiB are needed, %" PRIu64
+					    " are free; --yes allows to grow the pool (it is put "
+					    "back afterwards)",
 					    pages, page >> 10, usable);
 		return 0;
 	}
@@ -233,19 +250,21 @@ static void send_interval(struct run *r, uint64_t start, uint64_t from, uint64_t
 		return;
 	}
 	link_send(r->c->link, WIRE_INTERVAL,
-		  json_pack("{s:I, s:I, s:o}", "t_ns", (json_int_t)(from - start), "length_ns", (json_int_t)(now - from),
-			    "counters", figures_interval(&r->cell, *before, after)),
+		  json_pack("{s:I, s:I, s:o}", "t_ns", (json_int_t)(from - start), "length_ns",
+			    (json_int_t)(now - from), "counters",
+			    figures_interval(&r->cell, *before, after)),
 		  NULL);
 	free(*before);
 	*before = after;
 }
 
-/* Stay in the phase until @until, listening to the host. True while nothing speaks against going on. */
+/* Stay in the phase until @until, listening to the host. True while nothing speaks against going
+ * on. */
 static bool stay(struct run *r, uint64_t until)
 {
 	while (!r->stopped && !r->quit && hb_now_ns() < until) {
 		uint64_t now = hb_now_ns(), tick = now + TICK_NS < until ? now + TICK_NS : until;
-		struct hb_error e = { "" };
+		struct hb_error e = {""};
 		enum wire_type type;
 		json_t *payload;
 		int rc = link_wait(r->c->link, tick, &type, &payload, &e);
@@ -287,7 +306,7 @@ static void measure(struct run *r)
 
 static void prove_all(struct run *r)
 {
-	struct hb_error e = { "" };
+	struct hb_error e = {""};
 
 	for (unsigned int i = 0; i < r->cell.ninstances && !r->verdict; i++) {
 		struct instance *in = &r->cell.instances[i];
@@ -334,7 +353,7 @@ static void phases_exact(struct run *r)
 
 static void reports(struct run *r)
 {
-	struct hb_error e = { "" };
+	struct hb_error e = {""};
 	int rc;
 
 	rc = gang_check(&r->gang, &e);
@@ -359,8 +378,12 @@ static int run_gang(struct run *r, struct hb_error *e)
 
 	if (rc)
 		return rc;
-	r->dog = (struct watchdog){ .gang = &r->gang, .link = r->c->link, .stall_ns = r->stall_ns, .kmsg = r->c->kmsg,
-				    .parameters = r->parameters, .end = r->c->end };
+	r->dog = (struct watchdog){.gang = &r->gang,
+				   .link = r->c->link,
+				   .stall_ns = r->stall_ns,
+				   .kmsg = r->c->kmsg,
+				   .parameters = r->parameters,
+				   .end = r->c->end};
 	if (r->cell.exact) {
 		phases_exact(r);
 	} else {
@@ -389,7 +412,7 @@ static void teardown(struct run *r)
 static void check_conserved(struct run *r)
 {
 	uint64_t deadline = hb_now_ns() + CONSERVE_WAIT_NS;
-	struct hb_error e = { "" };
+	struct hb_error e = {""};
 	struct hugetlb_pool after;
 	int rc;
 
@@ -404,8 +427,9 @@ static void check_conserved(struct run *r)
 		hb_sleep_until_ns(hb_now_ns() + TICK_NS / 4);
 	}
 	json_decref(r->conservation);
-	r->conservation = json_pack("{s:b, s:o, s:o}", "ok", !rc, "before", hugetlb_pool_json(&r->before), "after",
-				    hugetlb_pool_json(&after));
+	r->conservation =
+		json_pack("{s:b, s:o, s:o}", "ok", !rc, "before", hugetlb_pool_json(&r->before),
+			  "after", hugetlb_pool_json(&after));
 	if (rc)
 		set_verdict(r, "DIRTY", e.text);
 }
@@ -426,7 +450,7 @@ static void check_log(struct run *r)
 
 static void run_cell(struct run *r)
 {
-	struct hb_error e = { "" };
+	struct hb_error e = {""};
 	int rc = parse_spec(r, &e);
 
 	if (!rc)
@@ -449,8 +473,9 @@ static void run_cell(struct run *r)
 
 static json_t *result_json(struct run *r)
 {
-	return json_pack("{s:s, s:s, s:O, s:O, s:O, s:O, s:O}", "verdict", r->verdict ? r->verdict : "OK", "reason",
-			 r->reason, "evidence", r->evidence, "metrics", r->metrics, "notes", r->notes, "conservation",
+	return json_pack("{s:s, s:s, s:O, s:O, s:O, s:O, s:O}", "verdict",
+			 r->verdict ? r->verdict : "OK", "reason", r->reason, "evidence",
+			 r->evidence, "metrics", r->metrics, "notes", r->notes, "conservation",
 			 r->conservation, "parameters", r->parameters);
 }
 
@@ -472,8 +497,12 @@ static void release(struct run *r)
 
 int cell_run(const struct cell_config *c, struct hb_error *e)
 {
-	struct run r = { .c = c, .evidence = json_array(), .notes = json_array(), .parameters = json_object(),
-			 .metrics = json_array(), .conservation = json_object() };
+	struct run r = {.c = c,
+			.evidence = json_array(),
+			.notes = json_array(),
+			.parameters = json_object(),
+			.metrics = json_array(),
+			.conservation = json_object()};
 	int rc;
 
 	r.gang.gun[0] = r.gang.gun[1] = r.gang.ready[0] = r.gang.ready[1] = -1;
@@ -481,7 +510,8 @@ int cell_run(const struct cell_config *c, struct hb_error *e)
 		r.restore = restore_path();
 	link_phase(c->link, "setup");
 	if (c->native && c->yes && !r.restore)
-		set_verdict(&r, "INVALID", "neither XDG_CACHE_HOME nor HOME says where the restore note may be");
+		set_verdict(&r, "INVALID",
+			    "neither XDG_CACHE_HOME nor HOME says where the restore note may be");
 	else
 		run_cell(&r);
 	if (r.restore && restore_apply(r.restore, e))

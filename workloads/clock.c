@@ -8,12 +8,12 @@
 
 #include "workloads/workload.h"
 
-#define WINDOW_NS 5000000ULL
-#define WINDOWS 3
-#define RATE_TOLERANCE 0.005
+#define WINDOW_NS	    5000000ULL
+#define WINDOWS		    3
+#define RATE_TOLERANCE	    0.005
 #define OFFSET_TOLERANCE_NS 20000.0
-#define BRACKETS 16
-#define COST_READS 256
+#define BRACKETS	    16
+#define COST_READS	    256
 
 /* Set by clock_setup() before the first fork, read-only afterwards. */
 static struct {
@@ -21,7 +21,7 @@ static struct {
 	unsigned int icount_shift;
 	double rate;	  /* ticks per ns */
 	uint64_t ns_mult; /* ns per tick, scaled by 2^32 */
-} clock_state = { .rate = 1, .ns_mult = 1ULL << 32 };
+} clock_state = {.rate = 1, .ns_mult = 1ULL << 32};
 
 static uint64_t raw_ns(void)
 {
@@ -31,7 +31,8 @@ static uint64_t raw_ns(void)
 	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
 }
 
-/* lfence: the counter is read after the instructions before it are done, so after a fault is over. */
+/* lfence: the counter is read after the instructions before it are done, so after a fault is over.
+ */
 static uint64_t tsc_read(void)
 {
 	_mm_lfence();

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * exact: guest instructions per operation on huge pages, in mode exact only (QEMU -icount, one vCPU).
+ * exact: guest instructions per operation on huge pages, in mode exact only (QEMU -icount, one
+ * vCPU).
  *
- * A round makes one of everything, in the same order; the work of the mode is the number of rounds. Each figure
- * is the median over all operations of a run, which the timer interrupt does not touch, and beside it the mean, which
- * has everything in it. Two reads of the counter cost instructions themselves; they are taken off.
+ * A round makes one of everything, in the same order; the work of the mode is the number of rounds.
+ * Each figure is the median over all operations of a run, which the timer interrupt does not touch,
+ * and beside it the mean, which has everything in it. Two reads of the counter cost instructions
+ * themselves; they are taken off.
  */
 #include <inttypes.h>
 #include <numa.h>
@@ -20,9 +22,10 @@
 #include "workloads/workload.h"
 
 #define BASE HUGETLB_BASE
-/* A second mapping of the same file, also 1 GiB-aligned: its first touch finds the table of the first. */
-#define SECOND (HUGETLB_BASE + 64 * HUGETLB_1G)
-#define PRIVATE (HUGETLB_BASE + 128 * HUGETLB_1G)
+/* A second mapping of the same file, also 1 GiB-aligned: its first touch finds the table of the
+ * first. */
+#define SECOND	  (HUGETLB_BASE + 64 * HUGETLB_1G)
+#define PRIVATE	  (HUGETLB_BASE + 128 * HUGETLB_1G)
 #define PAGES_MAX 512
 
 struct exact_options {
@@ -30,8 +33,8 @@ struct exact_options {
 };
 
 static const struct option_row exact_options_rows[] = {
-	{ "pages", OPTION_U64, offsetof(struct exact_options, pages), "32", "4", "512", NULL,
-	  "huge pages per round; figures per page are divided by it" },
+	{"pages", OPTION_U64, offsetof(struct exact_options, pages), "32", "4", "512", NULL,
+	 "huge pages per round; figures per page are divided by it"},
 	OPTION_END,
 };
 
@@ -51,16 +54,23 @@ enum exact_op {
 };
 
 #define PAIR(op, name, help)                                                                       \
-	[2 * (op)] = { name, METRIC_EXACT, "insn", METRIC_LOWER, 1, help },                        \
-	[2 * (op) + 1] = { name "_mean", METRIC_EXACT, "insn", METRIC_LOWER, 0, "mean of the same, interrupts included" }
+	[2 * (op)] = {name, METRIC_EXACT, "insn", METRIC_LOWER, 1, help},                          \
+	     [2 * (op) + 1] = {name "_mean",                                                       \
+			       METRIC_EXACT,                                                       \
+			       "insn",                                                             \
+			       METRIC_LOWER,                                                       \
+			       0,                                                                  \
+			       "mean of the same, interrupts included"}
 
 static const struct metric_row exact_metrics[] = {
-	PAIR(OP_FIRST_FAULT, "first_fault", "write fault on a page that is not in the cache: allocated and cleared"),
+	PAIR(OP_FIRST_FAULT, "first_fault",
+	     "write fault on a page that is not in the cache: allocated and cleared"),
 	PAIR(OP_CACHED_FAULT, "cached_fault", "write fault on a page that is in the cache"),
 	PAIR(OP_PRIVATE_FAULT, "private_fault", "write fault on private anonymous huge pages"),
 	PAIR(OP_ATTACH, "attach", "first touch of a mapping that finds a PMD table to share"),
 	PAIR(OP_UNMAP, "unmap", "munmap() of populated mappings, per page"),
-	PAIR(OP_SHARED_UNMAP, "shared_unmap", "munmap() of a mapping that shares its PMD table, per call"),
+	PAIR(OP_SHARED_UNMAP, "shared_unmap",
+	     "munmap() of a mapping that shares its PMD table, per call"),
 	PAIR(OP_FORK, "fork", "fork() with the pages mapped, in the parent"),
 	PAIR(OP_EXIT, "exit", "from there until the child, which exits at once, is reaped"),
 	PAIR(OP_TRUNCATE, "truncate", "ftruncate() of mapped pages, per page"),
@@ -214,8 +224,10 @@ static int migrate(struct task *t, uint64_t pages, struct hb_error *e)
 	end = task_ticks();
 	for (uint64_t i = 0; i < pages; i++)
 		if (rc || status[i] != node[i])
-			return hb_error_set(e, -EIO, "page %" PRIu64 " stayed on its node (move_pages %ld, status %d)", i, rc,
-					    status[i]);
+			return hb_error_set(e, -EIO,
+					    "page %" PRIu64
+					    " stayed on its node (move_pages %ld, status %d)",
+					    i, rc, status[i]);
 	sample(t, OP_MIGRATE, begin, end);
 	return 0;
 }
@@ -313,21 +325,25 @@ static int exact_report(struct instance *in, struct hb_error *e)
 	const struct exact_options *o = in->options;
 
 	for (int op = 0; op < OPS; op++) {
-		bool per_fault = op <= OP_PRIVATE_FAULT, per_page = op == OP_UNMAP || op == OP_TRUNCATE || op == OP_MIGRATE;
+		bool per_fault = op <= OP_PRIVATE_FAULT,
+		     per_page = op == OP_UNMAP || op == OP_TRUNCATE || op == OP_MIGRATE;
 		double median = atomic_load(&in->task[0]->counter[2 * op]);
 		double sum = atomic_load(&in->task[0]->counter[2 * op + 1]);
-		double samples = in->cell->work * (per_fault ? o->pages : 1), parts = per_page ? o->pages : 1;
+		double samples = in->cell->work * (per_fault ? o->pages : 1),
+		       parts = per_page ? o->pages : 1;
 
 		if (op == OP_MIGRATE && !sum) {
 			instance_note(in, "migrate", "not measured: one NUMA node only");
 			continue;
 		}
 		if (!sum)
-			return hb_error_set(e, -ENODATA, "nothing was counted for %s", in->ops->metrics[2 * op].name);
+			return hb_error_set(e, -ENODATA, "nothing was counted for %s",
+					    in->ops->metrics[2 * op].name);
 		instance_gauge(in, 2 * op, median / parts);
 		instance_gauge(in, 2 * op + 1, sum / samples / parts);
 	}
-	instance_note(in, "work", "%" PRIu64 " rounds of %" PRIu64 " pages", in->cell->work, o->pages);
+	instance_note(in, "work", "%" PRIu64 " rounds of %" PRIu64 " pages", in->cell->work,
+		      o->pages);
 	return 0;
 }
 
@@ -339,7 +355,7 @@ static void exact_teardown(struct instance *in)
 	in->priv = NULL;
 }
 
-static const char *const exact_needs[] = { "CONFIG_HUGETLBFS", NULL };
+static const char *const exact_needs[] = {"CONFIG_HUGETLBFS", NULL};
 
 static const struct workload_ops exact_ops = {
 	.abi = WORKLOAD_ABI,

@@ -19,8 +19,8 @@ uint64_t *figures_snapshot(const struct cell *cell)
 
 		for (unsigned int k = 0; k < in->ntasks; k++)
 			for (unsigned int row = 0; row < TASK_COUNTERS; row++)
-				s[i * TASK_COUNTERS + row] +=
-					atomic_load_explicit(&in->task[k]->counter[row], memory_order_relaxed);
+				s[i * TASK_COUNTERS + row] += atomic_load_explicit(
+					&in->task[k]->counter[row], memory_order_relaxed);
 	}
 	return s;
 }
@@ -75,7 +75,8 @@ static void put_counter(json_t *j, const struct instance *in, unsigned int row)
 	json_object_set_new(j, "seconds", json_real(seconds));
 }
 
-static int put_hist(json_t *j, const struct instance *in, unsigned int row, struct link *link, struct hb_error *e)
+static int put_hist(json_t *j, const struct instance *in, unsigned int row, struct link *link,
+		    struct hb_error *e)
 {
 	const struct metric_row *m = &in->ops->metrics[row];
 	HB_FREE char *file = hb_strf("%s.%s.hist", in->ops->name, m->name);
@@ -101,8 +102,8 @@ static int put_hist(json_t *j, const struct instance *in, unsigned int row, stru
 	return link_send(link, WIRE_HIST, frame, e);
 }
 
-static int put_metric(json_t *metrics, const struct instance *in, unsigned int row, struct link *link,
-		      struct hb_error *e)
+static int put_metric(json_t *metrics, const struct instance *in, unsigned int row,
+		      struct link *link, struct hb_error *e)
 {
 	const struct metric_row *m = &in->ops->metrics[row];
 	json_t *gauge = json_object_get(in->gauges, m->name);
@@ -113,9 +114,10 @@ static int put_metric(json_t *metrics, const struct instance *in, unsigned int r
 	if ((m->kind == METRIC_GAUGE || m->kind == METRIC_EXACT) && !gauge)
 		return 0;
 	j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:i}", "source", in->ops->name, "role",
-		      in->ops->role == ROLE_WORKLOAD ? "workload" : "antagonist", "name", m->name, "kind",
-		      metric_kind_name(m->kind), "unit", m->unit, "better", metric_better_name(m->better), "primary",
-		      m->primary, "tasks", (int)in->ntasks);
+		      in->ops->role == ROLE_WORKLOAD ? "workload" : "antagonist", "name", m->name,
+		      "kind", metric_kind_name(m->kind), "unit", m->unit, "better",
+		      metric_better_name(m->better), "primary", m->primary, "tasks",
+		      (int)in->ntasks);
 	if (gauge)
 		json_object_set(j, "value", gauge);
 	else if (m->kind == METRIC_HIST)
@@ -139,10 +141,12 @@ static int check_windows(const struct instance *in, struct hb_error *e)
 	for (unsigned int k = 0; k < in->ntasks; k++)
 		if (in->ops->role == ROLE_WORKLOAD && window_seconds(in->task[k]) <= 0)
 			return hb_error_set(e, -ENODATA,
-					    "%s task %u was never in the measured phase: one operation takes longer than it",
+					    "%s task %u was never in the measured phase: one "
+					    "operation takes longer than it",
 					    in->ops->name, k);
 	for (const struct metric_row *m = in->ops->metrics; m->name; m++, row++) {
-		/* What an antagonist is for is its primary counter: pages that moved, not calls that tried. */
+		/* What an antagonist is for is its primary counter: pages that moved, not calls
+		 * that tried. */
 		bool main_work = is_counter(m) && m->primary;
 
 		counts |= main_work;
@@ -150,7 +154,9 @@ static int check_windows(const struct instance *in, struct hb_error *e)
 			work += atomic_load(&in->task[k]->counter[row]);
 	}
 	if (in->ops->role == ROLE_ANTAGONIST && counts && !work)
-		return hb_error_set(e, -ENODATA, "antagonist %s achieved nothing in the measured phase", in->ops->name);
+		return hb_error_set(e, -ENODATA,
+				    "antagonist %s achieved nothing in the measured phase",
+				    in->ops->name);
 	return 0;
 }
 

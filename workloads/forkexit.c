@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * forkexit: each task maps a file on huge pages, write-faults a few pages, then forks a child that exits at once, in
- * a loop. The second of the published recipes; together with pmdshare (shape remap) the third.
+ * forkexit: each task maps a file on huge pages, write-faults a few pages, then forks a child that
+ * exits at once, in a loop. The second of the published recipes; together with pmdshare (shape
+ * remap) the third.
  */
 #include <inttypes.h>
 #include <signal.h>
@@ -23,23 +24,30 @@ struct forkexit_options {
 
 #define OPT(field) offsetof(struct forkexit_options, field)
 static const struct option_row forkexit_options_rows[] = {
-	{ "size", OPTION_SIZE, OPT(size), "1G", "2M", "16T", NULL, "of the file and of every mapping of it" },
-	{ "pages", OPTION_U64, OPT(pages), "4", "0", "1048576", NULL, "huge pages that each task writes to before it forks" },
-	{ "file", OPTION_ENUM, OPT(file), "hugetlbfs", NULL, NULL, hugetlb_kinds, "as for pmdshare; shm reserves all of size" },
-	{ "same", OPTION_BOOL, OPT(same), "yes", NULL, NULL, NULL,
-	  "yes: map the file of the cell's other workload, as the published test; alone: a file of its own" },
-	{ "aligned", OPTION_BOOL, OPT(aligned), "no", NULL, NULL, NULL,
-	  "yes: share PMD tables among the tasks and with the other workload, which then finds pages that these keep mapped" },
+	{"size", OPTION_SIZE, OPT(size), "1G", "2M", "16T", NULL,
+	 "of the file and of every mapping of it"},
+	{"pages", OPTION_U64, OPT(pages), "4", "0", "1048576", NULL,
+	 "huge pages that each task writes to before it forks"},
+	{"file", OPTION_ENUM, OPT(file), "hugetlbfs", NULL, NULL, hugetlb_kinds,
+	 "as for pmdshare; shm reserves all of size"},
+	{"same", OPTION_BOOL, OPT(same), "yes", NULL, NULL, NULL,
+	 "yes: map the file of the cell's other workload, as the published test; alone: a file of "
+	 "its own"},
+	{"aligned", OPTION_BOOL, OPT(aligned), "no", NULL, NULL, NULL,
+	 "yes: share PMD tables among the tasks and with the other workload, which then finds "
+	 "pages that these keep mapped"},
 	OPTION_END,
 };
 
 enum forkexit_row { ROW_FORKS, ROW_FORK, ROW_EXIT };
 
 static const struct metric_row forkexit_metrics[] = {
-	[ROW_FORKS] = { "forks", METRIC_RATE, "1/s", METRIC_HIGHER, 1, "children forked, ended and reaped" },
-	[ROW_FORK] = { "fork_latency", METRIC_HIST, "ns", METRIC_LOWER, 1, "of fork(), in the parent" },
-	[ROW_EXIT] = { "exit_latency", METRIC_HIST, "ns", METRIC_LOWER, 0,
-		       "from the return of fork() in the parent until the child is reaped" },
+	[ROW_FORKS] = {"forks", METRIC_RATE, "1/s", METRIC_HIGHER, 1,
+		       "children forked, ended and reaped"},
+	[ROW_FORK] = {"fork_latency", METRIC_HIST, "ns", METRIC_LOWER, 1,
+		      "of fork(), in the parent"},
+	[ROW_EXIT] = {"exit_latency", METRIC_HIST, "ns", METRIC_LOWER, 0,
+		      "from the return of fork() in the parent until the child is reaped"},
 	METRIC_END,
 };
 
@@ -57,7 +65,8 @@ static uint64_t forkexit_huge_pages(const void *options, unsigned int tasks)
 	return o->file == HUGETLB_SHM ? o->size / HUGETLB_2M : o->pages;
 }
 
-/* The file that another workload published, if there is one that can be mapped by its descriptor. */
+/* The file that another workload published, if there is one that can be mapped by its descriptor.
+ */
 static bool view_target(struct instance *in, struct forkexit_state *s)
 {
 	const struct forkexit_options *o = in->options;
@@ -65,8 +74,11 @@ static bool view_target(struct instance *in, struct forkexit_state *s)
 
 	if (!of || of == in || of->target->fd < 0)
 		return false;
-	s->view = (struct hugetlb_file){ .kind = HUGETLB_FILE, .fd = of->target->fd, .shm = -1, .bytes = of->target->bytes,
-					 .page = of->target->page };
+	s->view = (struct hugetlb_file){.kind = HUGETLB_FILE,
+					.fd = of->target->fd,
+					.shm = -1,
+					.bytes = of->target->bytes,
+					.page = of->target->page};
 	s->file = &s->view;
 	return true;
 }
@@ -88,10 +100,10 @@ static int forkexit_setup(struct instance *in, struct hb_error *e)
 		s->file = &s->own;
 	}
 	if (o->pages > s->file->bytes / s->file->page)
-		return hb_error_set(e, -ERANGE, "pages = %" PRIu64 ", but the file has %" PRIu64, o->pages,
-				    s->file->bytes / s->file->page);
-	instance_note(in, "file", "%s, %" PRIu64 " bytes", s->file == &s->own ? "its own" : "the other workload's",
-		      s->file->bytes);
+		return hb_error_set(e, -ERANGE, "pages = %" PRIu64 ", but the file has %" PRIu64,
+				    o->pages, s->file->bytes / s->file->page);
+	instance_note(in, "file", "%s, %" PRIu64 " bytes",
+		      s->file == &s->own ? "its own" : "the other workload's", s->file->bytes);
 	return 0;
 }
 
@@ -100,7 +112,8 @@ static int forkexit_task_init(struct task *t, struct hb_error *e)
 	const struct forkexit_options *o = t->in->options;
 	const struct forkexit_state *s = t->in->priv;
 	/* From the end of the GiB downwards: pmdshare's tasks with aligned = no go upwards. */
-	uint64_t shift = o->aligned ? 0 : (HUGETLB_1G / HUGETLB_2M - 1 - t->index % 256) * HUGETLB_2M;
+	uint64_t shift =
+		o->aligned ? 0 : (HUGETLB_1G / HUGETLB_2M - 1 - t->index % 256) * HUGETLB_2M;
 	char *addr = FORKEXIT_BASE + shift;
 	int rc = hugetlb_file_map(s->file, addr, 0, s->file->kind != HUGETLB_SHM, e);
 
@@ -150,7 +163,7 @@ static void forkexit_teardown(struct instance *in)
 	in->priv = NULL;
 }
 
-static const char *const forkexit_needs[] = { "CONFIG_HUGETLBFS", NULL };
+static const char *const forkexit_needs[] = {"CONFIG_HUGETLBFS", NULL};
 
 static const struct workload_ops forkexit_ops = {
 	.abi = WORKLOAD_ABI,

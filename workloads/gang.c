@@ -16,10 +16,10 @@
 #define POLL_NS 2000000ULL
 /* A pause looks at the phase this often. */
 #define PACE_SLICE_NS 20000000ULL
-#define KILL_WAIT_NS NSEC_PER_SEC
+#define KILL_WAIT_NS  NSEC_PER_SEC
 /* Share of the work that a task does before it counts, mode exact. */
 #define EXACT_WARMUP_DIVISOR 8
-#define EXIT_TASK_FAILED 1
+#define EXIT_TASK_FAILED     1
 
 extern const struct workload_ops *const __start_workloads[];
 extern const struct workload_ops *const __stop_workloads[];
@@ -70,7 +70,8 @@ struct instance *cell_target(struct cell *cell)
 
 uint64_t task_random(struct task *t)
 {
-	/* xorshift64* (Marsaglia 2003; Vigna, "An experimental exploration of Marsaglia's xorshift generators"). */
+	/* xorshift64* (Marsaglia 2003; Vigna, "An experimental exploration of Marsaglia's xorshift
+	 * generators"). */
 	t->rng ^= t->rng >> 12;
 	t->rng ^= t->rng << 25;
 	t->rng ^= t->rng >> 27;
@@ -101,8 +102,8 @@ void instance_note(struct instance *in, const char *key, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	json_array_append_new(in->notes,
-			      json_pack("{s:s, s:s, s:s}", "source", in->ops->name, "key", key, "text", text));
+	json_array_append_new(in->notes, json_pack("{s:s, s:s, s:s}", "source", in->ops->name,
+						   "key", key, "text", text));
 }
 
 static void window_begin(struct task *t)
@@ -216,7 +217,10 @@ static int placement_nodes(struct gang *g, const char *nodes, struct hb_error *e
 	if (!strcmp(nodes, "any"))
 		return 0;
 	if (numa_available() < 0)
-		return strcmp(nodes, "spread") ? hb_error_set(e, -EINVAL, "nodes = %s: the kernel has no NUMA", nodes) : 0;
+		return strcmp(nodes, "spread")
+			       ? hb_error_set(e, -EINVAL, "nodes = %s: the kernel has no NUMA",
+					      nodes)
+			       : 0;
 	if (!strcmp(nodes, "spread")) {
 		for (int n = 0; n <= numa_max_node() && g->nnodes < ARRAY_SIZE(g->node); n++)
 			if (numa_bitmask_isbitset(numa_all_nodes_ptr, n))
@@ -226,7 +230,9 @@ static int placement_nodes(struct gang *g, const char *nodes, struct hb_error *e
 	one = strtol(nodes, &end, 10);
 	if (*end || end == nodes || one < 0 || one > numa_max_node() ||
 	    !numa_bitmask_isbitset(numa_all_nodes_ptr, one))
-		return hb_error_set(e, -EINVAL, "nodes = %s: neither spread, any, nor a node with memory", nodes);
+		return hb_error_set(e, -EINVAL,
+				    "nodes = %s: neither spread, any, nor a node with memory",
+				    nodes);
 	g->node[g->nnodes++] = one;
 	return 0;
 }
@@ -236,13 +242,14 @@ int gang_prepare(struct gang *g, struct cell *cell, const char *nodes, struct hb
 	char *at;
 	int rc;
 
-	*g = (struct gang){ .cell = cell, .gun = { -1, -1 }, .ready = { -1, -1 } };
+	*g = (struct gang){.cell = cell, .gun = {-1, -1}, .ready = {-1, -1}};
 	rc = placement_nodes(g, nodes, e);
 	if (rc)
 		return rc;
 	g->shared_bytes = shared_size(cell, &g->ntasks);
 	g->process = calloc(g->ntasks ? g->ntasks : 1, sizeof(*g->process));
-	g->shared = mmap(NULL, g->shared_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	g->shared = mmap(NULL, g->shared_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			 -1, 0);
 	if (g->shared == MAP_FAILED)
 		g->shared = NULL;
 	if (!g->shared || !g->process)
@@ -266,7 +273,8 @@ int gang_prepare(struct gang *g, struct cell *cell, const char *nodes, struct hb
 	return 0;
 }
 
-/* Whole nodes, not single CPUs: a task that shares its CPU with an antagonist can move within the node. */
+/* Whole nodes, not single CPUs: a task that shares its CPU with an antagonist can move within the
+ * node. */
 static void task_place(const struct gang *g, unsigned int order)
 {
 	if (g->nnodes)
@@ -289,7 +297,8 @@ static int task_figures(struct task *t, struct hb_error *e)
 
 	for (const struct metric_row *m = ops->metrics; m->name; m++)
 		bytes += is_hist(m) ? sizeof(struct hist) + CACHE_LINE : 0;
-	at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
+		  -1, 0);
 	if (at == MAP_FAILED)
 		return hb_error_set(e, -ENOMEM, "no memory for the scratch figures");
 	t->scratch = carve_task(&at, ops);
@@ -301,7 +310,7 @@ static int task_figures(struct task *t, struct hb_error *e)
 
 static int wait_gun(const struct gang *g)
 {
-	struct pollfd p = { .fd = g->gun[0], .events = POLLIN };
+	struct pollfd p = {.fd = g->gun[0], .events = POLLIN};
 
 	while (poll(&p, 1, -1) < 0)
 		if (errno != EINTR)
@@ -312,15 +321,17 @@ static int wait_gun(const struct gang *g)
 
 static void task_failed(struct task *t, int rc, const struct hb_error *e)
 {
-	snprintf(t->live->error, sizeof(t->live->error), "%s", e->text[0] ? e->text : strerror(-rc));
+	snprintf(t->live->error, sizeof(t->live->error), "%s",
+		 e->text[0] ? e->text : strerror(-rc));
 	atomic_store(&t->live->exit_code, rc);
 }
 
 /* One task from its start to its end; @order counts the tasks of the whole cell. */
-static void task_main(const struct gang *g, struct instance *in, unsigned int index, unsigned int order)
+static void task_main(const struct gang *g, struct instance *in, unsigned int index,
+		      unsigned int order)
 {
-	struct task t = { .in = in, .index = index, .live = in->task[index], .phase = PHASE_WARMUP };
-	struct hb_error e = { "" };
+	struct task t = {.in = in, .index = index, .live = in->task[index], .phase = PHASE_WARMUP};
+	struct hb_error e = {""};
 	int rc;
 
 	t.rng = seed_mix(in->cell->seed, in - in->cell->instances, index);
@@ -366,7 +377,7 @@ static int process_threads(const struct gang *g, const struct gang_process *p, u
 	if (!arg || !thread)
 		return -ENOMEM;
 	for (; n < p->count; n++) {
-		arg[n] = (struct thread_arg){ g, p->in, p->first + n, order + n };
+		arg[n] = (struct thread_arg){g, p->in, p->first + n, order + n};
 		if (pthread_create(&thread[n], NULL, thread_main, &arg[n]))
 			return -EAGAIN;
 	}
@@ -375,7 +386,8 @@ static int process_threads(const struct gang *g, const struct gang_process *p, u
 	return 0;
 }
 
-static int process_main(const struct gang *g, const struct gang_process *p, unsigned int order, pid_t agent)
+static int process_main(const struct gang *g, const struct gang_process *p, unsigned int order,
+			pid_t agent)
 {
 	int failed = 0;
 
@@ -396,13 +408,13 @@ static int process_main(const struct gang *g, const struct gang_process *p, unsi
 	return failed ? EXIT_TASK_FAILED : 0;
 }
 
-static int start_process(struct gang *g, struct instance *in, unsigned int first, unsigned int count,
-			 unsigned int order, struct hb_error *e)
+static int start_process(struct gang *g, struct instance *in, unsigned int first,
+			 unsigned int count, unsigned int order, struct hb_error *e)
 {
 	struct gang_process *p = &g->process[g->nprocesses];
 	pid_t agent = getpid();
 
-	*p = (struct gang_process){ .in = in, .first = first, .count = count };
+	*p = (struct gang_process){.in = in, .first = first, .count = count};
 	p->pid = fork();
 	if (p->pid < 0)
 		return hb_error_set(e, -errno, "fork: %s", strerror(errno));
@@ -437,7 +449,7 @@ static int start_all(struct gang *g, struct hb_error *e)
 
 static int wait_ready(struct gang *g, uint64_t deadline, struct hb_error *e)
 {
-	struct pollfd p = { .fd = g->ready[0], .events = POLLIN };
+	struct pollfd p = {.fd = g->ready[0], .events = POLLIN};
 	unsigned int n = 0;
 	char buf[256];
 
@@ -446,7 +458,8 @@ static int wait_ready(struct gang *g, uint64_t deadline, struct hb_error *e)
 		ssize_t got;
 
 		if (now >= deadline)
-			return hb_error_set(e, -ETIMEDOUT, "%u of %u tasks came to the start", n, g->ntasks);
+			return hb_error_set(e, -ETIMEDOUT, "%u of %u tasks came to the start", n,
+					    g->ntasks);
 		if (poll(&p, 1, 100) <= 0) {
 			gang_reap(g);
 			if (gang_check(g, e))
@@ -532,13 +545,15 @@ int gang_check(const struct gang *g, struct hb_error *e)
 
 		for (unsigned int k = p->first; k < p->first + p->count; k++)
 			if (atomic_load(&p->in->task[k]->exit_code))
-				return hb_error_set(e, -EIO, "%s task %u: %s", p->in->ops->name, k, p->in->task[k]->error);
+				return hb_error_set(e, -EIO, "%s task %u: %s", p->in->ops->name, k,
+						    p->in->task[k]->error);
 		if (p->gone && WIFSIGNALED(p->status))
-			return hb_error_set(e, -EIO, "%s task %u was killed by signal %d (%s)", p->in->ops->name, p->first,
-					    WTERMSIG(p->status), strsignal(WTERMSIG(p->status)));
+			return hb_error_set(e, -EIO, "%s task %u was killed by signal %d (%s)",
+					    p->in->ops->name, p->first, WTERMSIG(p->status),
+					    strsignal(WTERMSIG(p->status)));
 		if (p->gone && WEXITSTATUS(p->status))
-			return hb_error_set(e, -EIO, "%s task %u ended with status %d", p->in->ops->name, p->first,
-					    WEXITSTATUS(p->status));
+			return hb_error_set(e, -EIO, "%s task %u ended with status %d",
+					    p->in->ops->name, p->first, WEXITSTATUS(p->status));
 	}
 	return 0;
 }

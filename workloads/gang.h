@@ -50,9 +50,11 @@ int gang_fire(struct gang *g);
 void gang_phase(struct gang *g, enum cell_phase phase);
 /* Reap who has ended, without waiting; the number of processes still there. */
 unsigned int gang_reap(struct gang *g);
-/* Wait for the end of every process until @deadline_ns (CLOCK_MONOTONIC; 0: no limit); number still there. */
+/* Wait for the end of every process until @deadline_ns (CLOCK_MONOTONIC; 0: no limit); number still
+ * there. */
 unsigned int gang_wait(struct gang *g, uint64_t deadline_ns);
-/* SIGKILL for those that are left; they are reaped as far as they end within a second. Number still there. */
+/* SIGKILL for those that are left; they are reaped as far as they end within a second. Number still
+ * there. */
 unsigned int gang_kill(struct gang *g);
 /* -EIO with the reason of the first task that failed or died. */
 int gang_check(const struct gang *g, struct hb_error *e);

@@ -19,8 +19,8 @@
 #include "bench/base/wire.h"
 #include "workloads/hugetlb.h"
 
-#define PORTS "/sys/class/virtio-ports"
-#define SERIAL "/dev/ttyS1"
+#define PORTS	     "/sys/class/virtio-ports"
+#define SERIAL	     "/dev/ttyS1"
 #define PORT_POLL_NS 10000000ULL
 
 struct mount_row {
@@ -29,20 +29,20 @@ struct mount_row {
 };
 
 static const struct mount_row mounts[] = {
-	{ "proc", "/proc", "", 1 },
-	{ "sysfs", "/sys", "", 1 },
-	{ "devtmpfs", "/dev", "", 1 },
-	{ "devpts", "/dev/pts", "", 0 },
-	{ "tmpfs", "/dev/shm", "", 0 },
-	{ "tmpfs", "/tmp", "", 1 },
-	{ "tmpfs", "/run", "", 0 },
-	{ "debugfs", "/sys/kernel/debug", "", 0 },
-	{ "tracefs", "/sys/kernel/tracing", "", 0 },
+	{"proc", "/proc", "", 1},
+	{"sysfs", "/sys", "", 1},
+	{"devtmpfs", "/dev", "", 1},
+	{"devpts", "/dev/pts", "", 0},
+	{"tmpfs", "/dev/shm", "", 0},
+	{"tmpfs", "/tmp", "", 1},
+	{"tmpfs", "/run", "", 0},
+	{"debugfs", "/sys/kernel/debug", "", 0},
+	{"tracefs", "/sys/kernel/tracing", "", 0},
 };
 
 static void loopback_up(void)
 {
-	struct ifreq ifr = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+	struct ifreq ifr = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
 	HB_CLOSE int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (fd >= 0)
@@ -54,10 +54,12 @@ int guest_mount(struct hb_error *e)
 	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
 		const struct mount_row *m = &mounts[i];
 
-		/* sysfs makes its own mount points; on a read-only root the directory is there or not. */
+		/* sysfs makes its own mount points; on a read-only root the directory is there or
+		 * not. */
 		mkdir(m->dir, 0755);
 		if (mount(m->type, m->dir, m->type, 0, m->data) && errno != EBUSY && m->required)
-			return hb_error_set(e, -errno, "cannot mount %s at %s: %s", m->type, m->dir, strerror(errno));
+			return hb_error_set(e, -errno, "cannot mount %s at %s: %s", m->type, m->dir,
+					    strerror(errno));
 	}
 	chmod("/tmp", 01777);
 	loopback_up();
@@ -95,21 +97,23 @@ int guest_port(uint64_t timeout_ns, struct hb_error *e)
 		if (fd >= 0)
 			return fd;
 		if (hb_now_ns() > deadline)
-			return hb_error_set(e, -ENODEV, "no virtio-serial port " WIRE_PORT_NAME
-							" (CONFIG_VIRTIO_CONSOLE, or the device)");
+			return hb_error_set(e, -ENODEV,
+					    "no virtio-serial port " WIRE_PORT_NAME
+					    " (CONFIG_VIRTIO_CONSOLE, or the device)");
 		hb_sleep_until_ns(hb_now_ns() + PORT_POLL_NS);
 	}
 }
 
 int guest_serial(struct hb_error *e)
 {
-	struct serial_struct serial = { 0 };
+	struct serial_struct serial = {0};
 	struct termios tio;
 	int fd = open(SERIAL, O_RDWR | O_NOCTTY | O_CLOEXEC), rc = 0;
 
 	if (fd < 0)
 		return hb_error_set(e, -ENODEV, "no " SERIAL);
-	/* The node is there for every port the driver has room for; a UART that was found has a type. */
+	/* The node is there for every port the driver has room for; a UART that was found has a
+	 * type. */
 	if (ioctl(fd, TIOCGSERIAL, &serial) || !serial.type || tcgetattr(fd, &tio))
 		rc = hb_error_set(e, -ENODEV, "no UART behind " SERIAL);
 	if (!rc) {

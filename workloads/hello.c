@@ -36,8 +36,9 @@ static void build_id(char *hex, size_t size)
 		at = desc + note_align(n->n_descsz);
 		if (at > len || at < desc)
 			return;
-		if (n->n_type != NT_GNU_BUILD_ID || n->n_namesz != 4 || memcmp(notes + name, "GNU", 4) ||
-		    n->n_descsz > BUILD_ID_MAX || n->n_descsz * 2 >= size)
+		if (n->n_type != NT_GNU_BUILD_ID || n->n_namesz != 4 ||
+		    memcmp(notes + name, "GNU", 4) || n->n_descsz > BUILD_ID_MAX ||
+		    n->n_descsz * 2 >= size)
 			continue;
 		for (size_t i = 0; i < n->n_descsz; i++)
 			sprintf(hex + 2 * i, "%02x", (unsigned char)notes[desc + i]);
@@ -74,8 +75,9 @@ static json_t *nodes_json(void)
 			for (unsigned int c = 0; c < cpus->size; c++)
 				if (numa_bitmask_isbitset(cpus, c))
 					json_array_append_new(list, json_integer(c));
-		json_array_append_new(nodes, json_pack("{s:i, s:I, s:o}", "node", n, "memory",
-						       (json_int_t)(bytes > 0 ? bytes : 0), "cpus", list));
+		json_array_append_new(nodes,
+				      json_pack("{s:i, s:I, s:o}", "node", n, "memory",
+						(json_int_t)(bytes > 0 ? bytes : 0), "cpus", list));
 	}
 	numa_free_cpumask(cpus);
 	return nodes;
@@ -89,10 +91,12 @@ json_t *hello_make(void)
 	uname(&u);
 	build_id(id, sizeof(id));
 	snprintf(abi, sizeof(abi), "abi %d", WORKLOAD_ABI);
-	return json_pack("{s:i, s:s, s:s, s:s, s:o, s:o, s:s, s:i, s:I, s:o, s:o}", "wire", WIRE_VERSION, "agent", abi,
-			 "kernel_version", u.release, "build_id", id, "command_line", line_json("/proc/cmdline"),
-			 "clocksource", line_json("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
-			 "task_clock", clock_name(), "cpus", (int)sysconf(_SC_NPROCESSORS_ONLN), "memory",
-			 (json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE), "nodes", nodes_json(), "huge_pages",
-			 hugetlb_sizes());
+	return json_pack(
+		"{s:i, s:s, s:s, s:s, s:o, s:o, s:s, s:i, s:I, s:o, s:o}", "wire", WIRE_VERSION,
+		"agent", abi, "kernel_version", u.release, "build_id", id, "command_line",
+		line_json("/proc/cmdline"), "clocksource",
+		line_json("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
+		"task_clock", clock_name(), "cpus", (int)sysconf(_SC_NPROCESSORS_ONLN), "memory",
+		(json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE), "nodes", nodes_json(),
+		"huge_pages", hugetlb_sizes());
 }

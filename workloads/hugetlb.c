@@ -24,12 +24,11 @@
 /* Size encoding of memfd_create(), mmap() and shmget(): log2 of the page size from bit 26. */
 #define HUGE_SHIFT 26
 
-#define SYS_POOLS "/sys/kernel/mm/hugepages"
+#define SYS_POOLS  "/sys/kernel/mm/hugepages"
 #define GROW_TRIES 3
 
 const char *const hugetlb_kinds[] = {
-	[HUGETLB_FILE] = "hugetlbfs", [HUGETLB_MEMFD] = "memfd", [HUGETLB_SHM] = "shm", NULL
-};
+	[HUGETLB_FILE] = "hugetlbfs", [HUGETLB_MEMFD] = "memfd", [HUGETLB_SHM] = "shm", NULL};
 
 static uint64_t meminfo_kb(const char *text, const char *key)
 {
@@ -57,7 +56,8 @@ json_t *hugetlb_sizes(void)
 		uint64_t kb;
 
 		if (sscanf(d->d_name, "hugepages-%" SCNu64 "kB", &kb) == 1)
-			json_array_append_new(sizes, json_pack("{s:I}", "bytes", (json_int_t)(kb << 10)));
+			json_array_append_new(sizes,
+					      json_pack("{s:I}", "bytes", (json_int_t)(kb << 10)));
 	}
 	if (dir)
 		closedir(dir);
@@ -73,8 +73,9 @@ static uint64_t pool_value(uint64_t page, int node, const char *name)
 	if (node < 0)
 		path = hb_strf(SYS_POOLS "/hugepages-%" PRIu64 "kB/%s", page >> 10, name);
 	else
-		path = hb_strf("/sys/devices/system/node/node%d/hugepages/hugepages-%" PRIu64 "kB/%s", node, page >> 10,
-			       name);
+		path = hb_strf("/sys/devices/system/node/node%d/hugepages/hugepages-%" PRIu64
+			       "kB/%s",
+			       node, page >> 10, name);
 	if (path)
 		hb_file_read_u64(path, &v);
 	return v;
@@ -98,7 +99,8 @@ int hugetlb_pool_read(uint64_t page, struct hugetlb_pool *p, struct hb_error *e)
 		return hb_error_set(e, -ENOMEM, "no memory");
 	if (!page || access(path, R_OK))
 		return hb_error_set(e, -ENOENT,
-				    "the kernel has no huge pages of %" PRIu64 " KiB (CONFIG_HUGETLBFS, or the CPU)",
+				    "the kernel has no huge pages of %" PRIu64
+				    " KiB (CONFIG_HUGETLBFS, or the CPU)",
 				    page >> 10);
 	p->page = page;
 	counters_read(page, -1, &p->all);
@@ -145,7 +147,8 @@ static int pool_set(const char *path, uint64_t want, const char *note, struct hb
 		hb_file_write("/proc/sys/vm/compact_memory", "1");
 	}
 	return hb_error_set(e, -ENOMEM,
-			    "%s: wanted %" PRIu64 " huge pages, got %" PRIu64 "; give more memory or a smaller size",
+			    "%s: wanted %" PRIu64 " huge pages, got %" PRIu64
+			    "; give more memory or a smaller size",
 			    path, want, have);
 }
 
@@ -158,19 +161,23 @@ int hugetlb_pool_grow(uint64_t page, uint64_t pages, const char *note, struct hb
 	if (rc)
 		return rc;
 	if (nodes < 2) {
-		HB_FREE char *path = hb_strf(SYS_POOLS "/hugepages-%" PRIu64 "kB/nr_hugepages", page >> 10);
+		HB_FREE char *path =
+			hb_strf(SYS_POOLS "/hugepages-%" PRIu64 "kB/nr_hugepages", page >> 10);
 		/* Pages that somebody else holds or reserved are not ours to use. */
 		uint64_t taken = p.all.total - p.all.free + p.all.reserved;
 
 		if (p.all.total >= taken + pages)
 			return 0;
-		return path ? pool_set(path, taken + pages, note, e) : hb_error_set(e, -ENOMEM, "no memory");
+		return path ? pool_set(path, taken + pages, note, e)
+			    : hb_error_set(e, -ENOMEM, "no memory");
 	}
 	for (unsigned int n = 0; n < p.nnodes && !rc; n++) {
-		HB_FREE char *path = hb_strf("/sys/devices/system/node/node%u/hugepages/hugepages-%" PRIu64
-					     "kB/nr_hugepages",
-					     n, page >> 10);
-		uint64_t share = (pages + nodes - 1) / nodes, taken = p.node[n].total - p.node[n].free;
+		HB_FREE char *path =
+			hb_strf("/sys/devices/system/node/node%u/hugepages/hugepages-%" PRIu64
+				"kB/nr_hugepages",
+				n, page >> 10);
+		uint64_t share = (pages + nodes - 1) / nodes,
+			 taken = p.node[n].total - p.node[n].free;
 
 		if (!path)
 			return hb_error_set(e, -ENOMEM, "no memory");
@@ -182,9 +189,9 @@ int hugetlb_pool_grow(uint64_t page, uint64_t pages, const char *note, struct hb
 
 static json_t *counters_json(const struct hugetlb_counters *c)
 {
-	return json_pack("{s:I, s:I, s:I, s:I}", "HugePages_Total", (json_int_t)c->total, "HugePages_Free",
-			 (json_int_t)c->free, "HugePages_Rsvd", (json_int_t)c->reserved, "HugePages_Surp",
-			 (json_int_t)c->surplus);
+	return json_pack("{s:I, s:I, s:I, s:I}", "HugePages_Total", (json_int_t)c->total,
+			 "HugePages_Free", (json_int_t)c->free, "HugePages_Rsvd",
+			 (json_int_t)c->reserved, "HugePages_Surp", (json_int_t)c->surplus);
 }
 
 json_t *hugetlb_pool_json(const struct hugetlb_pool *p)
@@ -200,22 +207,24 @@ json_t *hugetlb_pool_json(const struct hugetlb_pool *p)
 	return j;
 }
 
-static int counters_same(const char *where, const struct hugetlb_counters *a, const struct hugetlb_counters *b,
-			 struct hb_error *e)
+static int counters_same(const char *where, const struct hugetlb_counters *a,
+			 const struct hugetlb_counters *b, struct hb_error *e)
 {
 	const struct {
 		const char *name;
 		uint64_t before, after;
 	} row[] = {
-		{ "HugePages_Total", a->total, b->total },
-		{ "HugePages_Free", a->free, b->free },
-		{ "HugePages_Rsvd", a->reserved, b->reserved },
-		{ "HugePages_Surp", a->surplus, b->surplus },
+		{"HugePages_Total", a->total, b->total},
+		{"HugePages_Free", a->free, b->free},
+		{"HugePages_Rsvd", a->reserved, b->reserved},
+		{"HugePages_Surp", a->surplus, b->surplus},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(row); i++)
 		if (row[i].before != row[i].after)
-			return hb_error_set(e, -EUCLEAN, "%s of %s was %" PRIu64 " before and is %" PRIu64 " after",
+			return hb_error_set(e, -EUCLEAN,
+					    "%s of %s was %" PRIu64 " before and is %" PRIu64
+					    " after",
 					    row[i].name, where, row[i].before, row[i].after);
 	return 0;
 }
@@ -226,14 +235,18 @@ int hugetlb_pool_conserved(const struct hugetlb_pool *before, const struct huget
 	int rc = counters_same("the system", &before->all, &after->all, e);
 
 	for (unsigned int n = 0; n < before->nnodes && !rc; n++) {
-		uint64_t was = before->node[n].total - before->node[n].free, is = after->node[n].total - after->node[n].free;
+		uint64_t was = before->node[n].total - before->node[n].free,
+			 is = after->node[n].total - after->node[n].free;
 
 		if (was != is)
-			rc = hb_error_set(e, -EUCLEAN, "pages in use on node %u were %" PRIu64 " before and are %" PRIu64 " after",
+			rc = hb_error_set(e, -EUCLEAN,
+					  "pages in use on node %u were %" PRIu64
+					  " before and are %" PRIu64 " after",
 					  n, was, is);
 	}
 	if (!rc && after->all.reserved > after->all.total)
-		rc = hb_error_set(e, -EUCLEAN, "HugePages_Rsvd %" PRIu64 " is above HugePages_Total %" PRIu64,
+		rc = hb_error_set(e, -EUCLEAN,
+				  "HugePages_Rsvd %" PRIu64 " is above HugePages_Total %" PRIu64,
 				  after->all.reserved, after->all.total);
 	return rc;
 }
@@ -254,8 +267,9 @@ static char *find_mount(uint64_t page)
 		char dir[4096], type[64];
 		struct statfs fs;
 
-		if (sscanf(line, "%*s %4095s %63s", dir, type) == 2 && !strcmp(type, "hugetlbfs") && !statfs(dir, &fs) &&
-		    fs.f_type == HUGETLBFS_MAGIC && (uint64_t)fs.f_bsize == page)
+		if (sscanf(line, "%*s %4095s %63s", dir, type) == 2 && !strcmp(type, "hugetlbfs") &&
+		    !statfs(dir, &fs) && fs.f_type == HUGETLBFS_MAGIC &&
+		    (uint64_t)fs.f_bsize == page)
 			return strdup(dir);
 	}
 	return NULL;
@@ -269,14 +283,16 @@ static int open_unlinked(uint64_t page, struct hb_error *e)
 
 	if (!dir)
 		return hb_error_set(e, -ENOENT,
-				    "no hugetlbfs with pages of %" PRIu64 " KiB is mounted; use file = memfd, or mount one",
+				    "no hugetlbfs with pages of %" PRIu64
+				    " KiB is mounted; use file = memfd, or mount one",
 				    page >> 10);
 	path = hb_strf("%s/hugebench-XXXXXX", dir);
 	if (!path)
 		return hb_error_set(e, -ENOMEM, "no memory");
 	fd = mkostemp(path, O_CLOEXEC);
 	if (fd < 0)
-		return hb_error_set(e, -errno, "cannot create a file in %s: %s", dir, strerror(errno));
+		return hb_error_set(e, -errno, "cannot create a file in %s: %s", dir,
+				    strerror(errno));
 	if (unlink(path)) {
 		int rc = hb_error_set(e, -errno, "cannot remove %s: %s", path, strerror(errno));
 
@@ -286,12 +302,14 @@ static int open_unlinked(uint64_t page, struct hb_error *e)
 	return fd;
 }
 
-/* The segment is marked for removal at once; our attachment keeps it, and it stays attachable by its number. */
+/* The segment is marked for removal at once; our attachment keeps it, and it stays attachable by
+ * its number. */
 static int make_shm(struct hugetlb_file *f, struct hb_error *e)
 {
 	f->shm = shmget(IPC_PRIVATE, f->bytes, IPC_CREAT | SHM_HUGETLB | page_flag(f->page) | 0600);
 	if (f->shm < 0)
-		return hb_error_set(e, -errno, "shmget(SHM_HUGETLB, %" PRIu64 " bytes): %s", f->bytes, strerror(errno));
+		return hb_error_set(e, -errno, "shmget(SHM_HUGETLB, %" PRIu64 " bytes): %s",
+				    f->bytes, strerror(errno));
 	f->hold = shmat(f->shm, NULL, 0);
 	if (f->hold == (void *)-1) {
 		int rc = hb_error_set(e, -errno, "shmat: %s", strerror(errno));
@@ -309,22 +327,26 @@ int hugetlb_file_make(struct hugetlb_file *f, enum hugetlb_kind kind, uint64_t b
 {
 	int rc;
 
-	*f = (struct hugetlb_file){ .kind = kind, .fd = -1, .shm = -1, .bytes = bytes, .page = page };
+	*f = (struct hugetlb_file){.kind = kind, .fd = -1, .shm = -1, .bytes = bytes, .page = page};
 	if (!page || bytes % page || !bytes)
-		return hb_error_set(e, -EINVAL, "size %" PRIu64 " is not a multiple of the page size %" PRIu64, bytes, page);
+		return hb_error_set(e, -EINVAL,
+				    "size %" PRIu64 " is not a multiple of the page size %" PRIu64,
+				    bytes, page);
 	if (kind == HUGETLB_SHM)
 		return make_shm(f, e);
 	if (kind == HUGETLB_MEMFD) {
 		f->fd = memfd_create("hugebench", MFD_CLOEXEC | MFD_HUGETLB | page_flag(page));
 		if (f->fd < 0)
-			return hb_error_set(e, -errno, "memfd_create(MFD_HUGETLB): %s", strerror(errno));
+			return hb_error_set(e, -errno, "memfd_create(MFD_HUGETLB): %s",
+					    strerror(errno));
 	} else {
 		f->fd = open_unlinked(page, e);
 		if (f->fd < 0)
 			return f->fd;
 	}
 	if (ftruncate(f->fd, bytes)) {
-		rc = hb_error_set(e, -errno, "ftruncate to %" PRIu64 " bytes: %s", bytes, strerror(errno));
+		rc = hb_error_set(e, -errno, "ftruncate to %" PRIu64 " bytes: %s", bytes,
+				  strerror(errno));
 		hugetlb_file_close(f);
 		return rc;
 	}
@@ -337,12 +359,14 @@ void hugetlb_file_close(struct hugetlb_file *f)
 		shmdt(f->hold);
 	if (f->fd >= 0)
 		close(f->fd);
-	*f = (struct hugetlb_file){ .fd = -1, .shm = -1 };
+	*f = (struct hugetlb_file){.fd = -1, .shm = -1};
 }
 
-int hugetlb_file_map(const struct hugetlb_file *f, void *addr, int private, int sparse, struct hb_error *e)
+int hugetlb_file_map(const struct hugetlb_file *f, void *addr, int private, int sparse,
+		     struct hb_error *e)
 {
-	int flags = (private ? MAP_PRIVATE : MAP_SHARED) | (sparse ? MAP_NORESERVE : 0) | MAP_FIXED_NOREPLACE;
+	int flags = (private ? MAP_PRIVATE : MAP_SHARED) | (sparse ? MAP_NORESERVE : 0) |
+		    MAP_FIXED_NOREPLACE;
 	void *p;
 
 	if (f->kind == HUGETLB_SHM)
@@ -350,7 +374,8 @@ int hugetlb_file_map(const struct hugetlb_file *f, void *addr, int private, int 
 	else
 		p = mmap(addr, f->bytes, PROT_READ | PROT_WRITE, flags, f->fd, 0);
 	if (p == MAP_FAILED)
-		return hb_error_set(e, -errno, "cannot map %" PRIu64 " bytes at %p: %s", f->bytes, addr, strerror(errno));
+		return hb_error_set(e, -errno, "cannot map %" PRIu64 " bytes at %p: %s", f->bytes,
+				    addr, strerror(errno));
 	if (p == addr)
 		return 0;
 	/* A kernel before 4.17 takes MAP_FIXED_NOREPLACE for a hint. */
@@ -369,7 +394,8 @@ int hugetlb_file_fill(const struct hugetlb_file *f, struct hb_error *e)
 {
 	if (f->kind != HUGETLB_SHM) {
 		if (fallocate(f->fd, 0, 0, f->bytes))
-			return hb_error_set(e, -errno, "fallocate of %" PRIu64 " bytes: %s", f->bytes, strerror(errno));
+			return hb_error_set(e, -errno, "fallocate of %" PRIu64 " bytes: %s",
+					    f->bytes, strerror(errno));
 		return 0;
 	}
 	for (uint64_t at = 0; at < f->bytes; at += f->page)
@@ -383,15 +409,17 @@ int hugetlb_mount(struct hb_error *e)
 	size_t i;
 	int rc = 0;
 
-	json_array_foreach(sizes, i, s) {
+	json_array_foreach (sizes, i, s) {
 		uint64_t page = json_integer_value(json_object_get(s, "bytes"));
 		HB_FREE char *dir = hb_strf("/dev/hugepages-%" PRIu64 "M", page >> 20);
 		HB_FREE char *opt = hb_strf("pagesize=%" PRIu64 "K", page >> 10);
 
 		if (!dir || !opt)
 			rc = hb_error_set(e, -ENOMEM, "no memory");
-		else if ((mkdir(dir, 0755) && errno != EEXIST) || mount("hugetlbfs", dir, "hugetlbfs", 0, opt))
-			rc = hb_error_set(e, -errno, "cannot mount hugetlbfs at %s: %s", dir, strerror(errno));
+		else if ((mkdir(dir, 0755) && errno != EEXIST) ||
+			 mount("hugetlbfs", dir, "hugetlbfs", 0, opt))
+			rc = hb_error_set(e, -errno, "cannot mount hugetlbfs at %s: %s", dir,
+					  strerror(errno));
 	}
 	json_decref(sizes);
 	return rc;
@@ -421,16 +449,18 @@ int hugetlb_usage_read(pid_t pid, const void *addr, uint64_t bytes, struct huget
 	bool inside = false;
 	size_t size = 0;
 
-	*u = (struct hugetlb_usage){ 0 };
+	*u = (struct hugetlb_usage){0};
 	if (!f)
-		return hb_error_set(e, -errno, "cannot open smaps of process %d: %s", (int)pid, strerror(errno));
+		return hb_error_set(e, -errno, "cannot open smaps of process %d: %s", (int)pid,
+				    strerror(errno));
 	while (getline(&line, &size, f) > 0) {
 		uint64_t start, end;
 
 		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &start, &end) == 2)
 			inside = start >= low && start < low + bytes;
 		else if (inside)
-			u->smaps_kb += meminfo_kb(line, "Shared_Hugetlb:") + meminfo_kb(line, "Private_Hugetlb:");
+			u->smaps_kb += meminfo_kb(line, "Shared_Hugetlb:") +
+				       meminfo_kb(line, "Private_Hugetlb:");
 	}
 	if (ferror(f))
 		return hb_error_set(e, -EIO, "cannot read smaps of process %d", (int)pid);

@@ -8,7 +8,7 @@
 
 /* A record of /dev/kmsg is at most this long (CONSOLE_EXT_LOG_MAX). */
 #define RECORD_MAX 8192
-#define LINES_MAX 4000
+#define LINES_MAX  4000
 
 int kmsg_open(const char *marker)
 {
@@ -42,15 +42,18 @@ json_t *kmsg_read(int fd, uint64_t quiet_ns)
 	char record[RECORD_MAX + 1];
 
 	while (fd >= 0 && json_array_size(lines) < LINES_MAX) {
-		struct pollfd p = { .fd = fd, .events = POLLIN };
+		struct pollfd p = {.fd = fd, .events = POLLIN};
 		ssize_t n = read(fd, record, RECORD_MAX);
 
 		if (n > 0) {
 			record[n] = '\0';
-			/* jansson refuses text that is no UTF-8: such a record has no line for us. */
+			/* jansson refuses text that is no UTF-8: such a record has no line for us.
+			 */
 			json_array_append_new(lines, record_text(record));
 		} else if (n < 0 && errno == EPIPE) {
-			json_array_append_new(lines, json_string("(records were overwritten before they were read)"));
+			json_array_append_new(
+				lines,
+				json_string("(records were overwritten before they were read)"));
 		} else if (n == 0 || errno != EAGAIN || poll(&p, 1, quiet_ns / 1000000) <= 0) {
 			break;
 		}
@@ -61,17 +64,40 @@ json_t *kmsg_read(int fd, uint64_t quiet_ns)
 json_t *kmsg_trouble(const json_t *lines)
 {
 	static const char *const signs[] = {
-		"BUG:", "BUG at ", "kernel BUG", "WARNING:", "INFO: task ", "INFO: possible ", "INFO: suspicious ",
-		"INFO: rcu", "self-detected stall", "possible circular locking", "possible recursive locking",
-		"suspicious RCU usage", "inconsistent lock state", "Oops:", "general protection fault", "Bad page state",
-		"Bad rss-counter", "soft lockup", "hard LOCKUP", "blocked for more than", "Out of memory:",
-		"VM: killing process", "page allocation failure", "list_add corruption", "list_del corruption",
-		"refcount_t:", "KASAN:", "UBSAN:", "Kernel panic",
+		"BUG:",
+		"BUG at ",
+		"kernel BUG",
+		"WARNING:",
+		"INFO: task ",
+		"INFO: possible ",
+		"INFO: suspicious ",
+		"INFO: rcu",
+		"self-detected stall",
+		"possible circular locking",
+		"possible recursive locking",
+		"suspicious RCU usage",
+		"inconsistent lock state",
+		"Oops:",
+		"general protection fault",
+		"Bad page state",
+		"Bad rss-counter",
+		"soft lockup",
+		"hard LOCKUP",
+		"blocked for more than",
+		"Out of memory:",
+		"VM: killing process",
+		"page allocation failure",
+		"list_add corruption",
+		"list_del corruption",
+		"refcount_t:",
+		"KASAN:",
+		"UBSAN:",
+		"Kernel panic",
 	};
 	json_t *found = json_array(), *line;
 	size_t i;
 
-	json_array_foreach((json_t *)lines, i, line) {
+	json_array_foreach ((json_t *)lines, i, line) {
 		for (size_t s = 0; s < ARRAY_SIZE(signs); s++) {
 			if (!strstr(json_string_value(line), signs[s]))
 				continue;

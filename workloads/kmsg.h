@@ -12,9 +12,11 @@
  * (an ordinary user may not read the log).
  */
 int kmsg_open(const char *marker);
-/* Records since the last call as an array of lines, waiting up to @quiet_ns for more; new reference. */
+/* Records since the last call as an array of lines, waiting up to @quiet_ns for more; new
+ * reference. */
 json_t *kmsg_read(int fd, uint64_t quiet_ns);
-/* Of @lines those that tell of a bug: warnings, lockdep, hung tasks, oopses; new reference to an array. */
+/* Of @lines those that tell of a bug: warnings, lockdep, hung tasks, oopses; new reference to an
+ * array. */
 json_t *kmsg_trouble(const json_t *lines);
 /* sysrq w: the kernel writes the stacks of tasks in D state to its log. */
 int kmsg_dump_blocked(void);

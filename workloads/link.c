@@ -6,7 +6,7 @@
 
 void link_init(struct link *l, int fd, int hold)
 {
-	*l = (struct link){ .fd = fd, .held = hold ? json_array() : NULL };
+	*l = (struct link){.fd = fd, .held = hold ? json_array() : NULL};
 	pthread_mutex_init(&l->lock, NULL);
 }
 
@@ -19,8 +19,10 @@ static int send_locked(struct link *l, enum wire_type type, json_t *payload, str
 	if (type == WIRE_RESULT)
 		l->closed = 1;
 	if (l->held)
-		rc = json_array_append_new(l->held, json_pack("{s:i, s:O}", "type", (int)type, "payload", payload)) ?
-				   hb_error_set(e, -ENOMEM, "no memory") : 0;
+		rc = json_array_append_new(l->held, json_pack("{s:i, s:O}", "type", (int)type,
+							      "payload", payload))
+			     ? hb_error_set(e, -ENOMEM, "no memory")
+			     : 0;
 	else
 		rc = wire_send(l->fd, type, payload, e);
 	return rc;
@@ -41,7 +43,8 @@ int link_send(struct link *l, enum wire_type type, json_t *payload, struct hb_er
 
 void link_phase(struct link *l, const char *phase)
 {
-	link_send(l, WIRE_PHASE, json_pack("{s:s, s:I}", "phase", phase, "t_ns", (json_int_t)hb_now_ns()), NULL);
+	link_send(l, WIRE_PHASE,
+		  json_pack("{s:s, s:I}", "phase", phase, "t_ns", (json_int_t)hb_now_ns()), NULL);
 }
 
 void link_event(struct link *l, const char *kind, const char *text)
@@ -56,7 +59,7 @@ int link_release(struct link *l, struct hb_error *e)
 	int rc = 0;
 
 	l->held = NULL;
-	json_array_foreach(held, i, frame) {
+	json_array_foreach (held, i, frame) {
 		if (rc)
 			break;
 		rc = wire_send(l->fd, json_integer_value(json_object_get(frame, "type")),
@@ -66,10 +69,11 @@ int link_release(struct link *l, struct hb_error *e)
 	return rc;
 }
 
-int link_wait(struct link *l, uint64_t until_ns, enum wire_type *type, json_t **payload, struct hb_error *e)
+int link_wait(struct link *l, uint64_t until_ns, enum wire_type *type, json_t **payload,
+	      struct hb_error *e)
 {
 	for (;;) {
-		struct pollfd p = { .fd = l->fd, .events = POLLIN };
+		struct pollfd p = {.fd = l->fd, .events = POLLIN};
 		uint64_t now = hb_now_ns();
 		int rc = wire_next(&l->reader, type, payload, e);
 		uint64_t left_ms;

@@ -14,8 +14,8 @@ struct link {
 	pthread_mutex_t lock;
 	int closed; /* the result is out: nothing may follow it */
 	/*
-	 * Mode exact: frames wait here until link_release(), since a device's interrupts come at the
-	 * host's time and would break the sameness of the figures.
+	 * Mode exact: frames wait here until link_release(), since a device's interrupts come at
+	 * the host's time and would break the sameness of the figures.
 	 */
 	json_t *held; /* array of {"type", "payload"}, NULL: not holding */
 };
@@ -30,10 +30,11 @@ void link_event(struct link *l, const char *kind, const char *text);
 /* Send what was held; from here on nothing is held. */
 int link_release(struct link *l, struct hb_error *e);
 /*
- * Wait for a frame until @until_ns (CLOCK_MONOTONIC). 1: *@type and *@payload (new reference); 0: none
- * came; -EPIPE: the host is gone; -EPROTO with the reason.
+ * Wait for a frame until @until_ns (CLOCK_MONOTONIC). 1: *@type and *@payload (new reference); 0:
+ * none came; -EPIPE: the host is gone; -EPROTO with the reason.
  */
-int link_wait(struct link *l, uint64_t until_ns, enum wire_type *type, json_t **payload, struct hb_error *e);
+int link_wait(struct link *l, uint64_t until_ns, enum wire_type *type, json_t **payload,
+	      struct hb_error *e);
 void link_free(struct link *l);
 
 #endif

@@ -2,9 +2,10 @@
 /*
  * migrate: moves the workload's huge pages between NUMA nodes.
  *
- * Only pages that were seen on another node before and are reported on the wanted one afterwards count as
- * moved: move_pages() returns 0 also when nothing moved, so status[] is read page by page. MPOL_MF_MOVE_ALL,
- * since a page that several processes map stays where it is without it; that takes CAP_SYS_NICE.
+ * Only pages that were seen on another node before and are reported on the wanted one afterwards
+ * count as moved: move_pages() returns 0 also when nothing moved, so status[] is read page by page.
+ * MPOL_MF_MOVE_ALL, since a page that several processes map stays where it is without it; that
+ * takes CAP_SYS_NICE.
  */
 #include <inttypes.h>
 #include <numa.h>
@@ -19,7 +20,7 @@
 #define STATUS_UNSET (-10000)
 
 enum method { METHOD_MOVE_PAGES, METHOD_MIGRATE_PAGES };
-static const char *const method_names[] = { "move_pages", "migrate_pages", NULL };
+static const char *const method_names[] = {"move_pages", "migrate_pages", NULL};
 
 struct migrate_options {
 	double rate;
@@ -29,24 +30,30 @@ struct migrate_options {
 
 #define OPT(field) offsetof(struct migrate_options, field)
 static const struct option_row migrate_options_rows[] = {
-	{ "rate", OPTION_DOUBLE, OPT(rate), "0", "0", "1000000", NULL, "calls per second and task; 0: as fast as they go" },
-	{ "method", OPTION_ENUM, OPT(method), "move_pages", NULL, NULL, method_names,
-	  "move_pages: chosen pages; migrate_pages: all pages that a process has on a node" },
-	{ "batch", OPTION_U64, OPT(batch), "16", "1", "512", NULL, "pages per call of move_pages" },
-	{ "reserve", OPTION_U64, OPT(reserve), "32", "0", "1048576", NULL,
-	  "huge pages that the pool has beyond the workload's, to move to" },
+	{"rate", OPTION_DOUBLE, OPT(rate), "0", "0", "1000000", NULL,
+	 "calls per second and task; 0: as fast as they go"},
+	{"method", OPTION_ENUM, OPT(method), "move_pages", NULL, NULL, method_names,
+	 "move_pages: chosen pages; migrate_pages: all pages that a process has on a node"},
+	{"batch", OPTION_U64, OPT(batch), "16", "1", "512", NULL, "pages per call of move_pages"},
+	{"reserve", OPTION_U64, OPT(reserve), "32", "0", "1048576", NULL,
+	 "huge pages that the pool has beyond the workload's, to move to"},
 	OPTION_END,
 };
 
 enum migrate_row { ROW_PAGES, ROW_CALLS, ROW_ABSENT, ROW_BUSY, ROW_FAILED, ROW_LATENCY };
 
 static const struct metric_row migrate_metrics[] = {
-	[ROW_PAGES] = { "pages", METRIC_RATE, "pages/s", METRIC_HIGHER, 1, "huge pages moved to another node, by status[]" },
-	[ROW_CALLS] = { "calls", METRIC_RATE, "1/s", METRIC_HIGHER, 0, "system calls that asked for a move" },
-	[ROW_ABSENT] = { "absent", METRIC_COUNT, "pages", METRIC_NEITHER, 0, "pages that the process had not mapped just then" },
-	[ROW_BUSY] = { "busy", METRIC_COUNT, "pages", METRIC_LOWER, 0, "pages that stayed (-EBUSY, -EAGAIN)" },
-	[ROW_FAILED] = { "failed", METRIC_COUNT, "pages", METRIC_LOWER, 0, "pages that stayed for another reason" },
-	[ROW_LATENCY] = { "migrate_latency", METRIC_HIST, "ns", METRIC_LOWER, 1, "of one such call" },
+	[ROW_PAGES] = {"pages", METRIC_RATE, "pages/s", METRIC_HIGHER, 1,
+		       "huge pages moved to another node, by status[]"},
+	[ROW_CALLS] = {"calls", METRIC_RATE, "1/s", METRIC_HIGHER, 0,
+		       "system calls that asked for a move"},
+	[ROW_ABSENT] = {"absent", METRIC_COUNT, "pages", METRIC_NEITHER, 0,
+			"pages that the process had not mapped just then"},
+	[ROW_BUSY] = {"busy", METRIC_COUNT, "pages", METRIC_LOWER, 0,
+		      "pages that stayed (-EBUSY, -EAGAIN)"},
+	[ROW_FAILED] = {"failed", METRIC_COUNT, "pages", METRIC_LOWER, 0,
+			"pages that stayed for another reason"},
+	[ROW_LATENCY] = {"migrate_latency", METRIC_HIST, "ns", METRIC_LOWER, 1, "of one such call"},
 	METRIC_END,
 };
 
@@ -70,7 +77,8 @@ static int migrate_setup(struct instance *in, struct hb_error *e)
 	int found = 0;
 
 	if (!of || !of->target->addr)
-		return hb_error_set(e, -EINVAL, "no workload of the cell maps pages at a known address");
+		return hb_error_set(e, -EINVAL,
+				    "no workload of the cell maps pages at a known address");
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return hb_error_set(e, -ENOMEM, "no memory");
@@ -81,7 +89,9 @@ static int migrate_setup(struct instance *in, struct hb_error *e)
 		if (numa_bitmask_isbitset(numa_all_nodes_ptr, n))
 			s->node[found++] = n;
 	if (found < 2)
-		return hb_error_set(e, -EOPNOTSUPP, "one NUMA node only (or a kernel without CONFIG_NUMA): nowhere to migrate to");
+		return hb_error_set(e, -EOPNOTSUPP,
+				    "one NUMA node only (or a kernel without CONFIG_NUMA): nowhere "
+				    "to migrate to");
 	return 0;
 }
 
@@ -108,14 +118,17 @@ static void chunk_pages(struct task *t, struct chunk *c, uint64_t batch)
 		c->page[i] = base + (first + i) * target->page;
 }
 
-/* Ask where the pages are and keep those that are mapped, with the other node as the place to go. */
+/* Ask where the pages are and keep those that are mapped, with the other node as the place to go.
+ */
 static int chunk_plan(struct task *t, struct chunk *c, struct hb_error *e)
 {
 	const struct migrate_state *s = t->in->priv;
 	unsigned long kept = 0;
 
 	if (move_pages(c->pid, c->n, c->page, NULL, c->status, 0) < 0)
-		return errno == ESRCH ? 0 : hb_error_set(e, -errno, "move_pages (query): %s", strerror(errno));
+		return errno == ESRCH
+			       ? 0
+			       : hb_error_set(e, -errno, "move_pages (query): %s", strerror(errno));
 	for (unsigned long i = 0; i < c->n; i++) {
 		if (c->status[i] < 0)
 			continue;
@@ -128,13 +141,14 @@ static int chunk_plan(struct task *t, struct chunk *c, struct hb_error *e)
 }
 
 /*
- * When some page of a batch stays, the kernel returns without having stored the status of that batch (5.10,
- * do_move_pages_to_node() > 0): ask where such pages are now.
+ * When some page of a batch stays, the kernel returns without having stored the status of that
+ * batch (5.10, do_move_pages_to_node() > 0): ask where such pages are now.
  */
 static void chunk_requery(struct chunk *c)
 {
 	for (unsigned long i = 0; i < c->n; i++)
-		if (c->status[i] == STATUS_UNSET && move_pages(c->pid, 1, &c->page[i], NULL, &c->status[i], 0) < 0)
+		if (c->status[i] == STATUS_UNSET &&
+		    move_pages(c->pid, 1, &c->page[i], NULL, &c->status[i], 0) < 0)
 			c->status[i] = -EAGAIN;
 }
 
@@ -173,7 +187,8 @@ static int move_once(struct task *t, struct hb_error *e)
 	task_count(t, ROW_CALLS, 1);
 	if (rc < 0 && errno == EPERM)
 		return hb_error_set(e, -EPERM, "move_pages(MPOL_MF_MOVE_ALL) takes CAP_SYS_NICE");
-	/* Others: the process is gone, or no page was free there; status[] tells which pages moved all the same. */
+	/* Others: the process is gone, or no page was free there; status[] tells which pages moved
+	 * all the same. */
 	chunk_requery(&c);
 	chunk_judge(t, &c);
 	return 0;
@@ -196,7 +211,8 @@ static void where(const struct target *target, pid_t pid, char *base, int *node)
 	}
 }
 
-/* To and fro, one direction per call; the return value counts what stayed, so the pages are looked at instead. */
+/* To and fro, one direction per call; the return value counts what stayed, so the pages are looked
+ * at instead. */
 static int migrate_once(struct task *t, unsigned int turn, struct hb_error *e)
 {
 	const struct migrate_state *s = t->in->priv;
@@ -248,7 +264,7 @@ static void migrate_teardown(struct instance *in)
 	in->priv = NULL;
 }
 
-static const char *const migrate_needs[] = { "CONFIG_NUMA", "CONFIG_MIGRATION", NULL };
+static const char *const migrate_needs[] = {"CONFIG_NUMA", "CONFIG_MIGRATION", NULL};
 
 static const struct workload_ops migrate_ops = {
 	.abi = WORKLOAD_ABI,

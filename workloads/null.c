@@ -2,11 +2,12 @@
 /*
  * null: the annotated skeleton of a workload, and the harness's own cost.
  *
- * It touches pages that are mapped already, half of the time as the workloads do it (timed, classified, counted),
- * half of the time bare. The difference is what a figure of another workload holds of the harness.
+ * It touches pages that are mapped already, half of the time as the workloads do it (timed,
+ * classified, counted), half of the time bare. The difference is what a figure of another workload
+ * holds of the harness.
  *
- * A new workload is a copy of this file with another name: `hugebench list`, scenarios, options, placement, phases and
- * the report come by themselves.
+ * A new workload is a copy of this file with another name: `hugebench list`, scenarios, options,
+ * placement, phases and the report come by themselves.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@
 #include "workloads/touch.h"
 #include "workloads/workload.h"
 
-#define PAGE 4096
+#define PAGE   4096
 #define ROUNDS 16
 
 /* Required: the structure that the option rows fill. */
@@ -26,8 +27,8 @@ struct null_options {
 
 /* Required: options with type, place, default, range and help; they are all that a user can set. */
 static const struct option_row null_options_rows[] = {
-	{ "pages", OPTION_U64, offsetof(struct null_options, pages), "512", "1", "1048576", NULL,
-	  "pages of 4 KiB that are touched in turn" },
+	{"pages", OPTION_U64, offsetof(struct null_options, pages), "512", "1", "1048576", NULL,
+	 "pages of 4 KiB that are touched in turn"},
 	OPTION_END,
 };
 
@@ -49,26 +50,44 @@ enum null_row {
 };
 
 static const struct metric_row null_metrics[] = {
-	[NULL_FAULTS] = { "faults", METRIC_RATE, "1/s", METRIC_NEITHER, 0, "page faults: there should be none" },
-	[NULL_TOUCHES] = { "touches", METRIC_RATE, "1/s", METRIC_HIGHER, 0, "timed touches of mapped pages" },
-	[NULL_BARE_TOUCHES] = { "bare_touches", METRIC_RATE, "1/s", METRIC_HIGHER, 0, "bare touches of the same pages" },
-	[NULL_FAULT_LATENCY] = { "fault_latency", METRIC_HIST, "ns", METRIC_LOWER, 0, "of the faults, if any" },
-	[NULL_TOUCH_LATENCY] = { "touch_latency", METRIC_HIST, "ns", METRIC_LOWER, 1, "what a touch without a fault shows" },
-	[NULL_UNSETTLED] = { "unsettled", METRIC_COUNT, "touches", METRIC_NEITHER, 0, "touches in mixed runs" },
-	[NULL_REPEATED] = { "repeated", METRIC_COUNT, "faults", METRIC_NEITHER, 0, "further faults of one touch" },
-	[NULL_UNCLASSIFIED] = { "unclassified", METRIC_COUNT, "faults", METRIC_NEITHER, 0, "faults without a latency" },
-	[NULL_SIGBUS] = { "sigbus", METRIC_COUNT, "touches", METRIC_NEITHER, 0, "touches past the end: none" },
-	[NULL_TIMED_NS] = { "timed_time", METRIC_COUNT, "ns", METRIC_NEITHER, 0, "time in timed passes, of all tasks" },
-	[NULL_BARE_NS] = { "bare_time", METRIC_COUNT, "ns", METRIC_NEITHER, 0, "time in bare passes, of all tasks" },
-	[NULL_COST] = { "touch_cost", METRIC_GAUGE, "ns", METRIC_LOWER, 1, "what timing and counting add to one touch" },
-	[NULL_CLOCK] = { "clock_cost", METRIC_GAUGE, "ns", METRIC_LOWER, 0, "between two reads of the clock in a row" },
+	[NULL_FAULTS] = {"faults", METRIC_RATE, "1/s", METRIC_NEITHER, 0,
+			 "page faults: there should be none"},
+	[NULL_TOUCHES] = {"touches", METRIC_RATE, "1/s", METRIC_HIGHER, 0,
+			  "timed touches of mapped pages"},
+	[NULL_BARE_TOUCHES] = {"bare_touches", METRIC_RATE, "1/s", METRIC_HIGHER, 0,
+			       "bare touches of the same pages"},
+	[NULL_FAULT_LATENCY] = {"fault_latency", METRIC_HIST, "ns", METRIC_LOWER, 0,
+				"of the faults, if any"},
+	[NULL_TOUCH_LATENCY] = {"touch_latency", METRIC_HIST, "ns", METRIC_LOWER, 1,
+				"what a touch without a fault shows"},
+	[NULL_UNSETTLED] = {"unsettled", METRIC_COUNT, "touches", METRIC_NEITHER, 0,
+			    "touches in mixed runs"},
+	[NULL_REPEATED] = {"repeated", METRIC_COUNT, "faults", METRIC_NEITHER, 0,
+			   "further faults of one touch"},
+	[NULL_UNCLASSIFIED] = {"unclassified", METRIC_COUNT, "faults", METRIC_NEITHER, 0,
+			       "faults without a latency"},
+	[NULL_SIGBUS] = {"sigbus", METRIC_COUNT, "touches", METRIC_NEITHER, 0,
+			 "touches past the end: none"},
+	[NULL_TIMED_NS] = {"timed_time", METRIC_COUNT, "ns", METRIC_NEITHER, 0,
+			   "time in timed passes, of all tasks"},
+	[NULL_BARE_NS] = {"bare_time", METRIC_COUNT, "ns", METRIC_NEITHER, 0,
+			  "time in bare passes, of all tasks"},
+	[NULL_COST] = {"touch_cost", METRIC_GAUGE, "ns", METRIC_LOWER, 1,
+		       "what timing and counting add to one touch"},
+	[NULL_CLOCK] = {"clock_cost", METRIC_GAUGE, "ns", METRIC_LOWER, 0,
+			"between two reads of the clock in a row"},
 	METRIC_END,
 };
 
 static const struct touch_rows null_touch_rows = {
-	.faults = NULL_FAULTS, .touches = NULL_TOUCHES, .fault_latency = NULL_FAULT_LATENCY,
-	.touch_latency = NULL_TOUCH_LATENCY, .unsettled = NULL_UNSETTLED, .repeated = NULL_REPEATED,
-	.unclassified = NULL_UNCLASSIFIED, .sigbus = NULL_SIGBUS,
+	.faults = NULL_FAULTS,
+	.touches = NULL_TOUCHES,
+	.fault_latency = NULL_FAULT_LATENCY,
+	.touch_latency = NULL_TOUCH_LATENCY,
+	.unsettled = NULL_UNSETTLED,
+	.repeated = NULL_REPEATED,
+	.unclassified = NULL_UNCLASSIFIED,
+	.sigbus = NULL_SIGBUS,
 };
 
 struct null_task {
@@ -77,7 +96,8 @@ struct null_task {
 	uint64_t bytes;
 };
 
-/* Required: in the agent, before the tasks are forked. What is not possible here is refused with its reason. */
+/* Required: in the agent, before the tasks are forked. What is not possible here is refused with
+ * its reason. */
 static int null_setup(struct instance *in, struct hb_error *e)
 {
 	(void)in;
@@ -85,7 +105,8 @@ static int null_setup(struct instance *in, struct hb_error *e)
 	return 0;
 }
 
-/* Not required: in each task, before the start gun. What must not be part of the measurement belongs here. */
+/* Not required: in each task, before the start gun. What must not be part of the measurement
+ * belongs here. */
 static int null_task_init(struct task *t, struct hb_error *e)
 {
 	const struct null_options *o = t->in->options;
@@ -95,9 +116,11 @@ static int null_task_init(struct task *t, struct hb_error *e)
 		return hb_error_set(e, -ENOMEM, "no memory");
 	t->priv = n;
 	n->bytes = o->pages * PAGE;
-	n->map = mmap(NULL, n->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	n->map = mmap(NULL, n->bytes, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (n->map == MAP_FAILED)
-		return hb_error_set(e, -errno, "mmap of %llu bytes: %s", (unsigned long long)n->bytes, strerror(errno));
+		return hb_error_set(e, -errno, "mmap of %llu bytes: %s",
+				    (unsigned long long)n->bytes, strerror(errno));
 	return touch_init(&n->touch, t, &null_touch_rows, e);
 }
 
@@ -107,7 +130,8 @@ static void bare_pass(const struct null_task *n, uint64_t pages)
 		((volatile char *)n->map)[i * PAGE] = (char)i;
 }
 
-/* Required: operations as long as task_continue() says so; figures by task_count() and task_latency(). */
+/* Required: operations as long as task_continue() says so; figures by task_count() and
+ * task_latency(). */
 static int null_run(struct task *t, struct hb_error *e)
 {
 	const struct null_options *o = t->in->options;
@@ -130,7 +154,8 @@ static int null_run(struct task *t, struct hb_error *e)
 	return rc;
 }
 
-/* Not required: in each task, after run(). The process ends anyway; threads must give back what they took. */
+/* Not required: in each task, after run(). The process ends anyway; threads must give back what
+ * they took. */
 static void null_task_exit(struct task *t)
 {
 	struct null_task *n = t->priv;
@@ -139,7 +164,8 @@ static void null_task_exit(struct task *t)
 	free(n);
 }
 
-/* Not required: in the agent, after the tasks are gone; figures that are no plain counters, and facts. */
+/* Not required: in the agent, after the tasks are gone; figures that are no plain counters, and
+ * facts. */
 static int null_report(struct instance *in, struct hb_error *e)
 {
 	double timed_ns = 0, bare_ns = 0, timed = 0, bare = 0;

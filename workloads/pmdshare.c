@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * pmdshare: tasks that map one file on huge pages so that they share PMD page tables, or deliberately not.
+ * pmdshare: tasks that map one file on huge pages so that they share PMD page tables, or
+ * deliberately not.
  *
- * What sharing takes (arch/x86, mm/hugetlb.c, page_table_shareable() and vma_shareable()): 2 MiB pages, a shared
- * mapping that holds a whole aligned GiB, the same file page at the same offset in the GiB, equal VMA flags. So
- * with aligned = yes all tasks map at one fixed 1 GiB-aligned address, and with aligned = no task i maps i + 1 huge
- * pages behind such an address: the offsets in the GiB differ, and no two mappings match.
+ * What sharing takes (arch/x86, mm/hugetlb.c, page_table_shareable() and vma_shareable()): 2 MiB
+ * pages, a shared mapping that holds a whole aligned GiB, the same file page at the same offset in
+ * the GiB, equal VMA flags. So with aligned = yes all tasks map at one fixed 1 GiB-aligned address,
+ * and with aligned = no task i maps i + 1 huge pages behind such an address: the offsets in the GiB
+ * differ, and no two mappings match.
  *
- * The proof is a process of our own that maps like a task and touches one page per GiB: with sharing its page
- * table has the entries that the tasks made (Shared_Hugetlb + Private_Hugetlb of smaps), though its own faults
- * mapped next to none (HugetlbPages of status). Without sharing the two agree.
+ * The proof is a process of our own that maps like a task and touches one page per GiB: with
+ * sharing its page table has the entries that the tasks made (Shared_Hugetlb + Private_Hugetlb of
+ * smaps), though its own faults mapped next to none (HugetlbPages of status). Without sharing the
+ * two agree.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -27,17 +30,17 @@
 #include "workloads/workload.h"
 
 #define STEADY_TOUCHES 256
-#define ATTACH_MAX 512
-#define ATTACH_FD_MIN 10
-#define PROBE_TRIES 400
+#define ATTACH_MAX     512
+#define ATTACH_FD_MIN  10
+#define PROBE_TRIES    400
 #define PROBE_PAUSE_NS 2500000ULL
 
 enum shape { SHAPE_REMAP, SHAPE_ATTACH, SHAPE_STEADY };
 enum order { ORDER_SEQ, ORDER_RANDOM };
 
-static const char *const shape_names[] = { "remap", "attach", "steady", NULL };
-static const char *const order_names[] = { "seq", "random", NULL };
-static const char *const page_names[] = { "2M", "1G", NULL };
+static const char *const shape_names[] = {"remap", "attach", "steady", NULL};
+static const char *const order_names[] = {"seq", "random", NULL};
+static const char *const page_names[] = {"2M", "1G", NULL};
 
 struct pmdshare_options {
 	uint64_t size, touched, attach_pages;
@@ -46,24 +49,30 @@ struct pmdshare_options {
 
 #define OPT(field) offsetof(struct pmdshare_options, field)
 static const struct option_row pmdshare_options_rows[] = {
-	{ "size", OPTION_SIZE, OPT(size), "1G", "2M", "16T", NULL, "of the file and of every mapping of it" },
-	{ "touched", OPTION_SIZE, OPT(touched), "0", "0", "16T", NULL,
-	  "touch only so much of it, from its start; 0: all. The pool then needs no more than this" },
-	{ "file", OPTION_ENUM, OPT(file), "hugetlbfs", NULL, NULL, hugetlb_kinds,
-	  "hugetlbfs: unlinked file; memfd: memfd_create(MFD_HUGETLB); shm: System V segment" },
-	{ "aligned", OPTION_BOOL, OPT(aligned), "yes", NULL, NULL, NULL,
-	  "yes: mapped so that PMD tables are shared, which is proved; no: so that none can be" },
-	{ "shape", OPTION_ENUM, OPT(shape), "remap", NULL, NULL, shape_names,
-	  "remap: map, write a byte per page, unmap; attach: a new process maps and touches; steady: touches only" },
-	{ "order", OPTION_ENUM, OPT(order), "seq", NULL, NULL, order_names, "of the pages within a pass" },
-	{ "page_size", OPTION_ENUM, OPT(page_size), "2M", NULL, NULL, page_names, "1G: no PMD tables, so no sharing" },
-	{ "prealloc", OPTION_BOOL, OPT(prealloc), "yes", NULL, NULL, NULL,
-	  "yes: all pages are in the page cache at the start; no: the first fault allocates and clears" },
-	{ "threads", OPTION_BOOL, OPT(threads), "no", NULL, NULL, NULL,
-	  "tasks are threads of one process, each with a mapping of its own" },
-	{ "private", OPTION_BOOL, OPT(private), "no", NULL, NULL, NULL, "MAP_PRIVATE: each write fault makes a copy" },
-	{ "attach_pages", OPTION_U64, OPT(attach_pages), "16", "1", "512", NULL,
-	  "shape attach: pages, at random places, that the new process touches" },
+	{"size", OPTION_SIZE, OPT(size), "1G", "2M", "16T", NULL,
+	 "of the file and of every mapping of it"},
+	{"touched", OPTION_SIZE, OPT(touched), "0", "0", "16T", NULL,
+	 "touch only so much of it, from its start; 0: all. The pool then needs no more than this"},
+	{"file", OPTION_ENUM, OPT(file), "hugetlbfs", NULL, NULL, hugetlb_kinds,
+	 "hugetlbfs: unlinked file; memfd: memfd_create(MFD_HUGETLB); shm: System V segment"},
+	{"aligned", OPTION_BOOL, OPT(aligned), "yes", NULL, NULL, NULL,
+	 "yes: mapped so that PMD tables are shared, which is proved; no: so that none can be"},
+	{"shape", OPTION_ENUM, OPT(shape), "remap", NULL, NULL, shape_names,
+	 "remap: map, write a byte per page, unmap; attach: a new process maps and touches; "
+	 "steady: touches only"},
+	{"order", OPTION_ENUM, OPT(order), "seq", NULL, NULL, order_names,
+	 "of the pages within a pass"},
+	{"page_size", OPTION_ENUM, OPT(page_size), "2M", NULL, NULL, page_names,
+	 "1G: no PMD tables, so no sharing"},
+	{"prealloc", OPTION_BOOL, OPT(prealloc), "yes", NULL, NULL, NULL,
+	 "yes: all pages are in the page cache at the start; no: the first fault allocates and "
+	 "clears"},
+	{"threads", OPTION_BOOL, OPT(threads), "no", NULL, NULL, NULL,
+	 "tasks are threads of one process, each with a mapping of its own"},
+	{"private", OPTION_BOOL, OPT(private), "no", NULL, NULL, NULL,
+	 "MAP_PRIVATE: each write fault makes a copy"},
+	{"attach_pages", OPTION_U64, OPT(attach_pages), "16", "1", "512", NULL,
+	 "shape attach: pages, at random places, that the new process touches"},
 	OPTION_END,
 };
 
@@ -85,30 +94,47 @@ enum pmdshare_row {
 };
 
 static const struct metric_row pmdshare_metrics[] = {
-	[ROW_FAULTS] = { "faults", METRIC_RATE, "1/s", METRIC_HIGHER, 1, "page faults as the kernel counted them" },
-	[ROW_TOUCHES] = { "touches", METRIC_RATE, "1/s", METRIC_HIGHER, 1, "pages written to, with or without a fault" },
-	[ROW_PASSES] = { "passes", METRIC_RATE, "1/s", METRIC_HIGHER, 0, "remap: map-touch-unmap rounds; attach: processes" },
-	[ROW_FAULT_LATENCY] = { "fault_latency", METRIC_HIST, "ns", METRIC_LOWER, 1, "of one touch that faulted" },
-	[ROW_TOUCH_LATENCY] = { "touch_latency", METRIC_HIST, "ns", METRIC_LOWER, 0, "of one touch that did not" },
-	[ROW_MMAP_LATENCY] = { "mmap_latency", METRIC_HIST, "ns", METRIC_LOWER, 0, "of mapping the whole file" },
-	[ROW_MUNMAP_LATENCY] = { "munmap_latency", METRIC_HIST, "ns", METRIC_LOWER, 1, "of unmapping it again" },
-	[ROW_ATTACH_LATENCY] = { "attach_latency", METRIC_HIST, "ns", METRIC_LOWER, 1,
-				 "attach: from mapping to the last touch, in the new process" },
-	[ROW_LIFE_LATENCY] = { "life_latency", METRIC_HIST, "ns", METRIC_LOWER, 0,
-			       "attach: from spawning the process to its end, as its parent sees it" },
-	[ROW_UNSETTLED] = { "unsettled", METRIC_COUNT, "touches", METRIC_NEITHER, 0, "touches in runs of faults and others" },
-	[ROW_REPEATED] = { "repeated", METRIC_COUNT, "faults", METRIC_NEITHER, 0, "further faults of one touch" },
-	[ROW_UNCLASSIFIED] = { "unclassified", METRIC_COUNT, "faults", METRIC_NEITHER, 0, "faults without a latency" },
-	[ROW_SIGBUS] = { "sigbus", METRIC_COUNT, "touches", METRIC_NEITHER, 0, "touches past the end, after a truncation" },
-	[ROW_SHARED] = { "shared", METRIC_GAUGE, "MiB", METRIC_NEITHER, 0,
-			 "entries a process found in its page table that others had made" },
+	[ROW_FAULTS] = {"faults", METRIC_RATE, "1/s", METRIC_HIGHER, 1,
+			"page faults as the kernel counted them"},
+	[ROW_TOUCHES] = {"touches", METRIC_RATE, "1/s", METRIC_HIGHER, 1,
+			 "pages written to, with or without a fault"},
+	[ROW_PASSES] = {"passes", METRIC_RATE, "1/s", METRIC_HIGHER, 0,
+			"remap: map-touch-unmap rounds; attach: processes"},
+	[ROW_FAULT_LATENCY] = {"fault_latency", METRIC_HIST, "ns", METRIC_LOWER, 1,
+			       "of one touch that faulted"},
+	[ROW_TOUCH_LATENCY] = {"touch_latency", METRIC_HIST, "ns", METRIC_LOWER, 0,
+			       "of one touch that did not"},
+	[ROW_MMAP_LATENCY] = {"mmap_latency", METRIC_HIST, "ns", METRIC_LOWER, 0,
+			      "of mapping the whole file"},
+	[ROW_MUNMAP_LATENCY] = {"munmap_latency", METRIC_HIST, "ns", METRIC_LOWER, 1,
+				"of unmapping it again"},
+	[ROW_ATTACH_LATENCY] = {"attach_latency", METRIC_HIST, "ns", METRIC_LOWER, 1,
+				"attach: from mapping to the last touch, in the new process"},
+	[ROW_LIFE_LATENCY] =
+		{"life_latency", METRIC_HIST, "ns", METRIC_LOWER, 0,
+		 "attach: from spawning the process to its end, as its parent sees it"},
+	[ROW_UNSETTLED] = {"unsettled", METRIC_COUNT, "touches", METRIC_NEITHER, 0,
+			   "touches in runs of faults and others"},
+	[ROW_REPEATED] = {"repeated", METRIC_COUNT, "faults", METRIC_NEITHER, 0,
+			  "further faults of one touch"},
+	[ROW_UNCLASSIFIED] = {"unclassified", METRIC_COUNT, "faults", METRIC_NEITHER, 0,
+			      "faults without a latency"},
+	[ROW_SIGBUS] = {"sigbus", METRIC_COUNT, "touches", METRIC_NEITHER, 0,
+			"touches past the end, after a truncation"},
+	[ROW_SHARED] = {"shared", METRIC_GAUGE, "MiB", METRIC_NEITHER, 0,
+			"entries a process found in its page table that others had made"},
 	METRIC_END,
 };
 
 static const struct touch_rows pmdshare_touch_rows = {
-	.faults = ROW_FAULTS, .touches = ROW_TOUCHES, .fault_latency = ROW_FAULT_LATENCY,
-	.touch_latency = ROW_TOUCH_LATENCY, .unsettled = ROW_UNSETTLED, .repeated = ROW_REPEATED,
-	.unclassified = ROW_UNCLASSIFIED, .sigbus = ROW_SIGBUS,
+	.faults = ROW_FAULTS,
+	.touches = ROW_TOUCHES,
+	.fault_latency = ROW_FAULT_LATENCY,
+	.touch_latency = ROW_TOUCH_LATENCY,
+	.unsettled = ROW_UNSETTLED,
+	.repeated = ROW_REPEATED,
+	.unclassified = ROW_UNCLASSIFIED,
+	.sigbus = ROW_SIGBUS,
 };
 
 struct pmdshare_task {
@@ -163,20 +189,28 @@ static int check_options(const struct pmdshare_options *o, struct hb_error *e)
 	uint64_t page = page_bytes(o);
 
 	if (o->size % page || touched_bytes(o) % page || touched_bytes(o) > o->size)
-		return hb_error_set(e, -EINVAL, "size and touched must be multiples of the page size, touched at most size");
+		return hb_error_set(e, -EINVAL,
+				    "size and touched must be multiples of the page size, touched "
+				    "at most size");
 	if (o->aligned && o->private)
-		return hb_error_set(e, -EINVAL, "private = yes shares no page tables; say aligned = no");
+		return hb_error_set(e, -EINVAL,
+				    "private = yes shares no page tables; say aligned = no");
 	if (o->aligned && o->page_size)
-		return hb_error_set(e, -EINVAL, "page_size = 1G has no PMD tables to share; say aligned = no");
+		return hb_error_set(e, -EINVAL,
+				    "page_size = 1G has no PMD tables to share; say aligned = no");
 	if (o->aligned && o->size < HUGETLB_1G)
-		return hb_error_set(e, -EINVAL, "sharing takes a whole GiB: size = 1G or more, or aligned = no "
-						"(touched = 64M keeps the pool small)");
+		return hb_error_set(e, -EINVAL,
+				    "sharing takes a whole GiB: size = 1G or more, or aligned = no "
+				    "(touched = 64M keeps the pool small)");
 	if (o->file == HUGETLB_SHM && o->private)
 		return hb_error_set(e, -EINVAL, "a System V segment cannot be mapped private");
 	if (o->file == HUGETLB_SHM && o->touched)
-		return hb_error_set(e, -EINVAL, "a System V segment reserves all of its pages: leave touched = 0");
+		return hb_error_set(
+			e, -EINVAL,
+			"a System V segment reserves all of its pages: leave touched = 0");
 	if (o->shape == SHAPE_ATTACH && o->threads)
-		return hb_error_set(e, -EINVAL, "shape = attach makes processes; leave threads = no");
+		return hb_error_set(e, -EINVAL,
+				    "shape = attach makes processes; leave threads = no");
 	return 0;
 }
 
@@ -185,7 +219,8 @@ static uint64_t round_up(uint64_t v, uint64_t to)
 	return (v + to - 1) / to * to;
 }
 
-/* Address of task @index; see the top of the file. Threads have a mapping each in one address space. */
+/* Address of task @index; see the top of the file. Threads have a mapping each in one address
+ * space. */
 static char *task_addr(const struct instance *in, unsigned int index)
 {
 	const struct target *target = in->target;
@@ -193,7 +228,8 @@ static char *task_addr(const struct instance *in, unsigned int index)
 	return (char *)target->addr + index * target->step;
 }
 
-static void publish(struct instance *in, const struct pmdshare_options *o, const struct hugetlb_file *f)
+static void publish(struct instance *in, const struct pmdshare_options *o,
+		    const struct hugetlb_file *f)
 {
 	struct target *target = in->target;
 
@@ -281,12 +317,14 @@ static int pmdshare_task_init(struct task *t, struct hb_error *e)
 	rc = touch_init(&p->touch, t, &pmdshare_touch_rows, e);
 	if (rc || o->shape == SHAPE_REMAP)
 		return rc;
-	/* steady and attach hold a populated mapping all the time; attached processes share with it. */
+	/* steady and attach hold a populated mapping all the time; attached processes share with
+	 * it. */
 	rc = map_at(t->in, p->addr, e);
 	if (rc)
 		return rc;
 	p->mapped = 1;
-	return touch_pages(&p->touch, p->addr, o->size, page_bytes(o), p->order, touched_pages(o), e);
+	return touch_pages(&p->touch, p->addr, o->size, page_bytes(o), p->order, touched_pages(o),
+			   e);
 }
 
 static int remap_pass(struct task *t, struct hb_error *e)
@@ -356,11 +394,17 @@ static int attach_spawn(struct task *t, int report, pid_t *pid)
 	const struct pmdshare_options *o = t->in->options;
 	const struct pmdshare_task *p = t->priv;
 	const struct hugetlb_file *f = t->in->priv;
-	HB_FREE char *text = hb_strf("%d %d %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIx64, f->kind,
-				     f->shm, f->bytes, f->page, touched_pages(o), o->attach_pages,
-				     (uint64_t)(uintptr_t)p->addr, task_random(t));
-	char *argv[] = { "hugebench-agent", "--exec", "pmdshare", clock_name()[0] == 't' ? "tsc" : "gettime",
-			 o->touched ? "sparse" : "whole", text, NULL };
+	HB_FREE char *text = hb_strf("%d %d %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
+				     " %" PRIu64 " %" PRIx64,
+				     f->kind, f->shm, f->bytes, f->page, touched_pages(o),
+				     o->attach_pages, (uint64_t)(uintptr_t)p->addr, task_random(t));
+	char *argv[] = {"hugebench-agent",
+			"--exec",
+			"pmdshare",
+			clock_name()[0] == 't' ? "tsc" : "gettime",
+			o->touched ? "sparse" : "whole",
+			text,
+			NULL};
 	posix_spawn_file_actions_t fa;
 	int rc;
 
@@ -390,7 +434,8 @@ static int attach_pass(struct task *t, struct hb_error *e)
 	out = fcntl(ends[1], F_DUPFD_CLOEXEC, ATTACH_FD_MIN);
 	close(ends[1]);
 	if (out < 0)
-		return hb_error_set(e, -errno, "cannot duplicate a descriptor: %s", strerror(errno));
+		return hb_error_set(e, -errno, "cannot duplicate a descriptor: %s",
+				    strerror(errno));
 	begin = task_ticks();
 	rc = attach_spawn(t, out, &pid);
 	close(out);
@@ -401,7 +446,8 @@ static int attach_pass(struct task *t, struct hb_error *e)
 		;
 	task_latency(t, ROW_LIFE_LATENCY, task_ticks_to_ns(task_ticks() - begin));
 	if (rc || status)
-		return hb_error_set(e, -EIO, "an attached process failed (wait status %#x)", status);
+		return hb_error_set(e, -EIO, "an attached process failed (wait status %#x)",
+				    status);
 	count_report(t, &r);
 	task_count(t, ROW_PASSES, 1);
 	return 0;
@@ -411,7 +457,9 @@ static int pmdshare_run(struct task *t, struct hb_error *e)
 {
 	const struct pmdshare_options *o = t->in->options;
 	int (*const pass[])(struct task *, struct hb_error *) = {
-		[SHAPE_REMAP] = remap_pass, [SHAPE_ATTACH] = attach_pass, [SHAPE_STEADY] = steady_pass,
+		[SHAPE_REMAP] = remap_pass,
+		[SHAPE_ATTACH] = attach_pass,
+		[SHAPE_STEADY] = steady_pass,
 	};
 	int rc = 0;
 
@@ -430,16 +478,20 @@ static void pmdshare_task_exit(struct task *t)
 	free(p);
 }
 
-/* The attached process: map, touch, report, leave. It dies of a SIGBUS, so truncation does not go with this shape. */
+/* The attached process: map, touch, report, leave. It dies of a SIGBUS, so truncation does not go
+ * with this shape. */
 static int attach_main(int argc, char **argv)
 {
 	uint64_t bytes, page, npages, touches, addr, rng, begin, before;
-	struct attach_report r = { 0 };
-	struct hugetlb_file f = { .fd = 3 };
+	struct attach_report r = {0};
+	struct hugetlb_file f = {.fd = 3};
 	int kind;
 
-	if (argc != 4 || sscanf(argv[3], "%d %d %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNx64, &kind,
-				&f.shm, &bytes, &page, &npages, &touches, &addr, &rng) != 8 || touches > ATTACH_MAX || !npages)
+	if (argc != 4 ||
+	    sscanf(argv[3],
+		   "%d %d %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNx64,
+		   &kind, &f.shm, &bytes, &page, &npages, &touches, &addr, &rng) != 8 ||
+	    touches > ATTACH_MAX || !npages)
 		return 2;
 	f.kind = kind;
 	f.bytes = bytes;
@@ -467,7 +519,8 @@ static int attach_main(int argc, char **argv)
 	return hb_write_all(4, &r, sizeof(r)) ? 1 : 0;
 }
 
-/* A process that maps like task 0 and touches the first page of every GiB; what it sees goes into the pipe. */
+/* A process that maps like task 0 and touches the first page of every GiB; what it sees goes into
+ * the pipe. */
 static int probe_child(const struct instance *in, int fd)
 {
 	const struct pmdshare_options *o = in->options;
@@ -508,7 +561,10 @@ static int probe(const struct instance *in, struct hugetlb_usage *u, struct hb_e
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS)
 		return -EAGAIN;
 	if (status || n != sizeof(*u))
-		return hb_error_set(e, -EIO, "the process that looks for shared tables failed (wait status %#x)", status);
+		return hb_error_set(
+			e, -EIO,
+			"the process that looks for shared tables failed (wait status %#x)",
+			status);
 	return 0;
 }
 
@@ -523,35 +579,41 @@ static int prove_shared(struct instance *in, struct hugetlb_usage *best, struct 
 
 		if (rc && rc != -EAGAIN)
 			return rc;
-		if (!rc && u.smaps_kb > u.status_kb && u.smaps_kb - u.status_kb > best->smaps_kb - best->status_kb)
+		if (!rc && u.smaps_kb > u.status_kb &&
+		    u.smaps_kb - u.status_kb > best->smaps_kb - best->status_kb)
 			*best = u;
 		if (best->smaps_kb >= best->status_kb + 4 * page_kb)
 			return 0;
 		hb_sleep_until_ns(hb_now_ns() + PROBE_PAUSE_NS);
 	}
 	return hb_error_set(e, -ENODATA,
-			    "no PMD table was shared: a process that maps like the tasks has no entries of theirs in %d tries",
+			    "no PMD table was shared: a process that maps like the tasks has no "
+			    "entries of theirs in %d tries",
 			    PROBE_TRIES);
 }
 
 static int pmdshare_prove(struct instance *in, struct hb_error *e)
 {
 	const struct pmdshare_options *o = in->options;
-	struct hugetlb_usage u = { 0 };
+	struct hugetlb_usage u = {0};
 	int rc;
 
 	if (o->private || o->page_size)
 		return 0;
 	rc = o->aligned ? prove_shared(in, &u, e) : probe(in, &u, e);
 	if (rc == -EAGAIN || (!rc && !o->aligned && u.smaps_kb == u.status_kb)) {
-		instance_note(in, "proof", "not shared: smaps %" PRIu64 " kB, HugetlbPages %" PRIu64 " kB", u.smaps_kb,
-			      u.status_kb);
+		instance_note(in, "proof",
+			      "not shared: smaps %" PRIu64 " kB, HugetlbPages %" PRIu64 " kB",
+			      u.smaps_kb, u.status_kb);
 		return 0;
 	}
 	if (rc)
 		return rc;
-	instance_note(in, "proof", "a process that mapped like the tasks and touched a page per GiB: smaps %" PRIu64
-				   " kB, HugetlbPages %" PRIu64 " kB", u.smaps_kb, u.status_kb);
+	instance_note(
+		in, "proof",
+		"a process that mapped like the tasks and touched a page per GiB: smaps %" PRIu64
+		" kB, HugetlbPages %" PRIu64 " kB",
+		u.smaps_kb, u.status_kb);
 	instance_gauge(in, ROW_SHARED, ((double)u.smaps_kb - u.status_kb) / 1024);
 	if (!o->aligned)
 		return hb_error_set(e, -EINVAL, "PMD tables are shared although aligned = no");
@@ -571,7 +633,7 @@ static void pmdshare_teardown(struct instance *in)
 	in->priv = NULL;
 }
 
-static const char *const pmdshare_needs[] = { "CONFIG_HUGETLBFS", NULL };
+static const char *const pmdshare_needs[] = {"CONFIG_HUGETLBFS", NULL};
 
 static const struct workload_ops pmdshare_ops = {
 	.abi = WORKLOAD_ABI,

@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 #define CALIBRATE_PAGES 256
-/* A touch past the end of the file may have waited for pages that went meanwhile, this often at most. */
+/* A touch past the end of the file may have waited for pages that went meanwhile, this often at
+ * most. */
 #define SIGBUS_FAULTS_MAX 64
 /* Share of the faults that may miss the classification before the cell is INVALID. */
 #define UNCLASSIFIED_MAX 0.001
@@ -34,8 +35,9 @@ static int compare_ticks(const void *a, const void *b)
 }
 
 /*
- * The least that a fault costs: a read of anonymous memory that was never written maps the zero page, without
- * an allocation, a lock that others want, or clearing. A fault on a huge page does more.
+ * The least that a fault costs: a read of anonymous memory that was never written maps the zero
+ * page, without an allocation, a lock that others want, or clearing. A fault on a huge page does
+ * more.
  */
 uint64_t touch_threshold(uint64_t *plain)
 {
@@ -85,12 +87,13 @@ static void on_sigbus(int sig, siginfo_t *si, void *context)
 	raise(sig);
 }
 
-int touch_init(struct touch *t, struct task *task, const struct touch_rows *rows, struct hb_error *e)
+int touch_init(struct touch *t, struct task *task, const struct touch_rows *rows,
+	       struct hb_error *e)
 {
 	/* SA_NODEFER: siglongjmp() out of the handler does not have to restore the mask. */
-	struct sigaction sa = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_NODEFER };
+	struct sigaction sa = {.sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO | SA_NODEFER};
 
-	*t = (struct touch){ .task = task, .rows = rows };
+	*t = (struct touch){.task = task, .rows = rows};
 	if (sigaction(SIGBUS, &sa, NULL))
 		return hb_error_set(e, -errno, "sigaction: %s", strerror(errno));
 	t->threshold = touch_threshold(NULL);
@@ -105,7 +108,8 @@ static void settle_mixed(struct touch *t, uint64_t faults)
 
 	qsort(t->ticks, all, sizeof(*t->ticks), compare_ticks);
 	for (uint64_t i = 0; i < all; i++)
-		task_latency(t->task, i < all - faults ? t->rows->touch_latency : t->rows->fault_latency,
+		task_latency(t->task,
+			     i < all - faults ? t->rows->touch_latency : t->rows->fault_latency,
 			     task_ticks_to_ns(t->ticks[i]));
 	task_count(t->task, t->rows->unsettled, all);
 }
@@ -127,7 +131,8 @@ void touch_settle(struct touch *t)
 	t->faults = now;
 	task_count(t->task, t->rows->faults, faults);
 	if (faults > t->n) {
-		uint64_t more = faults - t->n, may = again_at_most(t), again = more < may ? more : may;
+		uint64_t more = faults - t->n, may = again_at_most(t),
+			 again = more < may ? more : may;
 
 		task_count(t->task, t->rows->repeated, again);
 		task_count(t->task, t->rows->unclassified, more - again);
@@ -142,7 +147,8 @@ void touch_settle(struct touch *t)
 	}
 	t->n = 0;
 	t->nsigbus = 0;
-	/* The first call of qsort() and the like faults code in, which is none of the workload's faults. */
+	/* The first call of qsort() and the like faults code in, which is none of the workload's
+	 * faults. */
 	if (faults)
 		t->faults = touch_fault_count();
 }
@@ -153,7 +159,8 @@ static int check_sigbus(struct touch *t, struct hb_error *e)
 
 	if (t->fault_at < floor)
 		return hb_error_set(e, -EFAULT,
-				    "SIGBUS at offset %" PRIu64 ", but the file was never smaller than %" PRIu64 " bytes",
+				    "SIGBUS at offset %" PRIu64
+				    ", but the file was never smaller than %" PRIu64 " bytes",
 				    t->fault_at, floor == UINT64_MAX ? t->bytes : floor);
 	task_count(t->task, t->rows->sigbus, 1);
 	t->nsigbus++;
@@ -214,15 +221,22 @@ int touch_report(struct instance *in, const struct touch_rows *rows, struct hb_e
 		classified += s->hist[rows->fault_latency]->count;
 	}
 	instance_note(in, "classification",
-		      "a touch under %" PRIu64 " ns (half of the fastest fault; a plain touch takes %" PRIu64
-		      " ns) is plain, others are settled by ru_minflt: %" PRIu64 " faults counted, %" PRIu64
-		      " classified, %" PRIu64 " repeated, %" PRIu64 " touches in mixed runs",
-		      task_ticks_to_ns(threshold), task_ticks_to_ns(plain), faults, classified, repeated, unsettled);
+		      "a touch under %" PRIu64
+		      " ns (half of the fastest fault; a plain touch takes %" PRIu64
+		      " ns) is plain, others are settled by ru_minflt: %" PRIu64
+		      " faults counted, %" PRIu64 " classified, %" PRIu64 " repeated, %" PRIu64
+		      " touches in mixed runs",
+		      task_ticks_to_ns(threshold), task_ticks_to_ns(plain), faults, classified,
+		      repeated, unsettled);
 	if (classified + repeated + missed != faults)
-		return hb_error_set(e, -ERANGE, "%" PRIu64 " faults counted, but %" PRIu64 " classified", faults,
-				    classified + repeated + missed);
+		return hb_error_set(e, -ERANGE,
+				    "%" PRIu64 " faults counted, but %" PRIu64 " classified",
+				    faults, classified + repeated + missed);
 	if (missed > faults * UNCLASSIFIED_MAX)
-		return hb_error_set(e, -ERANGE, "%" PRIu64 " of %" PRIu64 " faults were quicker than the threshold of %" PRIu64
-				    " ns and are missing from the latencies", missed, faults, task_ticks_to_ns(threshold));
+		return hb_error_set(e, -ERANGE,
+				    "%" PRIu64 " of %" PRIu64
+				    " faults were quicker than the threshold of %" PRIu64
+				    " ns and are missing from the latencies",
+				    missed, faults, task_ticks_to_ns(threshold));
 	return 0;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* truncate: shrinks a file on huge pages and lets it grow again; mapped pages past the new end go, with SIGBUS behind. */
+/* truncate: shrinks a file on huge pages and lets it grow again; mapped pages past the new end go,
+ * with SIGBUS behind. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 #define BLOCK 512 /* of st_blocks */
 
 enum truncate_target { TARGET_SAME, TARGET_SIBLING };
-static const char *const target_names[] = { "same", "sibling", NULL };
+static const char *const target_names[] = {"same", "sibling", NULL};
 
 struct truncate_options {
 	double rate;
@@ -22,23 +23,26 @@ struct truncate_options {
 
 #define OPT(field) offsetof(struct truncate_options, field)
 static const struct option_row truncate_options_rows[] = {
-	{ "rate", OPTION_DOUBLE, OPT(rate), "0", "0", "1000000", NULL,
-	  "truncations per second and task; 0: as fast as they go" },
-	{ "target", OPTION_ENUM, OPT(target), "same", NULL, NULL, target_names,
-	  "same: the workload's file; sibling: a file of its own on the same pool" },
-	{ "amount", OPTION_SIZE, OPT(amount), "0", "0", "16T", NULL,
-	  "bytes cut off the part that is in use; 0: half of it" },
-	{ "size", OPTION_SIZE, OPT(size), "64M", "2M", "16T", NULL, "of the sibling file" },
+	{"rate", OPTION_DOUBLE, OPT(rate), "0", "0", "1000000", NULL,
+	 "truncations per second and task; 0: as fast as they go"},
+	{"target", OPTION_ENUM, OPT(target), "same", NULL, NULL, target_names,
+	 "same: the workload's file; sibling: a file of its own on the same pool"},
+	{"amount", OPTION_SIZE, OPT(amount), "0", "0", "16T", NULL,
+	 "bytes cut off the part that is in use; 0: half of it"},
+	{"size", OPTION_SIZE, OPT(size), "64M", "2M", "16T", NULL, "of the sibling file"},
 	OPTION_END,
 };
 
 enum truncate_row { ROW_TRUNCATES, ROW_PAGES, ROW_SHRINK, ROW_GROW };
 
 static const struct metric_row truncate_metrics[] = {
-	[ROW_TRUNCATES] = { "truncates", METRIC_RATE, "1/s", METRIC_HIGHER, 1, "shrink and grow, once each" },
-	[ROW_PAGES] = { "pages", METRIC_RATE, "pages/s", METRIC_HIGHER, 1, "huge pages that went with it, by st_blocks" },
-	[ROW_SHRINK] = { "shrink_latency", METRIC_HIST, "ns", METRIC_LOWER, 1, "of ftruncate() to the smaller size" },
-	[ROW_GROW] = { "grow_latency", METRIC_HIST, "ns", METRIC_LOWER, 0, "of ftruncate() back" },
+	[ROW_TRUNCATES] = {"truncates", METRIC_RATE, "1/s", METRIC_HIGHER, 1,
+			   "shrink and grow, once each"},
+	[ROW_PAGES] = {"pages", METRIC_RATE, "pages/s", METRIC_HIGHER, 1,
+		       "huge pages that went with it, by st_blocks"},
+	[ROW_SHRINK] = {"shrink_latency", METRIC_HIST, "ns", METRIC_LOWER, 1,
+			"of ftruncate() to the smaller size"},
+	[ROW_GROW] = {"grow_latency", METRIC_HIST, "ns", METRIC_LOWER, 0, "of ftruncate() back"},
 	METRIC_END,
 };
 
@@ -64,12 +68,16 @@ static int setup_same(struct instance *in, struct truncate_state *s, struct hb_e
 	uint64_t amount;
 
 	if (!target || target->fd < 0)
-		return hb_error_set(e, -EINVAL, "no workload of the cell has a file that can be truncated (System V "
-						"segments cannot); say target = sibling");
+		return hb_error_set(
+			e, -EINVAL,
+			"no workload of the cell has a file that can be truncated (System V "
+			"segments cannot); say target = sibling");
 	amount = o->amount ? o->amount : target->used / target->page / 2 * target->page;
 	if (!amount || amount > target->used || amount % target->page)
-		return hb_error_set(e, -ERANGE, "amount = %" PRIu64 " is not a multiple of the page size up to %" PRIu64, amount,
-				    target->used);
+		return hb_error_set(e, -ERANGE,
+				    "amount = %" PRIu64
+				    " is not a multiple of the page size up to %" PRIu64,
+				    amount, target->used);
 	s->fd = target->fd;
 	s->large = target->bytes;
 	s->small = target->used - amount;
@@ -85,7 +93,9 @@ static int setup_sibling(struct instance *in, struct truncate_state *s, struct h
 	int rc;
 
 	if (!amount || amount > o->size || amount % HUGETLB_2M || o->size % HUGETLB_2M)
-		return hb_error_set(e, -ERANGE, "size and amount must be multiples of 2 MiB, amount up to size");
+		return hb_error_set(
+			e, -ERANGE,
+			"size and amount must be multiples of 2 MiB, amount up to size");
 	rc = hugetlb_file_make(&s->sibling, HUGETLB_MEMFD, o->size, HUGETLB_2M, e);
 	s->fd = s->sibling.fd;
 	s->large = o->size;
@@ -118,12 +128,14 @@ static int truncate_once(struct task *t, struct hb_error *e)
 	uint64_t before = pages_held(s->fd), after, begin = task_ticks();
 
 	if (ftruncate(s->fd, s->small))
-		return hb_error_set(e, -errno, "ftruncate to %" PRIu64 ": %s", s->small, strerror(errno));
+		return hb_error_set(e, -errno, "ftruncate to %" PRIu64 ": %s", s->small,
+				    strerror(errno));
 	task_latency(t, ROW_SHRINK, task_ticks_to_ns(task_ticks() - begin));
 	after = pages_held(s->fd);
 	begin = task_ticks();
 	if (ftruncate(s->fd, s->large))
-		return hb_error_set(e, -errno, "ftruncate to %" PRIu64 ": %s", s->large, strerror(errno));
+		return hb_error_set(e, -errno, "ftruncate to %" PRIu64 ": %s", s->large,
+				    strerror(errno));
 	task_latency(t, ROW_GROW, task_ticks_to_ns(task_ticks() - begin));
 	task_count(t, ROW_TRUNCATES, 1);
 	/* Faults go on meanwhile: what they bring back at once is not counted as gone. */

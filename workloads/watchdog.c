@@ -8,9 +8,9 @@
 
 #include "workloads/kmsg.h"
 
-#define LOOK_NS NSEC_PER_SEC
-#define LOG_QUIET_NS (NSEC_PER_SEC / 2)
-#define QUIT_WAIT_NS (60 * NSEC_PER_SEC)
+#define LOOK_NS	       NSEC_PER_SEC
+#define LOG_QUIET_NS   (NSEC_PER_SEC / 2)
+#define QUIT_WAIT_NS   (60 * NSEC_PER_SEC)
 #define EVIDENCE_LINES 400
 
 struct watchdog_task {
@@ -41,18 +41,20 @@ static bool process_blocked(pid_t pid)
 	return blocked;
 }
 
-/* One look at a process's tasks. The number of its tasks that stall; *@why is set when that is a hang. */
-static unsigned int look_process(struct watchdog *w, const struct gang_process *p, struct watchdog_task *task,
-				 uint64_t now, char **why)
+/* One look at a process's tasks. The number of its tasks that stall; *@why is set when that is a
+ * hang. */
+static unsigned int look_process(struct watchdog *w, const struct gang_process *p,
+				 struct watchdog_task *task, uint64_t now, char **why)
 {
 	unsigned int stalled = 0;
 
 	for (unsigned int k = 0; k < p->count; k++) {
-		uint64_t progress = atomic_load_explicit(&p->in->task[p->first + k]->progress, memory_order_relaxed);
+		uint64_t progress = atomic_load_explicit(&p->in->task[p->first + k]->progress,
+							 memory_order_relaxed);
 		struct watchdog_task *t = &task[k];
 
 		if (progress != t->progress || !t->since_ns) {
-			*t = (struct watchdog_task){ .progress = progress, .since_ns = now };
+			*t = (struct watchdog_task){.progress = progress, .since_ns = now};
 			continue;
 		}
 		if (now - t->since_ns < w->stall_ns)
@@ -60,8 +62,10 @@ static unsigned int look_process(struct watchdog *w, const struct gang_process *
 		stalled++;
 		t->blocked = process_blocked(p->pid) ? t->blocked + 1 : 0;
 		if (t->blocked >= 2 && !*why)
-			*why = hb_strf("%s task %u (pid %d) is blocked and made no progress for %.0f s", p->in->ops->name,
-				       p->first + k, (int)p->pid, (now - t->since_ns) / 1e9);
+			*why = hb_strf(
+				"%s task %u (pid %d) is blocked and made no progress for %.0f s",
+				p->in->ops->name, p->first + k, (int)p->pid,
+				(now - t->since_ns) / 1e9);
 	}
 	return stalled;
 }
@@ -112,7 +116,7 @@ static char *lines_text(const json_t *lines)
 
 	if (!f)
 		return NULL;
-	json_array_foreach(lines, i, line)
+	json_array_foreach (lines, i, line)
 		fprintf(f, "%s\n", json_string_value(line));
 	return fclose(f) ? NULL : text;
 }
@@ -127,8 +131,9 @@ static void report_hang(struct watchdog *w, const char *why)
 	text = lines_text(lines);
 	link_event(w->link, "stall", text ? text : "");
 	link_send(w->link, WIRE_RESULT,
-		  json_pack("{s:s, s:s, s:o, s:[], s:[], s:{}, s:O}", "verdict", "HANG", "reason", why, "evidence", lines,
-			    "metrics", "notes", "conservation", "parameters", w->parameters),
+		  json_pack("{s:s, s:s, s:o, s:[], s:[], s:{}, s:O}", "verdict", "HANG", "reason",
+			    why, "evidence", lines, "metrics", "notes", "conservation",
+			    "parameters", w->parameters),
 		  NULL);
 }
 

@@ -4,8 +4,9 @@
  *   - one task made none for stall_ns and is in D state in two looks in a row, or
  *   - no task made any for stall_ns, or
  *   - the agent itself did not come back from something by its deadline.
- * Then it has the kernel write the stacks of blocked tasks, sends them as WIRE_EVENT "stall" and the
- * result with the verdict HANG, waits for the host's word and ends the agent: nothing else may block on the way.
+ * Then it has the kernel write the stacks of blocked tasks, sends them as WIRE_EVENT "stall" and
+ * the result with the verdict HANG, waits for the host's word and ends the agent: nothing else may
+ * block on the way.
  */
 #ifndef HB_WORKLOADS_WATCHDOG_H
 #define HB_WORKLOADS_WATCHDOG_H
@@ -27,11 +28,11 @@ struct watchdog {
 	pthread_t thread;
 	int running;
 	_Atomic int stop;
-	_Atomic int watch_tasks;	/* progress is expected */
-	_Atomic uint64_t deadline_ns;	/* of the agent itself; 0: none */
-	const char *_Atomic doing;	/* what it is at, for the reason */
-	_Atomic int fired;		/* the verdict is HANG: whoever sees it stays away */
-	struct watchdog_task *task;	/* one per task of the gang */
+	_Atomic int watch_tasks;      /* progress is expected */
+	_Atomic uint64_t deadline_ns; /* of the agent itself; 0: none */
+	const char *_Atomic doing;    /* what it is at, for the reason */
+	_Atomic int fired;	      /* the verdict is HANG: whoever sees it stays away */
+	struct watchdog_task *task;   /* one per task of the gang */
 };
 
 /* Fill in gang, link, stall_ns, kmsg, parameters and end first; everything else zero. */

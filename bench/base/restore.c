@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #define RESTORE_FORMAT 1
-#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+#define BOOT_ID	       "/proc/sys/kernel/random/boot_id"
 
 char *restore_path(void)
 {
@@ -20,7 +20,8 @@ char *restore_path(void)
 	return NULL;
 }
 
-/* One line of a small file without its newline; owned by the caller, NULL when it cannot be read. */
+/* One line of a small file without its newline; owned by the caller, NULL when it cannot be read.
+ */
 static char *read_line(const char *path)
 {
 	char *text;
@@ -42,7 +43,9 @@ static json_int_t process_start(pid_t pid)
 		return 0;
 	/* The name in field 2 may hold anything; the fields after the last ')' are plain. */
 	p = strrchr(text, ')');
-	if (!p || sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+	if (!p || sscanf(p + 1,
+			 " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
+			 "%*d %llu",
 			 &start) != 1)
 		return 0;
 	return start;
@@ -65,7 +68,8 @@ static int note_load(const char *path, json_t **note, struct hb_error *e)
 		return 0;
 	json_decref(*note);
 	*note = NULL;
-	return hb_error_set(e, -EINVAL, "%s is not a restore note of format %d; look into it, then remove it",
+	return hb_error_set(e, -EINVAL,
+			    "%s is not a restore note of format %d; look into it, then remove it",
 			    path, RESTORE_FORMAT);
 }
 
@@ -80,15 +84,17 @@ static int note_store(const char *path, const json_t *note, struct hb_error *e)
 	rc = hb_mkdir_all(dir);
 	if (!rc)
 		rc = hb_file_write_atomic(path, text, strlen(text));
-	return rc ? hb_error_set(e, rc, "cannot write the restore note %s: %s", path, strerror(-rc)) : 0;
+	return rc ? hb_error_set(e, rc, "cannot write the restore note %s: %s", path, strerror(-rc))
+		  : 0;
 }
 
 static json_t *note_new(void)
 {
 	HB_FREE char *boot = read_line(BOOT_ID);
 
-	return json_pack("{s:i, s:i, s:I, s:s, s:[]}", "format", RESTORE_FORMAT, "pid", (int)getpid(), "start",
-			 process_start(getpid()), "boot_id", boot ? boot : "", "values");
+	return json_pack("{s:i, s:i, s:I, s:s, s:[]}", "format", RESTORE_FORMAT, "pid",
+			 (int)getpid(), "start", process_start(getpid()), "boot_id",
+			 boot ? boot : "", "values");
 }
 
 static bool note_has(const json_t *values, const char *file)
@@ -96,7 +102,7 @@ static bool note_has(const json_t *values, const char *file)
 	const json_t *v;
 	size_t i;
 
-	json_array_foreach(values, i, v) {
+	json_array_foreach (values, i, v) {
 		const char *p = json_string_value(json_object_get(v, "path"));
 
 		if (p && !strcmp(p, file))
@@ -122,7 +128,8 @@ int restore_note(const char *path, const char *file, struct hb_error *e)
 		return rc;
 	values = json_object_get(note, "values");
 	if (!note_has(values, file)) {
-		json_array_append_new(values, json_pack("{s:s, s:s}", "path", file, "value", value));
+		json_array_append_new(values,
+				      json_pack("{s:s, s:s}", "path", file, "value", value));
 		rc = note_store(path, note, e);
 	}
 	json_decref(note);
@@ -150,7 +157,9 @@ int restore_pending(const char *path, struct hb_error *e)
 	start = json_integer_value(json_object_get(note, "start"));
 	rc = 1;
 	if (note_of_this_boot(note) && pid != getpid() && start && process_start(pid) == start)
-		rc = hb_error_set(e, -EBUSY, "process %d still runs with what %s notes; end it first", (int)pid, path);
+		rc = hb_error_set(e, -EBUSY,
+				  "process %d still runs with what %s notes; end it first",
+				  (int)pid, path);
 	json_decref(note);
 	return rc;
 }
@@ -159,7 +168,8 @@ int restore_pending(const char *path, struct hb_error *e)
 static bool path_allowed(const char *file)
 {
 	return file && !strstr(file, "/../") &&
-	       (!strncmp(file, "/sys/devices/system/node/", 25) || !strncmp(file, "/sys/kernel/mm/hugepages/", 25) ||
+	       (!strncmp(file, "/sys/devices/system/node/", 25) ||
+		!strncmp(file, "/sys/kernel/mm/hugepages/", 25) ||
 		!strncmp(file, "/proc/sys/vm/", 13));
 }
 
@@ -178,9 +188,11 @@ int restore_apply(const char *path, struct hb_error *e)
 		const char *value = json_string_value(json_object_get(v, "value"));
 
 		if (!path_allowed(file) || !value)
-			rc = hb_error_set(e, -EINVAL, "%s: entry %zu is not one that a run writes", path, i);
+			rc = hb_error_set(e, -EINVAL, "%s: entry %zu is not one that a run writes",
+					  path, i);
 		else if ((rc = hb_file_write(file, value)))
-			hb_error_set(e, rc, "cannot write %s back to %s: %s", value, file, strerror(-rc));
+			hb_error_set(e, rc, "cannot write %s back to %s: %s", value, file,
+				     strerror(-rc));
 	}
 	json_decref(note);
 	if (!rc && unlink(path))

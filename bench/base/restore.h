@@ -5,7 +5,8 @@
  *
  *   {"format": 1, "pid": PID of the writer, "start": its start time (field 22 of /proc/PID/stat),
  *    "boot_id": /proc/sys/kernel/random/boot_id,
- *    "values": [{"path": "/sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages", "value": "0"}]}
+ *    "values": [{"path": "/sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages",
+ * "value": "0"}]}
  *
  * The writer adds an entry before it changes the file named; an entry that is there is kept, since
  * the first value is the original one. restore_apply() writes the values back and removes the note.
@@ -16,9 +17,11 @@
 
 #include "bench/base/util.h"
 
-/* $XDG_CACHE_HOME/hugebench/restore.json, or below ~/.cache; owned by the caller, NULL without memory or home. */
+/* $XDG_CACHE_HOME/hugebench/restore.json, or below ~/.cache; owned by the caller, NULL without
+ * memory or home. */
 char *restore_path(void);
-/* Note the present value of @file (under /sys or /proc/sys) in the note at @path, made when it is not there. */
+/* Note the present value of @file (under /sys or /proc/sys) in the note at @path, made when it is
+ * not there. */
 int restore_note(const char *path, const char *file, struct hb_error *e);
 /*
  * 1: there is a note whose writer is gone; 0: no note; -EBUSY: the writer still runs (the message
