@@ -256,9 +256,15 @@ static void push_devices(struct args *a, const struct vm_config *c, const struct
 	push_option(a, "-serial", strdup("chardev:console"));
 	push_option(a, "-chardev", hb_strf("socket,id=qmp,fd=%d", w->qmp_fd));
 	push_option(a, "-mon", strdup("chardev=qmp,mode=control"));
-	push_option(a, "-device", strdup("virtio-serial-pci"));
 	push_option(a, "-chardev", hb_strf("socket,id=data,fd=%d", w->data_fd));
-	push_option(a, "-device", strdup("virtserialport,chardev=data,name=" WIRE_PORT_NAME));
+	if (c->mode == VM_EXACT) {
+		/* A virtio device's queues are served at the host's time, a UART within the guest's. */
+		push_option(a, "-serial", strdup("chardev:data"));
+	} else {
+		push_option(a, "-device", strdup("virtio-serial-pci"));
+		push_option(a, "-device",
+			    strdup("virtserialport,chardev=data,name=" WIRE_PORT_NAME));
+	}
 	push_option(a, "-device", strdup("pvpanic"));
 }
 
