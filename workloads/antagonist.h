@@ -72,4 +72,13 @@ int antagonist_touch(const uint8_t *p);
  * time. */
 int64_t antagonist_pages(const struct antagonist *a);
 
+/*
+ * Huge pages that the pool must have beyond a file that shrinks or is punched, for each task that
+ * does so. Removal works on batches of 15 pages (PAGEVEC_SIZE of mm/, 5.10), which are out of the
+ * file while the batch still refers to them, and a fault that waits for the lock of a removed page
+ * holds it too: none of these is free for the fault that comes next, which without spare pages gets
+ * SIGBUS inside of the file. The rest is for the faulting tasks.
+ */
+#define ANTAGONIST_SPARE_PAGES 64
+
 #endif

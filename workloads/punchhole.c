@@ -42,8 +42,8 @@ static const struct metric_row metrics[] = {
 
 static uint64_t punchhole_huge_pages(const void *options, unsigned int tasks)
 {
-	(void)tasks;
-	return antagonist_huge_pages(&((const struct punchhole_options *)options)->common);
+	return tasks * ANTAGONIST_SPARE_PAGES +
+	       antagonist_huge_pages(&((const struct punchhole_options *)options)->common);
 }
 
 static int punchhole_setup(struct instance *in, struct hb_error *e)

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "workloads/antagonist.h"
 #include "workloads/hugetlb.h"
 #include "workloads/workload.h"
 
@@ -56,8 +57,8 @@ static uint64_t truncate_huge_pages(const void *options, unsigned int tasks)
 {
 	const struct truncate_options *o = options;
 
-	(void)tasks;
-	return o->target == TARGET_SIBLING ? o->size / HUGETLB_2M : 0;
+	return tasks * ANTAGONIST_SPARE_PAGES +
+	       (o->target == TARGET_SIBLING ? o->size / HUGETLB_2M : 0);
 }
 
 static int setup_same(struct instance *in, struct truncate_state *s, struct hb_error *e)
