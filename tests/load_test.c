@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Damage: every kind is named with its file, and the rest of the run stands. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bench/load.h"
+#include "tests/synthetic.h"
+
+#define CELL "cells/0003-base-faults-2-r1"
+
+static char dir[] = "/tmp/hugebench-load-XXXXXX";
+static char *run_dir;
+
+static int setup(void **state)
+{
+	struct synthetic s;
+
+	(void)state;
+	if (!run_dir) {
+		if (!mkdtemp(dir))
+			return -1;
+		run_dir = hb_strf("%s/run", dir);
+	}
+	s = synthetic_default(run_dir);
+	s.boots = 2;
+	return synthetic_write(&s);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	hb_remove_all(dir);
+	free(run_dir);
+	return 0;
+}
+
+/* Replace @from by @to in a file of the run. */
+static void edit(const char *name, const char *from, const char *to)
+{
+	HB_FREE char *path = hb_strf("%s/%s", run_dir, name);
+	HB_FREE char *text = NULL, *changed = NULL;
+	char *at;
+
+	assert_int_equal(hb_file_read(path, &text, NULL), 0);
+	at = strstr(text, from);
+	assert_non_null(at);
+	*at = 0;
+	changed = hb_strf("%s%s%s", text, to, at + strlen(from));
+	assert_int_equal(hb_file_write(path, changed), 0);
+}
+
+static void truncate_file(const char *name, size_t keep)
+{
+	HB_FREE char *path = hb_strf("%s/%s", run_dir, name);
+	HB_FREE char *text = NULL;
+
+	assert_int_equal(hb_file_read(path, &text, NULL), 0);
+	text[keep] = 0;
+	assert_int_equal(hb_file_write(path, text), 0);
+}
+
+/* One problem, in @file, that says @what; @cells stand. */
+static void expect_problem(const char *file, const char *what, size_t cells)
+{
+	struct load_run *run;
+	struct hb_error e;
+
+	assert_int_equal(load_run(run_dir, &run, &e), 0);
+	assert_int_equal(run->nproblems, 1);
+	if (!strstr(run->problems[0], file) || !strstr(run->problems[0], what))
+		fail_msg("problem is '%s', wanted '%s' and '%s'", run->problems[0], file, what);
+	assert_int_equal(run->ncells, cells);
+	load_free(run);
+}
+
+static void test_whole(void **state)
+{
+	struct load_run *run;
+	struct hb_error e;
+
+	(void)state;
+	assert_int_equal(load_run(run_dir, &run, &e), 0);
+	assert_int_equal(run->nproblems, 0);
+	assert_int_equal(run->ncells, 12);
+	assert_int_equal(run->planned, 12);
+	assert_string_equal(run->cells[2].kernel, "base");
+	assert_string_equal(run->cells[2].antagonists, "truncate, migrate");
+	assert_string_equal(run->cells[2].parameters, "pmdshare.size=1G; pmdshare.tasks=2");
+	/* equal texts are one text */
+	assert_ptr_equal(run->cells[0].kernel, run->cells[2].kernel);
+	load_free(run);
+}
+
+static void test_truncated(void **state)
+{
+	(void)state;
+	truncate_file(CELL "/cell.json", 100);
+	expect_problem(CELL "/cell.json:", "not valid JSON", 11);
+}
+
+static void test_version(void **state)
+{
+	(void)state;
+	edit(CELL "/cell.json", "\"format\": 1", "\"format\": 2");
+	expect_problem(CELL "/cell.json", "format is not 1", 11);
+}
+
+static void test_nan(void **state)
+{
+	(void)state;
+	edit(CELL "/cell.json", "\"seconds\": 10.0", "\"seconds\": NaN");
+	expect_problem(CELL "/cell.json", "not valid JSON", 11);
+}
+
+static void test_negative(void **state)
+{
+	(void)state;
+	edit(CELL "/cell.json", "\"seconds\": 10.0", "\"seconds\": -10.0");
+	expect_problem(CELL "/cell.json", "pmdshare.faults: \"seconds\" is negative", 11);
+}
+
+static void test_fractional_count(void **state)
+{
+	(void)state;
+	edit(CELL "/cell.json", "\"count\": 20000", "\"count\": 20000.5");
+	expect_problem(CELL "/cell.json", "not a whole number", 11);
+}
+
+static void test_mode(void **state)
+{
+	(void)state;
+	edit(CELL "/cell.json", "\"mode\": \"emulated\"", "\"mode\": \"kvm\"");
+	expect_problem(CELL "/cell.json", "mode is kvm, the run's is emulated", 11);
+}
+
+static void test_foreign(void **state)
+{
+	(void)state;
+	edit(CELL "/cell.json", "\"kernel\": \"base\"", "\"kernel\": \"other\"");
+	expect_problem(CELL "/cell.json", "kernel other is not in run.json", 11);
+}
+
+static void test_duplicate(void **state)
+{
+	(void)state;
+	edit("cells/0009-base-faults-2-r2/cell.json", "\"rep\": 2", "\"rep\": 1");
+	expect_problem("cells/0009-base-faults-2-r2/cell.json",
+		       "duplicate of 0003-base-faults-2-r1", 11);
+}
+
+static void test_run_version(void **state)
+{
+	struct load_run *run;
+	struct hb_error e;
+
+	(void)state;
+	edit("run.json", "\"format\": 1", "\"format\": 7");
+	assert_int_equal(load_run(run_dir, &run, &e), -EINVAL);
+	assert_non_null(strstr(e.text, "run.json"));
+	assert_non_null(strstr(e.text, "format 7"));
+}
+
+static void test_no_run(void **state)
+{
+	struct load_run *run;
+	struct hb_error e;
+
+	(void)state;
+	assert_int_equal(load_run("/nonexistent", &run, &e), -ENOENT);
+	assert_non_null(strstr(e.text, "/nonexistent"));
+}
+
+/* Histograms are read when they are needed. */
+static void expect_hist_error(const char *what)
+{
+	struct hist *h = malloc(sizeof(*h));
+	struct load_run *run;
+	struct hb_error e;
+
+	assert_non_null(h);
+	assert_int_equal(load_run(run_dir, &run, &e), 0);
+	assert_true(load_hist(run, &run->cells[2], &run->cells[2].metrics[1], h, &e) < 0);
+	if (!strstr(e.text, CELL "/pmdshare.fault_latency.hist") || !strstr(e.text, what))
+		fail_msg("error is '%s', wanted '%s'", e.text, what);
+	load_free(run);
+	free(h);
+}
+
+static void test_hist_layout(void **state)
+{
+	(void)state;
+	edit(CELL "/pmdshare.fault_latency.hist", "sub_bits=7", "sub_bits=5");
+	expect_hist_error("sub_bits=5");
+}
+
+static void test_hist_count(void **state)
+{
+	(void)state;
+	edit(CELL "/cell.json", "\"count\": 20000", "\"count\": 19999");
+	expect_hist_error("cell.json says 19999");
+}
+
+static void test_hist_truncated(void **state)
+{
+	(void)state;
+	truncate_file(CELL "/pmdshare.fault_latency.hist", 500);
+	expect_hist_error("not valid JSON");
+}
+
+static int count_interval(void *arg, double t_ns, double length_ns, const json_t *counters)
+{
+	(void)t_ns, (void)length_ns;
+	*(int *)arg += json_object_get(counters, "pmdshare.faults") != NULL;
+	return 0;
+}
+
+static void test_intervals(void **state)
+{
+	struct load_run *run;
+	struct hb_error e;
+	int n = 0;
+
+	(void)state;
+	assert_int_equal(load_run(run_dir, &run, &e), 0);
+	assert_int_equal(load_intervals(run, &run->cells[2], count_interval, &n, &e), 0);
+	assert_int_equal(n, 10);
+	load_free(run);
+	truncate_file(CELL "/intervals.jsonl", 500);
+	assert_int_equal(load_run(run_dir, &run, &e), 0);
+	assert_int_equal(load_intervals(run, &run->cells[2], count_interval, &n, &e), -EINVAL);
+	assert_non_null(strstr(e.text, CELL "/intervals.jsonl:"));
+	load_free(run);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_whole, setup),
+		cmocka_unit_test_setup(test_truncated, setup),
+		cmocka_unit_test_setup(test_version, setup),
+		cmocka_unit_test_setup(test_nan, setup),
+		cmocka_unit_test_setup(test_negative, setup),
+		cmocka_unit_test_setup(test_fractional_count, setup),
+		cmocka_unit_test_setup(test_mode, setup),
+		cmocka_unit_test_setup(test_foreign, setup),
+		cmocka_unit_test_setup(test_duplicate, setup),
+		cmocka_unit_test_setup(test_run_version, setup),
+		cmocka_unit_test_setup(test_no_run, setup),
+		cmocka_unit_test_setup(test_hist_layout, setup),
+		cmocka_unit_test_setup(test_hist_count, setup),
+		cmocka_unit_test_setup(test_hist_truncated, setup),
+		cmocka_unit_test_setup(test_intervals, setup),
+	};
+
+	return cmocka_run_group_tests_name("load", tests, NULL, teardown);
+}

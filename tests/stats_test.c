@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Known answers for the statistics; each source is named. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bench/stats.h"
+
+#define near(a, b, by) assert_true(fabs((a) - (b)) <= (by))
+
+/* Student, "The probable error of a mean", Biometrika 6, 1908: additional hours of sleep. */
+static const double sleep_1[] = {0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0};
+static const double sleep_2[] = {1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4};
+
+static void exponents(const double *v, double *out, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		out[i] = exp(v[i]);
+}
+
+/* R's manual of t.test(extra ~ group, data = sleep): p = 0.07939, df = 17.776. */
+static void test_welch_sleep(void **state)
+{
+	double a[10], b[10];
+
+	(void)state;
+	exponents(sleep_1, a, 10);
+	exponents(sleep_2, b, 10);
+	near(stats_log_p(a, 10, b, 10), 0.07939, 5e-6);
+}
+
+/* The same through stats_compare(): interval -3.3654832 .. 0.2054832 of mean 1 less mean 2. */
+static void test_welch_interval(void **state)
+{
+	struct stats_arm a = {10, exp(0.75), 1.789010 / sqrt(10)};
+	struct stats_arm b = {10, exp(2.33), 2.002249 / sqrt(10)};
+	struct stats_change c;
+
+	(void)state;
+	stats_compare(&b, &a, 0.05, &c);
+	near(c.log_ratio, -1.58, 1e-9);
+	near(c.df, 17.776, 1e-3);
+	near(c.log_low, -3.3654832, 2e-5);
+	near(c.log_high, 0.2054832, 2e-5);
+}
+
+/* Hollander and Wolfe, "Nonparametric Statistical Methods", 1973, p. 69: W = 35, one-sided p =
+ * 0.1272. */
+static void test_rank_hollander(void **state)
+{
+	static const double x[] = {0.80, 0.83, 1.89, 1.04, 1.45, 1.38, 1.91, 1.64, 0.73, 1.46};
+	static const double y[] = {1.15, 0.88, 0.90, 0.74, 1.21};
+
+	(void)state;
+	near(stats_rank_p(x, 10, y, 5), 2 * 0.1272, 1e-4);
+}
+
+/* Share of the choices of @na among all n values whose midrank sum lies as far out: by counting. */
+static double rank_p_by_counting(const double *all, unsigned int n, unsigned int na)
+{
+	double rank[16], mean = na * (n + 1) / 2.0, observed = 0;
+	unsigned int extreme = 0, total = 0;
+
+	for (unsigned int i = 0; i < n; i++) {
+		rank[i] = 0.5;
+		for (unsigned int k = 0; k < n; k++)
+			rank[i] += all[k] < all[i] ? 1 : all[k] == all[i] ? 0.5 : 0;
+		observed += i < na ? rank[i] : 0;
+	}
+	for (unsigned int set = 0; set < 1u << n; set++) {
+		double sum = 0;
+
+		if (__builtin_popcount(set) != (int)na)
+			continue;
+		for (unsigned int i = 0; i < n; i++)
+			sum += set >> i & 1 ? rank[i] : 0;
+		total++;
+		extreme += fabs(sum - mean) >= fabs(observed - mean) - 1e-9;
+	}
+	return (double)extreme / total;
+}
+
+static void test_rank_ties(void **state)
+{
+	static const double all[] = {1, 2, 2, 3, 5, 2, 3, 3, 4, 6, 6};
+
+	(void)state;
+	for (unsigned int na = 2; na < 9; na++)
+		near(stats_rank_p(all, na, all + na, 11 - na), rank_p_by_counting(all, 11, na),
+		     1e-12);
+}
+
+static void test_rank_large(void **state)
+{
+	double a[40], b[40];
+
+	(void)state;
+	for (int i = 0; i < 40; i++) {
+		a[i] = i;
+		b[i] = i + 8.5;
+	}
+	/* Lehmann 1975, ch. 1: U = 40 * 40 / 2 shifted; z = (|U - 800| - 0.5) / sqrt(40 * 40 * 81 /
+	 * 12). */
+	near(stats_rank_p(a, 40, b, 40), 2 * 0.5 * erfc((304 - 0.5) / sqrt(10800) / sqrt(2)), 1e-6);
+	assert_true(stats_rank_p(a, 40, a, 40) > 0.99);
+}
+
+static void test_rank_smallest(void **state)
+{
+	static const double low[] = {1, 2, 3, 4}, high[] = {5, 6, 7, 8};
+
+	(void)state;
+	/* 2 / C(8, 4) = 2 / 70; with three boots 2 / 20 can never reach 5 %. */
+	near(stats_rank_p(low, 4, high, 4), 2.0 / 70, 1e-12);
+	near(stats_rank_floor(4, 4), 2.0 / 70, 1e-9);
+	near(stats_rank_p(low, 3, high, 3), 0.1, 1e-12);
+	assert_int_equal(stats_rank_min_boots(0.05), 4);
+	assert_int_equal(stats_rank_min_boots(0.01), 5);
+	assert_true(stats_rank_p(low, 0, high, 4) == 1);
+}
+
+/* Holm's procedure by hand: 0.005 * 4, 0.01 * 3, 0.03 * 2, then never below the one before. */
+static void test_holm(void **state)
+{
+	static const double p[] = {0.01, 0.04, NAN, 0.03, 0.005};
+	double adjusted[5];
+
+	(void)state;
+	assert_int_equal(stats_holm(p, adjusted, 5), 0);
+	near(adjusted[0], 0.03, 1e-12);
+	near(adjusted[1], 0.06, 1e-12);
+	assert_true(isnan(adjusted[2]));
+	near(adjusted[3], 0.06, 1e-12);
+	near(adjusted[4], 0.02, 1e-12);
+}
+
+/* Bloom 1995, table 1: 2.80 standard errors for 80 % power at 5 % two-sided, many degrees of
+ * freedom. */
+static void test_mde(void **state)
+{
+	(void)state;
+	near(stats_mde(1, 1e6, 0.05, 0.80), 2.80, 0.005);
+	near(stats_mde(0.01, 10, 0.05, 0.80), 0.01 * (2.22814 + 0.87906), 1e-5);
+}
+
+/* The jackknife of a mean has the standard error s / sqrt(n) (Efron and Tibshirani 1993, eq. 11.6).
+ */
+static void test_jackknife(void **state)
+{
+	static const double v[] = {1000.1, 1000.4, 999.8, 1000.0, 999.7};
+	double deleted[5], mean = stats_mean(v, NULL, 5, deleted);
+	struct stats_arm arm;
+
+	(void)state;
+	stats_arm_set(&arm, mean, deleted, 1, 5);
+	near(arm.log_se, stats_variation(v, 5) / sqrt(5), 1e-7);
+	stats_arm_set(&arm, v[0], v, 1, 1);
+	assert_true(isnan(arm.log_se));
+}
+
+/* Total count over total time: 100 in 1 s and 100 in 3 s are 50 per second, not 66.7. */
+static void test_mean_of_rates(void **state)
+{
+	static const double rate[] = {100, 100.0 / 3}, seconds[] = {1, 3};
+	double deleted[2];
+
+	(void)state;
+	near(stats_mean(rate, seconds, 2, deleted), 50, 1e-12);
+	near(deleted[0], 100.0 / 3, 1e-12);
+	near(deleted[1], 100, 1e-12);
+	assert_true(isnan(stats_mean(rate, NULL, 0, NULL)));
+}
+
+/* The median of two merged boots is not the mean of their medians. */
+static void test_merged_quantiles(void **state)
+{
+	static const double q[] = {0.25, 0.5, 1};
+	static struct hist h[2];
+	const struct hist *boots[] = {&h[0], &h[1]};
+	double estimate[3], deleted[6];
+
+	(void)state;
+	hist_reset(&h[0]);
+	hist_reset(&h[1]);
+	for (int i = 0; i < 1000; i++)
+		hist_record(&h[0], 100);
+	for (int i = 0; i < 10; i++)
+		hist_record(&h[1], 1000000);
+	stats_merged_quantiles(boots, 2, q, 3, estimate, deleted);
+	near(estimate[1], 100, 1);
+	near(estimate[2], 1000000, 0);
+	near(deleted[1], 1000000, 1000000 / 128.0);
+	near(deleted[3 + 2], 100, 0);
+}
+
+static struct stats_change change(double log_ratio, double se, double df)
+{
+	struct stats_arm a = {(size_t)df / 2 + 1, 100, se / sqrt(2)};
+	struct stats_arm b = {(size_t)df / 2 + 1, 100 * exp(log_ratio), se / sqrt(2)};
+	struct stats_change c;
+
+	stats_compare(&a, &b, STATS_ALPHA, &c);
+	return c;
+}
+
+static void test_verdicts(void **state)
+{
+	const struct stats_rule rule = {STATS_ALPHA, STATS_MARGIN};
+	struct stats_change big = change(0.3, 0.01, 8), none = change(0.001, 0.002, 8);
+	struct stats_change wide = change(0.1, 0.2, 8), lone = change(0.3, NAN, 8);
+
+	(void)state;
+	assert_int_equal(stats_judge(&big, 0.001, 0.01, &rule, METRIC_HIGHER), STATS_BETTER);
+	assert_int_equal(stats_judge(&big, 0.001, 0.01, &rule, METRIC_LOWER), STATS_WORSE);
+	/* three boots: the rank test has nothing to say, so neither has the verdict */
+	assert_int_equal(stats_judge(&big, 0.001, 0.1, &rule, METRIC_LOWER), STATS_UNCLEAR);
+	assert_int_equal(stats_judge(&big, 0.2, 0.01, &rule, METRIC_LOWER), STATS_UNCLEAR);
+	assert_int_equal(stats_judge(&big, 0.001, 0.01, &rule, METRIC_NEITHER), STATS_UNCLEAR);
+	assert_int_equal(stats_judge(&none, 0.001, 0.01, &rule, METRIC_LOWER), STATS_SAME);
+	assert_int_equal(stats_judge(&wide, wide.p, 0.01, &rule, METRIC_LOWER), STATS_UNCLEAR);
+	assert_int_equal(stats_judge(&lone, NAN, 1, &rule, METRIC_LOWER), STATS_UNCLEAR);
+}
+
+static void test_zero_arms(void **state)
+{
+	struct stats_arm zero = {5, 0, NAN}, some = {5, 10, 0.1};
+	struct stats_change c;
+
+	(void)state;
+	stats_compare(&zero, &some, STATS_ALPHA, &c);
+	assert_true(isnan(c.log_ratio) && isnan(c.p) && isnan(stats_percent(c.log_ratio)));
+}
+
+/*
+ * Lan and DeMets 1983: 2 (1 - Phi(z / sqrt(t))), 0.05 two-sided; at half the information
+ * 2 (1 - Phi(1.95996 / 0.70711)) = 0.005575.
+ */
+static void test_spending(void **state)
+{
+	const struct stats_sequential s = {4, 10, 0.05};
+	double sum = 0;
+
+	(void)state;
+	near(stats_sequential_spent(&s, 5), 0.005575, 1e-6);
+	assert_true(stats_sequential_spent(&s, 3) == 0);
+	assert_true(stats_sequential_level(&s, 3) == 0);
+	assert_true(stats_sequential_level(&s, 11) == 0);
+	for (unsigned int n = 0; n <= 12; n++)
+		sum += stats_sequential_level(&s, n);
+	near(sum, 0.05, 1e-12);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_welch_sleep),
+		cmocka_unit_test(test_welch_interval),
+		cmocka_unit_test(test_rank_hollander),
+		cmocka_unit_test(test_rank_ties),
+		cmocka_unit_test(test_rank_large),
+		cmocka_unit_test(test_rank_smallest),
+		cmocka_unit_test(test_holm),
+		cmocka_unit_test(test_mde),
+		cmocka_unit_test(test_jackknife),
+		cmocka_unit_test(test_mean_of_rates),
+		cmocka_unit_test(test_merged_quantiles),
+		cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_zero_arms),
+		cmocka_unit_test(test_spending),
+	};
+
+	return cmocka_run_group_tests_name("stats", tests, NULL, NULL);
+}
