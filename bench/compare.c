@@ -136,8 +136,17 @@ static void compare_one(struct compare_model *m, struct comparison *c)
 		return;
 	}
 	stats_compare(&a->arm, &b->arm, look_level(m, fewer(a, b)), &c->change);
+	if (metric->quantile == 1) {
+		/* One value of one boot: no resampling of boots gives it an interval. */
+		c->change.log_low = c->change.log_high = c->change.log_mde = NAN;
+		return;
+	}
 	if (!metric->judged || !a->arm.n || !b->arm.n)
 		return;
+	if (a->arm.estimate == 0 && b->arm.estimate == 0 && a->agrees && b->agrees) {
+		c->verdict = STATS_SAME;
+		return;
+	}
 	if (a->sparse || b->sparse)
 		c->why = why_sparse;
 	else if (isnan(c->change.log_ratio))

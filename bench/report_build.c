@@ -112,6 +112,26 @@ static bool tasks_tell(const struct compare_model *m, unsigned int first, unsign
 	return true;
 }
 
+static bool is_exact(const struct compare_model *m)
+{
+	return !strcmp(m->runs[0]->mode, "exact");
+}
+
+/* The interval of the change; exact figures have a difference instead. */
+static char *spread_text(const struct compare_model *m, const struct stats_change *change,
+			 const struct comparison *c)
+{
+	const struct compare_figure *a, *b;
+
+	if (!is_exact(m) || !c)
+		return report_interval(change);
+	a = compare_figure(m, c, false);
+	b = compare_figure(m, c, true);
+	if (!a->arm.n || !b->arm.n)
+		return strdup("-");
+	return hb_strf("%+.10g", b->arm.estimate - a->arm.estimate);
+}
+
 static void metric_row(const struct compare_model *m, struct doc *d, struct notes *n,
 		       unsigned int group, const struct compare_metric *like, unsigned int pair,
 		       bool by_tasks)
@@ -129,7 +149,7 @@ static void metric_row(const struct compare_model *m, struct doc *d, struct note
 			   arm_text(m, n, group, metric, p->a),
 			   arm_text(m, n, group, metric, p->b),
 			   report_percent(c ? c->change.log_ratio : NAN),
-			   report_interval(c ? &c->change : &none),
+			   spread_text(m, c ? &c->change : &none, c),
 			   strdup(verdict_text(m, group, p, c)),
 			   boots_text(m, n, group, na, nb, p),
 		   });
@@ -149,7 +169,7 @@ static void metric_table(const struct compare_model *m, struct doc *d, struct no
 	doc_column(d, m->arms[p->a].label, false);
 	doc_column(d, m->arms[p->b].label, false);
 	doc_column(d, "change", false);
-	doc_column(d, "interval", false);
+	doc_column(d, is_exact(m) ? "difference" : "interval", false);
 	doc_column(d, "verdict", true);
 	doc_column(d, "boots", true);
 	for (unsigned int g = first; g < last; g++)

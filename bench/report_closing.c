@@ -30,34 +30,72 @@ static void antagonists(const struct compare_model *m, struct doc *d)
 		}
 }
 
-/* Proofs and facts that the guest recorded, once per cell and arm. */
+/* A proof as the guest recorded it, and how many cells and arms gave the same one. */
+struct proof {
+	const char *source, *text;
+	const char *cell, *arm; /* the first */
+	unsigned int times;
+};
+
+static int add_proof(struct proof **list, size_t *n, const struct load_note *note, const char *cell,
+		     const char *arm)
+{
+	struct proof *more;
+
+	for (size_t i = 0; i < *n; i++)
+		if (!strcmp((*list)[i].source, note->source) &&
+		    !strcmp((*list)[i].text, note->text)) {
+			(*list)[i].times++;
+			return 0;
+		}
+	more = realloc(*list, (*n + 1) * sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	*list = more;
+	more[(*n)++] = (struct proof){note->source, note->text, cell, arm, 1};
+	return 0;
+}
+
+static const struct load_cell *first_with_notes(const struct compare_arm *arm, const char *cell)
+{
+	for (size_t i = 0; i < arm->run->ncells; i++) {
+		const struct load_cell *c = &arm->run->cells[i];
+
+		if (c->kernel == arm->name && c->verdict == CELL_OK && c->nnotes &&
+		    !strcmp(c->cell, cell))
+			return c;
+	}
+	return NULL;
+}
+
+/* Of one boot per cell and arm: what shows that the claimed thing was measured. */
 static void proofs(const struct compare_model *m, struct doc *d)
 {
-	bool headed = false;
+	HB_FREE struct proof *list = NULL;
+	size_t n = 0;
 
 	for (unsigned int g = 0; g < m->ngroups; g++)
 		for (unsigned int a = 0; a < m->narms; a++) {
-			const struct load_run *run = m->arms[a].run;
-			const struct load_cell *c = NULL;
+			const struct load_cell *c =
+				first_with_notes(&m->arms[a], m->groups[g].cell);
 
-			for (size_t i = 0; i < run->ncells && !c; i++)
-				if (run->cells[i].kernel == m->arms[a].name &&
-				    !strcmp(run->cells[i].cell, m->groups[g].cell) &&
-				    run->cells[i].verdict == CELL_OK && run->cells[i].nnotes)
-					c = &run->cells[i];
-			for (unsigned int k = 0; c && k < c->nnotes; k++) {
-				HB_FREE char *term = NULL;
-
-				if (strcmp(c->notes[k].key, "proof"))
-					continue;
-				if (!headed)
-					doc_heading(d, 2, "Proofs of what was measured");
-				headed = true;
-				term = hb_strf("%s, %s:", m->groups[g].cell, m->arms[a].label);
-				doc_item(d, term ? term : "", "%s: %s", c->notes[k].source,
-					 c->notes[k].text);
-			}
+			for (unsigned int k = 0; c && k < c->nnotes; k++)
+				if (!strcmp(c->notes[k].key, "proof") &&
+				    add_proof(&list, &n, &c->notes[k], m->groups[g].cell,
+					      m->arms[a].label))
+					d->failed = true;
 		}
+	if (n)
+		doc_heading(d, 2, "Proofs of what was measured");
+	for (size_t i = 0; i < n; i++) {
+		HB_FREE char *term = hb_strf("%s, %s:", list[i].cell, list[i].arm);
+
+		if (list[i].times > 1)
+			doc_item(d, term ? term : "", "%s: %s (and %u more cells and arms)",
+				 list[i].source, list[i].text, list[i].times - 1);
+		else
+			doc_item(d, term ? term : "", "%s: %s", list[i].source, list[i].text);
+	}
 }
 
 static void config_diff(const struct compare_model *m, struct doc *d)
@@ -92,12 +130,85 @@ static void config_diff(const struct compare_model *m, struct doc *d)
 	}
 }
 
+/* Is "name=value" one of the "; "-separated entries of @list? */
+static bool has_entry(const char *list, const char *entry, size_t len)
+{
+	while (*list) {
+		size_t n = strcspn(list, ";");
+
+		if (n == len && !strncmp(list, entry, len))
+			return true;
+		list += n;
+		list += strspn(list, "; ");
+	}
+	return false;
+}
+
+/* The entries of @parameters that @first does not have. */
+static char *other_entries(const char *parameters, const char *first)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+	bool any = false;
+
+	if (!f)
+		return NULL;
+	while (*parameters) {
+		size_t n = strcspn(parameters, ";");
+
+		if (!has_entry(first, parameters, n)) {
+			fprintf(f, "%s%.*s", any ? "; " : "", (int)n, parameters);
+			any = true;
+		}
+		parameters += n;
+		parameters += strspn(parameters, "; ");
+	}
+	fclose(f);
+	return text;
+}
+
+/* Every option of the first cell of a section; of the others, what differs. */
+static void parameters(const struct compare_model *m, struct doc *d)
+{
+	for (unsigned int first = 0, end; first < m->ngroups; first = end) {
+		const struct compare_group *g = &m->groups[first];
+
+		end = compare_section_end(m, first);
+		if (*g->parameters)
+			doc_item(d, g->cell, "%u tasks; %s", g->tasks, g->parameters);
+		for (unsigned int i = first + 1; i < end; i++) {
+			HB_FREE char *text = other_entries(m->groups[i].parameters, g->parameters);
+
+			if (text && *m->groups[i].parameters)
+				doc_item(d, m->groups[i].cell, "%u tasks; %s", m->groups[i].tasks,
+					 *text ? text : "else the same");
+		}
+	}
+}
+
+/* What the host's check found amiss. */
+static void host(const struct compare_model *m, struct doc *d)
+{
+	const json_t *checks = json_object_get(json_object_get(m->runs[0]->run, "host"), "doctor");
+	const json_t *check;
+	size_t i;
+
+	json_array_foreach (checks, i, check) {
+		const char *state = json_string_value(json_object_get(check, "state"));
+		const char *name = json_string_value(json_object_get(check, "check"));
+		const char *detail = json_string_value(json_object_get(check, "detail"));
+		HB_FREE char *term = hb_strf("Host, %s:", name ? name : "?");
+
+		if (state && (!strcmp(state, "warn") || !strcmp(state, "bad")))
+			doc_item(d, term ? term : "", "%s", detail ? detail : "");
+	}
+}
+
 static void configuration(const struct compare_model *m, struct doc *d)
 {
-	const json_t *run = m->runs[0]->run;
-	const char *line =
-		json_string_value(json_object_get(json_object_get(run, "guest"), "command_line"));
-	const char *previous = "";
+	const char *line = json_string_value(
+		json_object_get(json_object_get(m->runs[0]->run, "guest"), "command_line"));
 
 	doc_heading(d, 2, "Configuration");
 	config_diff(m, d);
@@ -105,14 +216,39 @@ static void configuration(const struct compare_model *m, struct doc *d)
 		doc_paragraph(d, "Guest kernel command line:");
 		doc_verbatim(d, "%s", line);
 	}
-	for (unsigned int g = 0; g < m->ngroups; g++) {
-		const struct compare_group *group = &m->groups[g];
+	parameters(m, d);
+	host(m, d);
+}
 
-		if (!*group->parameters || !strcmp(previous, group->parameters))
-			continue;
-		previous = group->parameters;
-		doc_item(d, group->cell, "%u tasks; %s", group->tasks, group->parameters);
+/* Where the noise comes from tells whether more boots or longer ones would help. */
+static void spread(const struct compare_model *m, struct doc *d)
+{
+	HB_FREE double *between = NULL, *within = NULL;
+	size_t most = 0, n = 0;
+
+	for (unsigned int g = 0; g < m->ngroups; g++)
+		most += (size_t)m->groups[g].nmetrics * m->narms;
+	between = calloc(most + 1, sizeof(*between));
+	within = calloc(most + 1, sizeof(*within));
+	if (!between || !within) {
+		d->failed = true;
+		return;
 	}
+	for (unsigned int g = 0; g < m->ngroups; g++)
+		for (size_t i = 0; i < (size_t)m->groups[g].nmetrics * m->narms; i++) {
+			const struct compare_figure *f = &m->groups[g].figures[i];
+
+			if (isnan(f->within) || isnan(f->variation))
+				continue;
+			between[n] = f->variation;
+			within[n++] = f->within;
+		}
+	if (n)
+		doc_paragraph(
+			d,
+			"Spread of the main rates, median over cells and arms: %.1f %% between "
+			"boots, %.1f %% between the intervals of a boot.",
+			100 * stats_median(between, n), 100 * stats_median(within, n));
 }
 
 /* What a boot costs beyond the phases that give figures. */
@@ -213,6 +349,7 @@ void report_closing(const struct compare_model *m, struct doc *d)
 	antagonists(m, d);
 	proofs(m, d);
 	configuration(m, d);
+	spread(m, d);
 	cost(m, d);
 	damage(m, d);
 	again(m, d);
