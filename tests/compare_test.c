@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Verdicts of whole runs, and what is refused. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bench/compare.h"
+#include "tests/synthetic.h"
+
+static char dir[] = "/tmp/hugebench-compare-XXXXXX";
+static char *run_dir, *other_dir;
+
+static int setup(void **state)
+{
+	(void)state;
+	if (!mkdtemp(dir))
+		return -1;
+	run_dir = hb_strf("%s/run", dir);
+	other_dir = hb_strf("%s/other", dir);
+	return run_dir && other_dir ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	hb_remove_all(dir);
+	free(run_dir);
+	free(other_dir);
+	return 0;
+}
+
+struct loaded {
+	struct load_run *run, *other;
+	struct compare_model *m;
+};
+
+static void build(const struct synthetic *s, struct loaded *l)
+{
+	const struct compare_options o = {0};
+	struct hb_error e;
+
+	*l = (struct loaded){NULL};
+	assert_int_equal(synthetic_write(s), 0);
+	assert_int_equal(load_run(s->dir, &l->run, &e), 0);
+	assert_int_equal(compare_build(l->run, NULL, &o, &l->m, &e), 0);
+}
+
+static void release(struct loaded *l)
+{
+	compare_free(l->m);
+	load_free(l->run);
+	load_free(l->other);
+}
+
+static const struct comparison *find(const struct compare_model *m, const char *cell,
+				     const char *metric, const char *kernel_b)
+{
+	for (size_t i = 0; i < m->ncomparisons; i++) {
+		const struct comparison *c = &m->comparisons[i];
+
+		if (!strcmp(m->groups[c->group].cell, cell) &&
+		    !strcmp(m->groups[c->group].metrics[c->metric].label, metric) &&
+		    !strcmp(m->arms[m->pairs[c->pair].b].label, kernel_b))
+			return c;
+	}
+	fail_msg("no comparison %s %s %s", cell, metric, kernel_b);
+	return NULL;
+}
+
+static void test_change(void **state)
+{
+	struct synthetic s = synthetic_default(run_dir);
+	const struct comparison *c;
+	struct loaded l;
+
+	(void)state;
+	build(&s, &l);
+	assert_int_equal(l.run->nproblems, 0);
+	for (int i = 0; i < 3; i++) {
+		static const char *const cells[] = {"faults-1", "faults-2", "faults-4"};
+
+		c = find(l.m, cells[i], "faults", "hinode");
+		assert_int_equal(c->verdict, STATS_BETTER);
+		assert_true(c->change.log_low < log(1.25) && c->change.log_high > log(1.25));
+		assert_true(c->p_adjusted >= c->p);
+		c = find(l.m, cells[i], "fault_latency.p99", "hinode");
+		assert_int_equal(c->verdict, STATS_BETTER);
+		assert_true(c->change.log_high < 0);
+	}
+	/* a maximum is shown, never judged */
+	c = find(l.m, "faults-1", "fault_latency.max", "hinode");
+	assert_int_equal(c->verdict, STATS_UNCLEAR);
+	assert_true(isnan(c->p) && isnan(c->change.log_low));
+	release(&l);
+}
+
+static void test_nothing_differs(void **state)
+{
+	struct synthetic s = synthetic_default(run_dir);
+	struct loaded l;
+
+	(void)state;
+	s.effect = 1;
+	s.boots = 10;
+	build(&s, &l);
+	for (size_t i = 0; i < l.m->ncomparisons; i++)
+		assert_true(l.m->comparisons[i].verdict == STATS_SAME ||
+			    l.m->comparisons[i].verdict == STATS_UNCLEAR);
+	release(&l);
+}
+
+static void test_three_boots_say_nothing(void **state)
+{
+	struct synthetic s = synthetic_default(run_dir);
+	const struct comparison *c;
+	struct loaded l;
+
+	(void)state;
+	s.boots = 3;
+	build(&s, &l);
+	c = find(l.m, "faults-1", "faults", "hinode");
+	assert_int_equal(c->verdict, STATS_UNCLEAR);
+	assert_string_equal(c->why, "too few boots for the rank test");
+	release(&l);
+}
+
+static void test_hang(void **state)
+{
+	struct synthetic s = synthetic_default(run_dir);
+	const struct compare_group *g = NULL;
+	struct loaded l;
+
+	(void)state;
+	s.hang_kernel = "base";
+	build(&s, &l);
+	for (unsigned int i = 0; i < l.m->ngroups; i++)
+		if (!strcmp(l.m->groups[i].cell, "faults-4"))
+			g = &l.m->groups[i];
+	assert_non_null(g);
+	assert_int_equal(g->tally[0].by[CELL_HANG], 6);
+	assert_int_equal(g->tally[0].expected, 6);
+	assert_int_equal(g->tally[1].by[CELL_OK], 6);
+	/* no figure of base, so nothing to compare; the other arm's stands */
+	assert_true(isnan(find(l.m, "faults-4", "faults", "hinode")->change.log_ratio));
+	assert_int_equal(find(l.m, "faults-1", "faults", "hinode")->verdict, STATS_BETTER);
+	release(&l);
+}
+
+static void test_control(void **state)
+{
+	struct synthetic s = synthetic_default(run_dir);
+	unsigned int controls = 0;
+	size_t family;
+	struct loaded l;
+
+	(void)state;
+	build(&s, &l);
+	family = l.m->family;
+	release(&l);
+	s.kernels[2] = "base-control";
+	build(&s, &l);
+	for (unsigned int i = 0; i < l.m->npairs; i++)
+		controls += l.m->pairs[i].control;
+	assert_int_equal(controls, 1);
+	assert_int_equal(l.m->npairs, 2);
+	/* the control is no claim: it does not make the correction dearer */
+	assert_int_equal(l.m->family, family);
+	assert_int_not_equal(find(l.m, "faults-1", "faults", "base-control")->verdict,
+			     STATS_BETTER);
+	release(&l);
+}
+
+static void test_exact(void **state)
+{
+	struct synthetic s = synthetic_default(run_dir);
+	const struct comparison *c;
+	struct loaded l;
+
+	(void)state;
+	s.mode = "exact";
+	s.noise = 0;
+	s.boots = 2;
+	build(&s, &l);
+	c = find(l.m, "faults-1", "faults", "hinode");
+	assert_int_equal(c->verdict, STATS_BETTER);
+	assert_true(isnan(c->p));
+	release(&l);
+	s.noise = 0.01;
+	build(&s, &l);
+	c = find(l.m, "faults-1", "faults", "hinode");
+	assert_int_equal(c->verdict, STATS_UNCLEAR);
+	assert_string_equal(c->why, "boots of an arm do not agree to the digit");
+	release(&l);
+}
+
+static int compare_two(struct loaded *l, bool force, struct hb_error *e)
+{
+	const struct compare_options o = {.force = force};
+
+	*l = (struct loaded){NULL};
+	assert_int_equal(load_run(run_dir, &l->run, e), 0);
+	assert_int_equal(load_run(other_dir, &l->other, e), 0);
+	return compare_build(l->run, l->other, &o, &l->m, e);
+}
+
+static void test_two_runs(void **state)
+{
+	struct synthetic a = synthetic_default(run_dir), b = synthetic_default(other_dir);
+	struct hb_error e;
+	struct loaded l;
+
+	(void)state;
+	a.kernels[1] = b.kernels[1] = NULL;
+	b.name = "other";
+	b.seed = 2;
+	assert_int_equal(synthetic_write(&a), 0);
+	assert_int_equal(synthetic_write(&b), 0);
+	assert_int_equal(compare_two(&l, false, &e), 0);
+	assert_int_equal(l.m->npairs, 1);
+	assert_string_equal(l.m->arms[1].label, "other:base");
+	assert_int_not_equal(find(l.m, "faults-1", "faults", "other:base")->verdict, STATS_BETTER);
+	release(&l);
+
+	b.mode = "kvm";
+	assert_int_equal(synthetic_write(&b), 0);
+	assert_int_equal(compare_two(&l, false, &e), -EXDEV);
+	assert_non_null(strstr(e.text, "mode differs (emulated, kvm)"));
+	assert_non_null(strstr(e.text, "--force"));
+	release(&l);
+	assert_int_equal(compare_two(&l, true, &e), 0);
+	assert_non_null(strstr(l.m->forced, "mode differs"));
+	release(&l);
+}
+
+/* A configuration that differs beyond the series: nothing of that pair is compared. */
+static void test_config(void **state)
+{
+	struct synthetic s = synthetic_default(run_dir);
+	struct compare_options o = {0};
+	struct hb_error e;
+	struct loaded l;
+
+	(void)state;
+	build(&s, &l);
+	compare_free(l.m);
+	json_object_set_new(json_array_get(json_object_get(l.run->run, "config_diff"), 0),
+			    "explained", json_false());
+	assert_int_equal(compare_build(l.run, NULL, &o, &l.m, &e), 0);
+	assert_int_equal(l.m->ncomparisons, 0);
+	assert_non_null(strstr(l.m->pairs[0].refused, "does not explain"));
+	compare_free(l.m);
+	o.force = true;
+	assert_int_equal(compare_build(l.run, NULL, &o, &l.m, &e), 0);
+	assert_true(l.m->ncomparisons > 0);
+	assert_non_null(strstr(l.m->forced, "does not explain"));
+	release(&l);
+}
+
+/* Looks from 4 to 6 boots: the interval at a look is wider than that of a fixed number of boots. */
+static void test_sequential(void **state)
+{
+	struct synthetic s = synthetic_default(run_dir);
+	const struct compare_options o = {0};
+	double fixed;
+	struct hb_error e;
+	struct loaded l;
+
+	(void)state;
+	s.boots = 4;
+	build(&s, &l);
+	fixed = find(l.m, "faults-1", "faults", "hinode")->change.log_high;
+	compare_free(l.m);
+	json_object_set_new(l.run->run, "stopping",
+			    json_pack("{s:i s:i}", "min_boots", 4, "max_boots", 6));
+	assert_int_equal(compare_build(l.run, NULL, &o, &l.m, &e), 0);
+	assert_true(find(l.m, "faults-1", "faults", "hinode")->change.log_high > fixed);
+	release(&l);
+}
+
+static void test_scale(void **state)
+{
+	struct compare_group g = {.tasks = 3,
+				  .parameters = "a.postgres.clients=7; postgres.clients=16"};
+	const char *across;
+
+	(void)state;
+	assert_true(compare_scale(&g, &across) == 16);
+	assert_string_equal(across, "clients");
+	g.parameters = "pmdshare.size=1G";
+	assert_true(compare_scale(&g, &across) == 3);
+	assert_string_equal(across, "tasks");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_change),	   cmocka_unit_test(test_nothing_differs),
+		cmocka_unit_test(test_hang),	   cmocka_unit_test(test_three_boots_say_nothing),
+		cmocka_unit_test(test_control),	   cmocka_unit_test(test_exact),
+		cmocka_unit_test(test_two_runs),   cmocka_unit_test(test_config),
+		cmocka_unit_test(test_sequential), cmocka_unit_test(test_scale),
+	};
+
+	return cmocka_run_group_tests_name("compare", tests, setup, teardown);
+}
