@@ -36,17 +36,12 @@ struct companion {
 	struct instance *in;
 	struct task_shared *figures;
 	_Atomic uint64_t stop_ns; /* 0: go on */
-	uint64_t missed;
+	uint64_t made, missed;
 	int err;
 	struct hb_error error;
 	pthread_t thread;
 	bool running;
 };
-
-static void count(struct task_shared *s, unsigned int row)
-{
-	atomic_fetch_add_explicit(&s->counter[row], 1, memory_order_relaxed);
-}
 
 static void probe_record(struct task_shared *s, const struct pg_probe_times *t)
 {
@@ -55,7 +50,6 @@ static void probe_record(struct task_shared *s, const struct pg_probe_times *t)
 	hist_record(s->hist[PG_FIRST_QUERY_LATENCY], t->queried - t->connected);
 	hist_record(s->hist[PG_DISCONNECT_LATENCY], t->gone - t->queried);
 	hist_record(s->hist[PG_SESSION_LATENCY], t->gone - t->due);
-	count(s, PG_PROBES);
 }
 
 /* Sleep until @due, but notice the end of the phase. */
@@ -75,7 +69,7 @@ static void *prober(void *arg)
 	struct pg_probe_times t;
 	uint64_t stop;
 
-	for (uint64_t i = 0; !c->err; i++) {
+	for (uint64_t i = 0;; i++) {
 		t.due = pg_pace_due(&pace, i);
 		companion_sleep(c, t.due);
 		stop = atomic_load(&c->stop_ns);
@@ -86,8 +80,10 @@ static void *prober(void *arg)
 			continue;
 		}
 		c->err = pg_probe_once(c->st->conninfo, c->st->touch, &t, &c->error);
-		if (!c->err)
-			probe_record(c->figures, &t);
+		if (c->err)
+			break;
+		probe_record(c->figures, &t);
+		c->made++;
 	}
 	return NULL;
 }
@@ -159,18 +155,14 @@ static void on_transaction(void *arg, const struct pg_log_entry *entry)
 	/* The window of the task ends when pgbench has ended, not before. */
 	if (phase_now(t) == t->phase)
 		task_continue(t);
-	if (entry->state == PG_LOG_SKIPPED) {
-		task_count(t, PG_SKIPPED, 1);
+	if (entry->state == PG_LOG_SKIPPED)
 		return;
-	}
 	if (entry->state == PG_LOG_FAILED) {
 		task_count(t, PG_FAILED, 1);
 		return;
 	}
 	task_count(t, PG_TRANSACTIONS, 1);
 	task_latency(t, PG_LATENCY, entry->latency_us * 1000);
-	if (o->latency_limit && entry->latency_us * 1000 > o->latency_limit)
-		task_count(t, PG_LATE, 1);
 	if (o->rate > 0)
 		task_latency(t, PG_SCHEDULE_LAG, entry->lag_us * 1000);
 }
@@ -311,6 +303,7 @@ static int finish(struct task *t, struct pgbench *p, int phase, struct hb_error 
 static int load_phase(struct task *t, int phase, struct hb_error *e)
 {
 	const struct pg_options *o = t->in->options;
+	struct pg_state *st = t->in->priv;
 	struct companion probe = {0}, keep = {0};
 	struct hb_error later = {""};
 	struct pgbench *p = NULL;
@@ -333,8 +326,10 @@ static int load_phase(struct task *t, int phase, struct hb_error *e)
 		err = hb_error_set(e, joined, "probe: %s", later.text);
 	if (!err)
 		err = finish(t, p, phase, e);
-	if (phase == PHASE_MEASURE)
-		((struct pg_state *)t->in->priv)->found->probes_missed = probe.missed;
+	if (phase == PHASE_MEASURE) {
+		st->found->probes = probe.made;
+		st->found->probes_missed = probe.missed;
+	}
 	pgbench_free(p);
 	return err;
 }

@@ -80,8 +80,9 @@ enum pg_row {
 struct pg_found {
 	int complete; /* the measured load ended and all below is valid */
 	struct pg_summary summary;
-	uint64_t faults;	/* of the server during the measured load */
-	uint64_t huge_pages;	/* in use at the end of the measured load */
+	uint64_t faults;     /* of the server during the measured load */
+	uint64_t huge_pages; /* in use at the end of the measured load */
+	uint64_t probes;
 	uint64_t probes_missed; /* due in the measured phase, never started */
 };
 

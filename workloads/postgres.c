@@ -116,13 +116,13 @@ static const struct metric_row pg_metrics[] = {
 	       "prober: from the scheduled start until disconnected"),
 	METRIC(PG_PROBE_LAG, "probe_lag", HIST, "ns", LOWER, 0,
 	       "prober: start behind the schedule"),
-	METRIC(PG_PROBES, "probes", COUNT, "sessions", NEITHER, 0, "prober: sessions made"),
+	METRIC(PG_PROBES, "probes", GAUGE, "sessions", NEITHER, 0, "prober: sessions made"),
 	METRIC(PG_SCHEDULE_LAG, "schedule_lag", HIST, "ns", LOWER, 0,
 	       "with a rate: start of a transaction behind the schedule"),
 	METRIC(PG_FAILED, "failed", COUNT, "transactions", LOWER, 0, "transactions that failed"),
-	METRIC(PG_LATE, "late", COUNT, "transactions", LOWER, 0,
+	METRIC(PG_LATE, "late", GAUGE, "transactions", LOWER, 0,
 	       "transactions above latency_limit"),
-	METRIC(PG_SKIPPED, "skipped", COUNT, "transactions", LOWER, 0,
+	METRIC(PG_SKIPPED, "skipped", GAUGE, "transactions", LOWER, 0,
 	       "transactions not started, so far behind the schedule"),
 	METRIC(PG_FAULTS, "faults_per_transaction", GAUGE, "faults", LOWER, 0,
 	       "page faults of all server processes per transaction of pgbench"),
@@ -717,6 +717,12 @@ static int pg_report(struct instance *in, struct hb_error *e)
 		instance_gauge(in, PG_SHARABLE, st->sharable_gib);
 		instance_gauge(in, PG_SHARED, st->shared_mib);
 	}
+	if (o->latency_limit)
+		instance_gauge(in, PG_LATE, f->summary.late);
+	if (o->latency_limit && o->rate > 0)
+		instance_gauge(in, PG_SKIPPED, f->summary.skipped);
+	if (o->probe_rate > 0)
+		instance_gauge(in, PG_PROBES, f->probes);
 	if (f->probes_missed)
 		instance_note(in, "probe",
 			      "%" PRIu64 " sessions that were due could not be started any more",
