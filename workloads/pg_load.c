@@ -364,7 +364,6 @@ static int measured(struct task *t, struct hb_error *e)
 int pg_load_run(struct task *t, struct hb_error *e)
 {
 	struct pg_state *st = t->in->priv;
-	struct hb_error crash = {""};
 	int err = 0;
 
 	/* This task was added to those that map the segment; it does not. */
@@ -374,9 +373,8 @@ int pg_load_run(struct task *t, struct hb_error *e)
 	/* Now, and not while pgbench of the warm-up ended: the measured window begins. */
 	if (!err && task_continue(t) && phase_now(t) == PHASE_MEASURE)
 		err = measured(t, e);
-	if (err && pg_server_check(&st->server, &crash))
-		return hb_error_prefix(e, err, "%s", crash.text);
-	if (!err)
-		task_continue(t);
-	return err;
+	if (err)
+		return pg_server_explain(&st->server, err, e);
+	task_continue(t);
+	return 0;
 }

@@ -380,6 +380,9 @@ int pgbench_finish(struct pgbench *p, struct pg_summary *s, struct hb_error *e)
 {
 	if (!p->eof)
 		return hb_error_set(e, -EBUSY, "pgbench still runs");
+	/* Until it catches the signal it dies of it. */
+	if (WIFSIGNALED(p->status) && WTERMSIG(p->status) == SIGALRM)
+		return hb_error_set(e, -ENODATA, "pgbench was stopped before its load began");
 	if (WIFSIGNALED(p->status))
 		return hb_error_set(e, -ECHILD, "pgbench was killed by signal %d: %s",
 				    WTERMSIG(p->status), last_words(&p->err));

@@ -17,8 +17,9 @@
 
 #include "workloads/pg_spawn.h"
 
-#define STOP_NS (20 * NSEC_PER_SEC)
-#define POLL_NS (20 * 1000 * 1000ULL)
+#define STOP_NS	   (20 * NSEC_PER_SEC)
+#define EXPLAIN_NS (NSEC_PER_SEC / 2)
+#define POLL_NS	   (20 * 1000 * 1000ULL)
 
 static const char *const environment[] = {"LC_ALL=C", "TZ=UTC", NULL};
 
@@ -264,6 +265,19 @@ int pg_server_check(struct pg_server *s, struct hb_error *e)
 	tail = pg_server_log(s, 600);
 	return hb_error_set(e, -ECHILD, "the server has ended; its last log lines: %s",
 			    tail ? tail : "");
+}
+
+int pg_server_explain(struct pg_server *s, int err, struct hb_error *e)
+{
+	uint64_t until = hb_now_ns() + EXPLAIN_NS;
+	struct hb_error own = {""};
+
+	do {
+		if (pg_server_check(s, &own))
+			return hb_error_prefix(e, err, "%s", own.text);
+		hb_sleep_until_ns(hb_now_ns() + POLL_NS);
+	} while (hb_now_ns() < until);
+	return err;
 }
 
 static int wait_ready(struct pg_server *s, uint64_t deadline_ns, struct hb_error *e)

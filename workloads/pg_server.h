@@ -45,6 +45,11 @@ int pg_server_huge_pages(struct pg_server *s, uint64_t *pages, struct hb_error *
 int pg_server_start(struct pg_server *s, uint64_t deadline_ns, struct hb_error *e);
 /* Is it alive, and its log without a crash? -ECHILD with the line, else 0. */
 int pg_server_check(struct pg_server *s, struct hb_error *e);
+/*
+ * Something failed with @err and the reason in @e: put the server's own reason before it when the
+ * server crashed, which it may log a moment later. Returns @err.
+ */
+int pg_server_explain(struct pg_server *s, int err, struct hb_error *e);
 /* Fast shutdown; immediate, then killed, when that takes too long. The reason when it was not
  * clean. */
 int pg_server_stop(struct pg_server *s, struct hb_error *e);

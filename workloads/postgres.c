@@ -509,6 +509,20 @@ static int start_server(struct instance *in, struct hb_error *e)
 	return err;
 }
 
+/* With the server running. */
+static int fill_and_sample(struct instance *in, struct hb_error *e)
+{
+	int err = warm_up(in, e);
+
+	if (!err)
+		err = note_settings(in, e);
+	if (!err)
+		err = sample_page_tables(in, e);
+	if (!err)
+		err = pg_load_prepare(in, e);
+	return err ? err : publish(in, e);
+}
+
 static int pg_setup(struct instance *in, struct hb_error *e)
 {
 	const struct pg_options *o = in->options;
@@ -529,14 +543,8 @@ static int pg_setup(struct instance *in, struct hb_error *e)
 	if (err)
 		return err;
 	pg_server_conninfo(&st->server, st->conninfo, sizeof(st->conninfo));
-	err = warm_up(in, e);
-	if (!err)
-		err = note_settings(in, e);
-	if (!err)
-		err = sample_page_tables(in, e);
-	if (!err)
-		err = pg_load_prepare(in, e);
-	return err ? err : publish(in, e);
+	err = fill_and_sample(in, e);
+	return err ? pg_server_explain(&st->server, err, e) : 0;
 }
 
 /* How much of the segment a fresh backend sees, after the touching query, without having faulted it
