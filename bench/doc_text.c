@@ -144,7 +144,7 @@ int doc_text(const struct doc *d, FILE *out, bool only_main)
 
 		if ((only_main && !b->main) || (b->kind == DOC_TABLE && !b->table.nrows))
 			continue;
-		if (!first && !(b->kind == DOC_ITEM && item_before))
+		if (!first && !((b->kind == DOC_ITEM || b->kind == DOC_PICTURE) && item_before))
 			fputc('\n', out);
 		first = false;
 		item_before = b->kind == DOC_ITEM;

@@ -180,17 +180,20 @@ static int sweeps(const struct compare_model *m, unsigned int first, unsigned in
 static int timeline(const struct compare_model *m, unsigned int first, unsigned int end,
 		    struct plot_set *set)
 {
-	const struct compare_group *g = &m->groups[end - 1];
-	struct plot p = {.kind = PLOT_TIMELINE, .first = end - 1, .end = end};
-	bool drawn = false;
+	const struct compare_metric *metric = plot_workload_rate(&m->groups[first]);
+	struct plot p = {.kind = PLOT_TIMELINE};
+	const struct compare_group *g;
 
-	(void)first;
-	if (!*g->antagonists || !plot_workload_rate(g) || !plot_next_antagonist(g, NULL))
+	if (!*m->groups[first].antagonists || !metric)
 		return 0;
-	for (unsigned int arm = 0; arm < m->narms; arm++)
-		drawn = drawn || plot_timeline_boot(m, g, arm);
-	return add(set, p, hb_strf("one boot of each arm over time, cell %s", g->cell),
-		   drawn ? NULL : strdup("no boot is OK"));
+	if (!fullest(m, first, end, metric, &p.first))
+		return add(set, p, strdup("one boot of each arm over time"),
+			   strdup("no boot is OK"));
+	p.end = p.first + 1;
+	g = &m->groups[p.first];
+	if (!plot_workload_rate(g) || !plot_next_antagonist(g, NULL))
+		return 0;
+	return add(set, p, hb_strf("one boot of each arm over time, cell %s", g->cell), NULL);
 }
 
 static int forests(const struct compare_model *m, struct plot_set *set)

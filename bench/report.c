@@ -142,8 +142,10 @@ int report_undecided(const char *run_dir, unsigned int *undecided, struct hb_err
 		const struct comparison *c = &m->comparisons[i];
 		const struct compare_metric *metric = &m->groups[c->group].metrics[c->metric];
 
-		*undecided += metric->primary && metric->judged && !m->pairs[c->pair].control &&
-			      c->verdict == STATS_UNCLEAR;
+		/* An arm without figures (all boots hang, say) gets none by more boots. */
+		if (metric->primary && metric->judged && !m->pairs[c->pair].control &&
+		    compare_figure(m, c, false)->arm.n && compare_figure(m, c, true)->arm.n)
+			*undecided += c->verdict == STATS_UNCLEAR;
 	}
 	compare_free(m);
 	load_free(run);

@@ -310,11 +310,11 @@ static void footnote(const struct compare_model *m, struct doc *d, unsigned int 
 	}
 	if (!shown || !term)
 		return;
-	doc_item(d, term, "%s, cell %s: %s%s. %s%s(cells/%s)", m->arms[arm].label, g->cell, counts,
+	doc_item(d, term, "%s, cell %s: %s%s%s%s (cells/%s)", m->arms[arm].label, g->cell, counts,
 		 t->expected == bad_boots(t) ? ", as the scenario expects"
 		 : t->expected		     ? ", some as the scenario expects"
 					     : "",
-		 shown->reason, *shown->reason ? " " : "", shown->id);
+		 *shown->reason ? ": " : "", shown->reason, shown->id);
 	if (shown->evidence)
 		evidence(d, shown);
 }
@@ -411,7 +411,6 @@ void report_build(const struct compare_model *m, struct doc *d)
 	d->main = false;
 	details(m, d);
 	noise_floor(m, d);
-	report_pictures(m, d);
 	report_closing(m, d);
 	free(n.number);
 }

@@ -10,7 +10,14 @@
 /* What the antagonists achieved, not what they tried; unequal work makes arms unlike. */
 static void antagonists(const struct compare_model *m, struct doc *d)
 {
-	doc_table(d, "Work that the antagonists achieved");
+	bool any = false;
+
+	for (unsigned int g = 0; g < m->ngroups; g++)
+		any = any || *m->groups[g].antagonists;
+	if (!any)
+		return;
+	doc_heading(d, 2, "Antagonists");
+	doc_table(d, "Work that they achieved, not what they tried");
 	doc_column(d, "cell and figure", true);
 	for (unsigned int a = 0; a < m->narms && a + 1 < DOC_COLUMNS; a++)
 		doc_column(d, m->arms[a].label, false);
@@ -352,5 +359,6 @@ void report_closing(const struct compare_model *m, struct doc *d)
 	spread(m, d);
 	cost(m, d);
 	damage(m, d);
+	report_pictures(m, d);
 	again(m, d);
 }

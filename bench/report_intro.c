@@ -70,7 +70,10 @@ static void machine(const struct compare_model *m, struct doc *d)
 
 	hb_format_size(sizes[0], sizeof(sizes[0]), host_memory);
 	hb_format_size(sizes[1], sizeof(sizes[1]), guest_memory);
-	hb_format_size(sizes[2], sizeof(sizes[2]), page ? page : 2 << 20);
+	if (page)
+		hb_format_size(sizes[2], sizeof(sizes[2]), page);
+	else
+		snprintf(sizes[2], sizeof(sizes[2]), "unknown size");
 	if (!strcmp(m->runs[0]->mode, "native")) {
 		doc_paragraph(d, "Machine: %s, %lld CPUs, %s, kernel %s.",
 			      or_unknown(string_at(host, "cpu_model")),

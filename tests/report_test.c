@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Golden reports of a synthetic run. After a wanted change: HUGEBENCH_GOLDEN=write
+ * build/tests/report_test, then read the difference.
+ */
+#include <locale.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bench/paths.h"
+#include "bench/plot.h"
+#include "bench/report.h"
+#include "tests/synthetic.h"
+
+static char dir[] = "/tmp/hugebench-report-XXXXXX";
+static char *run_dir;
+
+/* One run with everything: a hang that was expected, a control arm, a damaged cell. */
+static int setup(void **state)
+{
+	HB_FREE char *damaged = NULL;
+	struct synthetic s;
+
+	(void)state;
+	if (!mkdtemp(dir))
+		return -1;
+	run_dir = hb_strf("%s/run", dir);
+	damaged = hb_strf("%s/run/cells/0005-hinode-faults-2-r1/cell.json", dir);
+	if (!run_dir || !damaged)
+		return -1;
+	s = synthetic_default(run_dir);
+	s.kernels[2] = "base-control";
+	s.hang_kernel = "base";
+	if (synthetic_write(&s))
+		return -1;
+	return hb_file_write(damaged, "{\"format\": 1,");
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	hb_remove_all(dir);
+	free(run_dir);
+	return 0;
+}
+
+static char *read_text(const char *directory, const char *name)
+{
+	HB_FREE char *path = hb_strf("%s/%s", directory, name);
+	char *text = NULL;
+
+	if (!path || hb_file_read(path, &text, NULL))
+		fail_msg("%s/%s cannot be read", directory, name);
+	return text;
+}
+
+static void compare_golden(const char *name)
+{
+	HB_FREE char *root = paths_root(NULL);
+	HB_FREE char *golden = hb_strf("%s/tests/golden", root);
+	HB_FREE char *path = hb_strf("%s/%s", golden, name);
+	HB_FREE char *got = read_text(run_dir, name);
+	HB_FREE char *want = NULL;
+
+	if (getenv("HUGEBENCH_GOLDEN"))
+		assert_int_equal(hb_file_write_atomic(path, got, strlen(got)), 0);
+	want = read_text(golden, name);
+	assert_string_equal(got, want);
+}
+
+static void test_golden(void **state)
+{
+	struct hb_error e;
+
+	(void)state;
+	assert_int_equal(report_run(run_dir, &e), 0);
+	compare_golden("report.txt");
+	compare_golden("report.md");
+	compare_golden("summary.csv");
+}
+
+/* Everything but lines kept as they are (indented by two) fits the width of a mail. */
+static void test_width(void **state)
+{
+	HB_FREE char *text = read_text(run_dir, "report.txt");
+
+	(void)state;
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		int columns = 0;
+
+		for (const char *p = line; *p; p++)
+			columns += (*p & 0xc0) != 0x80;
+		if (columns > DOC_WIDTH)
+			fail_msg("%d columns: %s", columns, line);
+	}
+}
+
+static void test_html_is_whole(void **state)
+{
+	HB_FREE char *html = read_text(run_dir, "report.html");
+
+	(void)state;
+	assert_non_null(strstr(html, "<svg"));
+	assert_non_null(strstr(html, "aria-label="));
+	assert_null(strstr(html, "<img"));
+	assert_null(strstr(html, "<script src"));
+	assert_null(strstr(html, "<link"));
+	assert_null(strstr(html, "@import"));
+	assert_non_null(strstr(html, "</html>"));
+}
+
+/* The same bytes under another locale, and when made a second time. */
+static void test_repeatable(void **state)
+{
+	static const char *const names[] = {"report.txt", "report.md", "report.html", "summary.csv",
+					    "plots/forest-1.svg"};
+	char *before[ARRAY_SIZE(names)];
+	struct hb_error e;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		before[i] = read_text(run_dir, names[i]);
+	setlocale(LC_ALL, "");
+	assert_int_equal(report_run(run_dir, &e), 0);
+	setlocale(LC_ALL, "C");
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		HB_FREE char *after = read_text(run_dir, names[i]);
+
+		assert_string_equal(after, before[i]);
+		free(before[i]);
+	}
+}
+
+static void test_undecided(void **state)
+{
+	unsigned int undecided;
+	struct hb_error e;
+
+	(void)state;
+	assert_int_equal(report_undecided(run_dir, &undecided, &e), 0);
+	/* faults-4 of base hangs: its figures will never have a verdict, and more boots would not
+	 * help */
+	assert_int_equal(undecided, 0);
+}
+
+static void check_value(double v, const char *unit, const char *want)
+{
+	HB_FREE char *text = report_value(v, unit);
+
+	assert_string_equal(text, want);
+}
+
+static void test_values(void **state)
+{
+	(void)state;
+	check_value(0, "1/s", "0");
+	check_value(17, "pages", "17");
+	check_value(393043, "1/s", "393.0k");
+	check_value(999999, "1/s", "1.000M");
+	check_value(1.5, "1/s", "1.500");
+	check_value(412, "ns", "412ns");
+	check_value(31e6, "ns", "31ms");
+	check_value(12345, "ns", "12.35us");
+	check_value(123456789, "insn", "123456789");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_golden),	      cmocka_unit_test(test_width),
+		cmocka_unit_test(test_html_is_whole), cmocka_unit_test(test_repeatable),
+		cmocka_unit_test(test_undecided),     cmocka_unit_test(test_values),
+	};
+
+	return cmocka_run_group_tests_name("report", tests, setup, teardown);
+}
