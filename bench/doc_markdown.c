@@ -56,7 +56,8 @@ int doc_markdown(const struct doc *d, FILE *out, bool only_main)
 		item_before = b->kind == DOC_ITEM;
 		switch (b->kind) {
 		case DOC_HEADING:
-			fprintf(out, "%s ", b->level == 1 ? "#" : "##");
+			/* The short form goes under a heading of somebody else's document. */
+			fprintf(out, "%s ", &"####"[only_main ? 2 - b->level : 4 - b->level]);
 			plain(out, b->text);
 			fputc('\n', out);
 			break;

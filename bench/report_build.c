@@ -42,6 +42,15 @@ static enum cell_verdict worst(const struct compare_tally *t)
 	return v;
 }
 
+/* A percentile of so few values that it would be another name for the maximum. */
+static bool is_sparse(const struct compare_model *m, const struct compare_group *g,
+		      unsigned int metric, unsigned int arm)
+{
+	const struct compare_figure *f = &g->figures[metric * m->narms + arm];
+
+	return f->arm.n && f->sparse && g->metrics[metric].quantile < 1;
+}
+
 /* The figure of an arm, or what happened instead of one. */
 static char *arm_text(const struct compare_model *m, struct notes *n, unsigned int group,
 		      unsigned int metric, unsigned int arm)
@@ -50,6 +59,8 @@ static char *arm_text(const struct compare_model *m, struct notes *n, unsigned i
 	const struct compare_tally *t = &g->tally[arm];
 	unsigned int mark = note_number(m, n, group, arm);
 
+	if (metric < g->nmetrics && is_sparse(m, g, metric, arm))
+		return strdup("too few");
 	if (metric < g->nmetrics && g->figures[metric * m->narms + arm].arm.n)
 		return report_figure(&g->figures[metric * m->narms + arm], g->metrics[metric].unit);
 	if (mark && bad_boots(t) == t->boots)
@@ -132,6 +143,18 @@ static char *spread_text(const struct compare_model *m, const struct stats_chang
 	return hb_strf("%+.10g", b->arm.estimate - a->arm.estimate);
 }
 
+/* "24", "faults-24", or with the percentile in front: "p99 24". */
+static char *row_label(const struct compare_group *g, const struct compare_metric *metric,
+		       bool by_tasks)
+{
+	const char *suffix =
+		isnan(metric->quantile) ? "" : metric->label + strlen(metric->name) + 1;
+
+	if (by_tasks)
+		return hb_strf("%s%s%u", suffix, *suffix ? " " : "", g->tasks);
+	return hb_strf("%s%s%s", suffix, *suffix ? " " : "", g->cell);
+}
+
 static void metric_row(const struct compare_model *m, struct doc *d, struct notes *n,
 		       unsigned int group, const struct compare_metric *like, unsigned int pair,
 		       bool by_tasks)
@@ -145,7 +168,7 @@ static void metric_row(const struct compare_model *m, struct doc *d, struct note
 	size_t nb = c ? compare_figure(m, c, true)->arm.n : g->tally[p->b].by[CELL_OK];
 
 	doc_row(d, (char *const[]){
-			   by_tasks ? hb_strf("%u", g->tasks) : strdup(g->cell),
+			   row_label(g, like, by_tasks),
 			   arm_text(m, n, group, metric, p->a),
 			   arm_text(m, n, group, metric, p->b),
 			   report_percent(c ? c->change.log_ratio : NAN),
@@ -155,25 +178,46 @@ static void metric_row(const struct compare_model *m, struct doc *d, struct note
 		   });
 }
 
+/* Does the row say anything that the maximum below it does not? */
+static bool row_wanted(const struct compare_model *m, unsigned int group,
+		       const struct compare_metric *like)
+{
+	const struct compare_group *g = &m->groups[group];
+	unsigned int k = compare_find_metric(g, like->source, like->label);
+	bool sparse = false;
+
+	for (unsigned int a = 0; a < m->narms && k < g->nmetrics; a++) {
+		if (!g->figures[k * m->narms + a].arm.n)
+			continue;
+		sparse = is_sparse(m, g, k, a);
+		if (!sparse)
+			return true;
+	}
+	return !sparse;
+}
+
+/* A row per cell, of a distribution one per cell and percentile: @rows metrics from @metric on. */
 static void metric_table(const struct compare_model *m, struct doc *d, struct notes *n,
 			 unsigned int first, unsigned int last, const struct compare_metric *metric,
-			 unsigned int pair)
+			 unsigned int rows, unsigned int pair)
 {
 	bool by_tasks = tasks_tell(m, first, last);
 	const struct compare_pair *p = &m->pairs[pair];
 
-	doc_table(d, "%s %s (%s%s%s)", metric->source, metric->label, report_unit(metric),
+	doc_table(d, "%s %s (%s%s%s)", metric->source, metric->name, report_unit(metric),
 		  metric->better == METRIC_NEITHER ? "" : ", better: ",
 		  metric->better == METRIC_NEITHER ? "" : metric_better_name(metric->better));
-	doc_column(d, by_tasks ? "tasks" : "cell", !by_tasks);
+	doc_column(d, by_tasks ? "tasks" : "cell", !by_tasks || rows > 1);
 	doc_column(d, m->arms[p->a].label, false);
 	doc_column(d, m->arms[p->b].label, false);
 	doc_column(d, "change", false);
-	doc_column(d, is_exact(m) ? "difference" : "interval", false);
+	doc_column(d, is_exact(m) ? "difference" : "interval %", false);
 	doc_column(d, "verdict", true);
 	doc_column(d, "boots", true);
-	for (unsigned int g = first; g < last; g++)
-		metric_row(m, d, n, g, metric, pair, by_tasks);
+	for (unsigned int r = 0; r < rows; r++)
+		for (unsigned int g = first; g < last; g++)
+			if (row_wanted(m, g, &metric[r]))
+				metric_row(m, d, n, g, &metric[r], pair, by_tasks);
 }
 
 /* No arm of these cells has a figure: a table of verdicts alone. */
@@ -198,24 +242,50 @@ static void verdict_table(const struct compare_model *m, struct doc *d, struct n
 
 /* One arm alone: figures without a change. */
 static void single_table(const struct compare_model *m, struct doc *d, struct notes *n,
-			 unsigned int first, unsigned int last, const struct compare_metric *metric)
+			 unsigned int first, unsigned int last, const struct compare_metric *metric,
+			 unsigned int rows)
 {
 	bool by_tasks = tasks_tell(m, first, last);
 
-	doc_table(d, "%s %s (%s)", metric->source, metric->label, report_unit(metric));
-	doc_column(d, by_tasks ? "tasks" : "cell", !by_tasks);
+	doc_table(d, "%s %s (%s)", metric->source, metric->name, report_unit(metric));
+	doc_column(d, by_tasks ? "tasks" : "cell", !by_tasks || rows > 1);
 	doc_column(d, m->arms[0].label, false);
 	doc_column(d, "boots", true);
-	for (unsigned int g = first; g < last; g++) {
-		unsigned int k = compare_find_metric(&m->groups[g], metric->source, metric->label);
+	for (unsigned int r = 0; r < rows; r++)
+		for (unsigned int g = first; g < last; g++) {
+			const struct compare_group *group = &m->groups[g];
+			unsigned int k =
+				compare_find_metric(group, metric[r].source, metric[r].label);
 
-		doc_row(d, (char *const[]){
-				   by_tasks ? hb_strf("%u", m->groups[g].tasks)
-					    : strdup(m->groups[g].cell),
-				   arm_text(m, n, g, k, 0),
-				   hb_strf("%u", m->groups[g].tally[0].by[CELL_OK]),
-			   });
-	}
+			if (row_wanted(m, g, &metric[r]))
+				doc_row(d, (char *const[]){
+						   row_label(group, &metric[r], by_tasks),
+						   arm_text(m, n, g, k, 0),
+						   hb_strf("%u", group->tally[0].by[CELL_OK]),
+					   });
+		}
+}
+
+/* The percentiles of one distribution stand one after the other. */
+static unsigned int rows_of(const struct compare_group *g, unsigned int metric)
+{
+	unsigned int rows = 1;
+
+	while (g->metrics[metric].kind == METRIC_HIST && metric + rows < g->nmetrics &&
+	       g->metrics[metric + rows].name == g->metrics[metric].name &&
+	       g->metrics[metric + rows].source == g->metrics[metric].source)
+		rows++;
+	return rows;
+}
+
+static bool seen_before(const struct compare_model *m, unsigned int first, unsigned int group,
+			const struct compare_metric *metric)
+{
+	for (unsigned int g = first; g < group; g++)
+		if (compare_find_metric(&m->groups[g], metric->source, metric->label) <
+		    m->groups[g].nmetrics)
+			return true;
+	return false;
 }
 
 /* Every main metric of the cells first..last-1, in the order of the first cell that has it. */
@@ -225,22 +295,18 @@ static void section_tables(const struct compare_model *m, struct doc *d, struct 
 	bool any = false;
 
 	for (unsigned int g = first; g < last; g++)
-		for (unsigned int k = 0; k < m->groups[g].nmetrics; k++) {
+		for (unsigned int k = 0, rows; k < m->groups[g].nmetrics; k += rows) {
 			const struct compare_metric *metric = &m->groups[g].metrics[k];
-			bool seen = !metric->primary;
 
-			for (unsigned int before = first; before < g && !seen; before++)
-				seen = compare_find_metric(&m->groups[before], metric->source,
-							   metric->label) <
-				       m->groups[before].nmetrics;
-			if (seen)
+			rows = rows_of(&m->groups[g], k);
+			if (!metric->primary || seen_before(m, first, g, metric))
 				continue;
 			any = true;
 			for (unsigned int p = 0; p < m->npairs; p++)
 				if (!m->pairs[p].control)
-					metric_table(m, d, n, first, last, metric, p);
+					metric_table(m, d, n, first, last, metric, rows, p);
 			if (m->narms == 1)
-				single_table(m, d, n, first, last, metric);
+				single_table(m, d, n, first, last, metric, rows);
 		}
 	if (!any)
 		verdict_table(m, d, n, first, last);
@@ -342,7 +408,7 @@ static void details(const struct compare_model *m, struct doc *d)
 	doc_column(d, "a", false);
 	doc_column(d, "b", false);
 	doc_column(d, "change", false);
-	doc_column(d, "interval", false);
+	doc_column(d, is_exact(m) ? "difference" : "interval %", false);
 	doc_column(d, "verdict", true);
 	for (size_t i = 0; i < m->ncomparisons; i++) {
 		const struct comparison *c = &m->comparisons[i];
@@ -359,7 +425,7 @@ static void details(const struct compare_model *m, struct doc *d)
 				   report_figure(compare_figure(m, c, false), metric->unit),
 				   report_figure(compare_figure(m, c, true), metric->unit),
 				   report_percent(c->change.log_ratio),
-				   report_interval(&c->change),
+				   spread_text(m, &c->change, c),
 				   strdup(stats_verdict_name(c->verdict)),
 			   });
 	}

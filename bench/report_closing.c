@@ -219,10 +219,8 @@ static void configuration(const struct compare_model *m, struct doc *d)
 
 	doc_heading(d, 2, "Configuration");
 	config_diff(m, d);
-	if (line && *line) {
-		doc_paragraph(d, "Guest kernel command line:");
-		doc_verbatim(d, "%s", line);
-	}
+	if (line && *line)
+		doc_item(d, "Guest kernel command line:", "%s", line);
 	parameters(m, d);
 	host(m, d);
 }
@@ -300,24 +298,27 @@ static void damage(const struct compare_model *m, struct doc *d)
 	}
 }
 
-/* A word of a command line as a shell would take it. */
-static void shell_word(FILE *f, const char *word)
+/* Text of a command, broken with backslashes before it gets wider than a mail. */
+struct command {
+	FILE *f;
+	size_t column;
+};
+
+/* A word as a shell would take it. */
+static void shell_word(struct command *c, const char *word)
 {
 	static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				   "0123456789_-+=./:,@%";
+	bool plain = *word && strspn(word, safe) == strlen(word);
 
-	if (*word && strspn(word, safe) == strlen(word)) {
-		fputs(word, f);
-		return;
+	if (c->column && c->column + strlen(word) > DOC_WIDTH - 8) {
+		fputs(" \\\n   ", c->f);
+		c->column = 3;
 	}
-	fputc('\'', f);
-	for (; *word; word++) {
-		if (*word == '\'')
-			fputs("'\\''", f);
-		else
-			fputc(*word, f);
-	}
-	fputc('\'', f);
+	c->column += fprintf(c->f, "%s%s", c->column ? " " : "", plain ? "" : "'");
+	for (; *word; word++)
+		c->column += *word == '\'' ? fprintf(c->f, "'\\''") : fprintf(c->f, "%c", *word);
+	c->column += fprintf(c->f, "%s", plain ? "" : "'");
 }
 
 static void again(const struct compare_model *m, struct doc *d)
@@ -325,29 +326,26 @@ static void again(const struct compare_model *m, struct doc *d)
 	doc_heading(d, 2, "To run it again");
 	for (unsigned int r = 0; r < 2 && m->runs[r]; r++) {
 		const json_t *run = m->runs[r]->run, *word;
+		const char *reason = json_string_value(json_object_get(run, "repetitions_reason"));
 		HB_FREE char *text = NULL;
 		size_t len, i;
-		FILE *f = open_memstream(&text, &len);
+		struct command c = {open_memstream(&text, &len), 0};
 
-		if (!f) {
+		if (!c.f) {
 			d->failed = true;
 			return;
 		}
-		json_array_foreach (json_object_get(run, "command"), i, word) {
-			if (i)
-				fputc(' ', f);
-			shell_word(f, json_is_string(word) ? json_string_value(word) : "?");
-		}
-		fprintf(f, "\nhugebench report %s\n", m->runs[r]->name);
-		fclose(f);
+		json_array_foreach (json_object_get(run, "command"), i, word)
+			shell_word(&c, json_is_string(word) ? json_string_value(word) : "?");
+		fprintf(c.f, "\nhugebench report %s%s%s\n", m->runs[0]->name, m->runs[1] ? " " : "",
+			m->runs[1] ? m->runs[1]->name : "");
+		fclose(c.f);
 		if (text)
 			doc_verbatim(d, "%s", text);
-		doc_paragraph(d, "Seed %lld; %lld boots per arm and cell%s%s.",
+		doc_paragraph(d, "Seed %lld; boots per arm and cell: %lld%s%s.",
 			      (long long)json_integer_value(json_object_get(run, "seed")),
 			      (long long)json_integer_value(json_object_get(run, "repetitions")),
-			      json_string_value(json_object_get(run, "repetitions_reason")) ? ": "
-											    : "",
-			      json_string_value(json_object_get(run, "repetitions_reason")) ?: "");
+			      reason ? ", " : "", reason ? reason : "");
 	}
 }
 

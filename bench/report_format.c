@@ -80,6 +80,9 @@ char *report_interval(const struct stats_change *c)
 		return NULL;
 	if (isnan(c->log_low) || isnan(c->log_high))
 		return strdup("-");
+	/* The head of the column has the sign. */
+	low[strcspn(low, "%")] = 0;
+	high[strcspn(high, "%")] = 0;
 	return hb_strf("%s..%s", low, high);
 }
 

@@ -162,7 +162,10 @@ static void kernels(const struct compare_model *m, struct doc *d)
 			char *more =
 				hb_strf("%s%s %s", patches ? patches : "", n ? "," : "; patches:",
 					json_is_string(patch) ? json_string_value(patch) : "?");
+			char *suffix = more ? strstr(more, ".patch") : NULL;
 
+			if (suffix)
+				*suffix = 0;
 			free(patches);
 			patches = more;
 		}
