@@ -121,6 +121,26 @@ image: all
 check-stats: $(BUILD)/tests/stats_sim
 	$(Q)$<
 
+# What hugebench itself costs.
+.PHONY: bench-self
+bench-self: $(BUILD)/tests/report_bench
+	$(Q)$<
+
+# README's table is the short form of the report on results/reference/, between two marks.
+.PHONY: readme readme-check
+$(BUILD)/readme.md: all
+	$(Q)$(BUILD)/hugebench report results/reference --format md --section main >$@
+
+readme: $(BUILD)/readme.md
+	$(Q)sed -i -e '/<!-- reference -->/,/<!-- \/reference -->/{//!d}' \
+		-e '/<!-- reference -->/r $<' README.md
+
+readme-check: $(BUILD)/readme.md
+	$(Q)sed -n '/<!-- reference -->/,/<!-- \/reference -->/{//!p}' README.md | \
+		diff -u --label README.md --label 'results/reference (make readme)' - $<
+	$(Q)for f in $$(grep -o 'results/reference/plots/[a-z0-9-]*\.svg' README.md); do \
+		[ -s $$f ] || { echo "README shows $$f, which is not there"; exit 1; }; done
+
 .PHONY: bench report plots
 SCENARIO ?= bench
 BUDGET ?=
