@@ -52,7 +52,8 @@ static double window_seconds(const struct task_shared *s)
 	return begin && end > begin ? (end - begin) / 1e9 : 0;
 }
 
-static void put_counter(json_t *j, const struct instance *in, unsigned int row)
+/* False: no task had a measured window, so there is no rate. */
+static bool put_counter(json_t *j, const struct instance *in, unsigned int row)
 {
 	double rate = 0, seconds = 0;
 	uint64_t total = 0;
@@ -68,15 +69,18 @@ static void put_counter(json_t *j, const struct instance *in, unsigned int row)
 	}
 	if (in->ops->metrics[row].kind == METRIC_COUNT) {
 		json_object_set_new(j, "value", json_integer(total));
-		return;
+		return true;
 	}
+	if (seconds <= 0)
+		return false;
 	json_object_set_new(j, "value", json_real(rate));
 	json_object_set_new(j, "count", json_integer(total));
 	json_object_set_new(j, "seconds", json_real(seconds));
+	return true;
 }
 
 static int put_hist(json_t *j, const struct instance *in, unsigned int row, struct link *link,
-		    struct hb_error *e)
+		    bool *measured, struct hb_error *e)
 {
 	const struct metric_row *m = &in->ops->metrics[row];
 	HB_FREE char *file = hb_strf("%s.%s.hist", in->ops->name, m->name);
@@ -88,7 +92,8 @@ static int put_hist(json_t *j, const struct instance *in, unsigned int row, stru
 	hist_reset(all);
 	for (unsigned int k = 0; k < in->ntasks; k++)
 		hist_merge(all, in->task[k]->hist[row]);
-	if (!all->count)
+	*measured = all->count > 0;
+	if (!*measured)
 		return 0;
 	json_object_set_new(j, "count", json_integer(all->count));
 	json_object_set_new(j, "overflow", json_integer(all->overflow));
@@ -107,6 +112,7 @@ static int put_metric(json_t *metrics, const struct instance *in, unsigned int r
 {
 	const struct metric_row *m = &in->ops->metrics[row];
 	json_t *gauge = json_object_get(in->gauges, m->name);
+	bool measured = true;
 	int rc = 0;
 	json_t *j;
 
@@ -121,14 +127,13 @@ static int put_metric(json_t *metrics, const struct instance *in, unsigned int r
 	if (gauge)
 		json_object_set(j, "value", gauge);
 	else if (m->kind == METRIC_HIST)
-		rc = put_hist(j, in, row, link, e);
+		rc = put_hist(j, in, row, link, &measured, e);
 	else
-		put_counter(j, in, row);
-	/* Nothing recorded: not measured. */
-	if (m->kind == METRIC_HIST && !json_object_get(j, "count"))
-		json_decref(j);
-	else
+		measured = put_counter(j, in, row);
+	if (measured)
 		json_array_append_new(metrics, j);
+	else
+		json_decref(j);
 	return rc;
 }
 

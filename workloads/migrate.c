@@ -6,13 +6,21 @@
  * count as moved: move_pages() returns 0 also when nothing moved, so status[] is read page by page.
  * MPOL_MF_MOVE_ALL, since a page that several processes map stays where it is without it; that
  * takes CAP_SYS_NICE.
+ *
+ * move_pages() finds pages through page tables. Those of tasks that map and unmap all the time are
+ * mostly empty, so where the workload has a file, each task maps it for itself, apart from the
+ * others' shared page tables, and faults in what it is about to move. Else the workload's processes
+ * are asked.
  */
 #include <inttypes.h>
 #include <numa.h>
 #include <numaif.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include "workloads/hugetlb.h"
 #include "workloads/workload.h"
 
 #define BATCH_MAX 512
@@ -60,6 +68,7 @@ static const struct metric_row migrate_metrics[] = {
 struct migrate_state {
 	const struct target *target;
 	int node[2]; /* the pages go to and fro between two nodes */
+	int sink;    /* a byte of each page is written here, to fault it in */
 };
 
 static uint64_t migrate_huge_pages(const void *options, unsigned int tasks)
@@ -76,7 +85,7 @@ static int migrate_setup(struct instance *in, struct hb_error *e)
 	struct migrate_state *s;
 	int found = 0;
 
-	if (!of || !of->target->addr)
+	if (!of || (!of->target->addr && of->target->fd < 0))
 		return hb_error_set(e, -EINVAL,
 				    "no workload of the cell maps pages at a known address");
 	s = calloc(1, sizeof(*s));
@@ -84,6 +93,9 @@ static int migrate_setup(struct instance *in, struct hb_error *e)
 		return hb_error_set(e, -ENOMEM, "no memory");
 	in->priv = s;
 	s->target = of->target;
+	s->sink = memfd_create("sink", MFD_CLOEXEC);
+	if (s->sink < 0)
+		return hb_error_set(e, -errno, "memfd_create: %s", strerror(errno));
 	/* Node masks below are one word. */
 	for (int n = 0; numa_available() >= 0 && n <= numa_max_node() && n < 64 && found < 2; n++)
 		if (numa_bitmask_isbitset(numa_all_nodes_ptr, n))
@@ -92,6 +104,29 @@ static int migrate_setup(struct instance *in, struct hb_error *e)
 		return hb_error_set(e, -EOPNOTSUPP,
 				    "one NUMA node only (or a kernel without CONFIG_NUMA): nowhere "
 				    "to migrate to");
+	return 0;
+}
+
+/* A mapping of the task's own, 2 MiB past a 1 GiB boundary: nobody shares a page table with it. */
+static int migrate_task_init(struct task *t, struct hb_error *e)
+{
+	const struct target *target = ((struct migrate_state *)t->in->priv)->target;
+	char *room, *at;
+
+	if (target->fd < 0)
+		return 0;
+	room = mmap(NULL, target->bytes + 2 * HUGETLB_1G, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (room == MAP_FAILED)
+		return hb_error_set(e, -errno, "no room to map the file: %s", strerror(errno));
+	at = room + (HUGETLB_1G - (uintptr_t)room % HUGETLB_1G) + HUGETLB_2M;
+	/* Read only: a writable mapping would let a file grow that is being truncated
+	 * (hugetlbfs_file_mmap()). */
+	if (mmap(at, target->bytes, PROT_READ, MAP_SHARED | MAP_NORESERVE | MAP_FIXED, target->fd,
+		 0) == MAP_FAILED)
+		return hb_error_set(e, -errno, "cannot map the workload's file: %s",
+				    strerror(errno));
+	t->priv = at;
 	return 0;
 }
 
@@ -107,15 +142,27 @@ static void chunk_pages(struct task *t, struct chunk *c, uint64_t batch)
 {
 	const struct migrate_state *s = t->in->priv;
 	const struct target *target = s->target;
-	unsigned int npids = atomic_load(&target->npids), k = npids ? task_random(t) % npids : 0;
+	unsigned int npids = t->priv ? 0 : atomic_load(&target->npids),
+		     k = npids ? task_random(t) % npids : 0;
 	uint64_t pages = target->used / target->page, first;
-	char *base = (char *)target->addr + k * target->step;
+	char *base = t->priv ? t->priv : (char *)target->addr + k * target->step;
 
 	c->pid = npids ? atomic_load(&target->pids[k]) : 0;
 	c->n = batch < pages ? batch : pages;
 	first = task_random(t) % (pages - c->n + 1);
 	for (unsigned long i = 0; i < c->n; i++)
 		c->page[i] = base + (first + i) * target->page;
+}
+
+/*
+ * Fault in without a signal for what is past the end of the file: write() answers EFAULT instead,
+ * and such pages stay absent.
+ */
+static void chunk_fault_in(const struct chunk *c, int sink)
+{
+	for (unsigned long i = 0; i < c->n; i++)
+		if (pwrite(sink, c->page[i], 1, 0) < 0)
+			continue;
 }
 
 /* Ask where the pages are and keep those that are mapped, with the other node as the place to go.
@@ -176,6 +223,8 @@ static int move_once(struct task *t, struct hb_error *e)
 	long rc;
 
 	chunk_pages(t, &c, o->batch);
+	if (t->priv)
+		chunk_fault_in(&c, ((struct migrate_state *)t->in->priv)->sink);
 	rc = chunk_plan(t, &c, e);
 	if (rc || !c.n)
 		return rc;
@@ -260,7 +309,11 @@ static int migrate_run(struct task *t, struct hb_error *e)
 
 static void migrate_teardown(struct instance *in)
 {
-	free(in->priv);
+	struct migrate_state *s = in->priv;
+
+	if (s && s->sink >= 0)
+		close(s->sink);
+	free(s);
 	in->priv = NULL;
 }
 
@@ -277,6 +330,7 @@ static const struct workload_ops migrate_ops = {
 	.needs = migrate_needs,
 	.huge_pages = migrate_huge_pages,
 	.setup = migrate_setup,
+	.task_init = migrate_task_init,
 	.run = migrate_run,
 	.teardown = migrate_teardown,
 };

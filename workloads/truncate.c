@@ -28,8 +28,8 @@ static const struct option_row truncate_options_rows[] = {
 	 "truncations per second and task; 0: as fast as they go"},
 	{"target", OPTION_ENUM, OPT(target), "same", NULL, NULL, target_names,
 	 "same: the workload's file; sibling: a file of its own on the same pool"},
-	{"amount", OPTION_SIZE, OPT(amount), "0", "0", "16T", NULL,
-	 "bytes cut off the part that is in use; 0: half of it"},
+	{"amount", OPTION_SIZE, OPT(amount), "64M", "2M", "16T", NULL,
+	 "bytes cut off the part that is in use"},
 	{"size", OPTION_SIZE, OPT(size), "64M", "2M", "16T", NULL, "of the sibling file"},
 	OPTION_END,
 };
@@ -53,12 +53,16 @@ struct truncate_state {
 	uint64_t small, large;
 };
 
+/*
+ * Same file: a mapping made while the pages go reserves them anew, beside those that faults without
+ * a reservation have taken meanwhile. Without room for both, mmap() fails with ENOMEM.
+ */
 static uint64_t truncate_huge_pages(const void *options, unsigned int tasks)
 {
 	const struct truncate_options *o = options;
 
 	return tasks * ANTAGONIST_SPARE_PAGES +
-	       (o->target == TARGET_SIBLING ? o->size / HUGETLB_2M : 0);
+	       (o->target == TARGET_SIBLING ? o->size : o->amount) / HUGETLB_2M;
 }
 
 static int setup_same(struct instance *in, struct truncate_state *s, struct hb_error *e)
@@ -66,22 +70,20 @@ static int setup_same(struct instance *in, struct truncate_state *s, struct hb_e
 	const struct truncate_options *o = in->options;
 	struct instance *of = cell_target(in->cell);
 	struct target *target = of ? of->target : NULL;
-	uint64_t amount;
 
 	if (!target || target->fd < 0)
 		return hb_error_set(
 			e, -EINVAL,
 			"no workload of the cell has a file that can be truncated (System V "
 			"segments cannot); say target = sibling");
-	amount = o->amount ? o->amount : target->used / target->page / 2 * target->page;
-	if (!amount || amount > target->used || amount % target->page)
+	if (o->amount > target->used || o->amount % target->page)
 		return hb_error_set(e, -ERANGE,
 				    "amount = %" PRIu64
 				    " is not a multiple of the page size up to %" PRIu64,
-				    amount, target->used);
+				    o->amount, target->used);
 	s->fd = target->fd;
 	s->large = target->bytes;
-	s->small = target->used - amount;
+	s->small = target->used - o->amount;
 	if (atomic_load(&target->floor) > s->small)
 		atomic_store(&target->floor, s->small);
 	return 0;
@@ -90,17 +92,16 @@ static int setup_same(struct instance *in, struct truncate_state *s, struct hb_e
 static int setup_sibling(struct instance *in, struct truncate_state *s, struct hb_error *e)
 {
 	const struct truncate_options *o = in->options;
-	uint64_t amount = o->amount ? o->amount : o->size / HUGETLB_2M / 2 * HUGETLB_2M;
 	int rc;
 
-	if (!amount || amount > o->size || amount % HUGETLB_2M || o->size % HUGETLB_2M)
+	if (o->amount > o->size || o->amount % HUGETLB_2M || o->size % HUGETLB_2M)
 		return hb_error_set(
 			e, -ERANGE,
 			"size and amount must be multiples of 2 MiB, amount up to size");
 	rc = hugetlb_file_make(&s->sibling, HUGETLB_MEMFD, o->size, HUGETLB_2M, e);
 	s->fd = s->sibling.fd;
 	s->large = o->size;
-	s->small = o->size - amount;
+	s->small = o->size - o->amount;
 	return rc;
 }
 
