@@ -246,7 +246,7 @@ static int mode_settle(struct run *r, struct hb_error *e)
 		rc = set_text(&r->mode, strdup(vm_mode_name(mode)), e);
 	if (!rc)
 		rc = set_text(&r->mode_reason, strdup(reason), e);
-	if (!rc)
+	if (!rc && r->spec.scenario.mode == SPEC_MODE_AUTO)
 		fprintf(stderr, "hugebench: mode %s\n", r->mode_reason);
 	return rc ? rc : mode_check(r, e);
 }
