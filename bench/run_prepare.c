@@ -127,10 +127,14 @@ static uint64_t instance_scale(const json_t *workloads, const json_t *in)
 	return text && !hb_parse_u64(text, &scale) ? scale : 0;
 }
 
-/* Scale of the prepared database that the cells need; 0: none of them is of PostgreSQL. */
-static int postgres_scale(const struct run *r, unsigned int *scale, struct hb_error *e)
+/*
+ * Scale of the prepared database: the largest that a cell wants, for the others use a part of it.
+ * 0: no cell is of PostgreSQL.
+ */
+static unsigned int postgres_scale(const struct run *r)
 {
-	*scale = 0;
+	uint64_t scale = 0;
+
 	for (size_t c = 0; c < r->spec.ncells; c++) {
 		size_t i;
 		json_t *in;
@@ -138,17 +142,11 @@ static int postgres_scale(const struct run *r, unsigned int *scale, struct hb_er
 		json_array_foreach (r->spec.cells[c].instances, i, in) {
 			uint64_t mine = instance_scale(r->workloads, in);
 
-			if (mine && *scale && mine != *scale)
-				return hb_error_set(
-					e, -EINVAL,
-					"%s: cells want databases of scale %u and %ju; a run "
-					"has one image, so make them runs of their own",
-					r->spec.path, *scale, (uintmax_t)mine);
-			if (mine)
-				*scale = mine;
+			if (mine > scale)
+				scale = mine;
 		}
 	}
-	return 0;
+	return scale;
 }
 
 /* Is there a kernel variant @name? */
@@ -203,11 +201,11 @@ int run_read(struct run *r, struct hb_error *e)
 		rc = set_text(&r->mode_reason, strdup("asked for"), e);
 	if (!rc)
 		rc = mode_check(r, e);
-	if (!rc)
-		rc = postgres_scale(r, &r->postgres_scale, e);
-	if (!rc)
-		expectations_check(r);
-	return rc ? rc : arms_choose(r, e);
+	if (rc)
+		return rc;
+	r->postgres_scale = postgres_scale(r);
+	expectations_check(r);
+	return arms_choose(r, e);
 }
 
 /* Resolve the arms' kernels; the control arm is the first kernel again under its own name. */
