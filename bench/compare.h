@@ -25,8 +25,9 @@ struct compare_arm {
 
 /* Boots of one group and arm; a declared warm-up boot is counted apart and used for nothing. */
 struct compare_tally {
-	unsigned int boots, warmup_boots,
-		expected; /* expected: bad ones that the scenario expects */
+	unsigned int boots, warmup_boots;
+	unsigned int expected;	/* bad ones that the scenario expects */
+	unsigned int surprises; /* good ones where the scenario expects something else */
 	unsigned int by[CELL_VERDICTS];
 };
 

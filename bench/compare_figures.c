@@ -322,6 +322,7 @@ static void tally(struct compare_model *m, struct compare_group *g)
 			t->boots++;
 			t->by[c->verdict]++;
 			t->expected += c->verdict != CELL_OK && c->expected;
+			t->surprises += c->verdict == CELL_OK && !c->expected;
 			if (c->verdict != CELL_OK || isnan(c->total_ns))
 				continue;
 			overhead += c->total_ns - (isnan(c->measure_ns) ? 0 : c->measure_ns) -

@@ -27,18 +27,14 @@ static int add_reason(char **reasons, char *reason)
 	return 0;
 }
 
-/* The plan names the repeat of an arm NAME-control (plan.c). */
+/* The arm of the same run that this kernel repeats unchanged, -1: none. */
 static int control_partner(const struct compare_model *m, const struct load_run *run,
-			   const char *name)
+			   const json_t *kernel)
 {
-	static const char suffix[] = "-control";
-	size_t len = strlen(name), tail = sizeof(suffix) - 1;
+	const char *original = string_at(kernel, "control_of");
 
-	if (len <= tail || strcmp(name + len - tail, suffix))
-		return -1;
-	for (unsigned int a = 0; a < m->narms; a++)
-		if (m->arms[a].run == run && strlen(m->arms[a].name) == len - tail &&
-		    !strncmp(m->arms[a].name, name, len - tail))
+	for (unsigned int a = 0; a < m->narms && *original; a++)
+		if (m->arms[a].run == run && !strcmp(m->arms[a].name, original))
 			return a;
 	return -1;
 }
@@ -58,7 +54,7 @@ static int add_arms(struct compare_model *m, struct load_run *run, bool qualify)
 		arm->label = qualify ? hb_strf("%s:%s", run->name, name) : strdup(name);
 		if (!arm->name || !arm->label)
 			return -ENOMEM;
-		arm->control_of = control_partner(m, run, name);
+		arm->control_of = control_partner(m, run, k);
 		m->narms++;
 	}
 	return 0;

@@ -399,6 +399,22 @@ static void footnotes(const struct compare_model *m, struct doc *d, struct notes
 				footnote(m, d, i / m->narms, i % m->narms, number);
 }
 
+/* A boot that went well where the scenario says that it would not is news as well. */
+static void surprises(const struct compare_model *m, struct doc *d)
+{
+	for (unsigned int g = 0; g < m->ngroups; g++)
+		for (unsigned int a = 0; a < m->narms; a++) {
+			const struct compare_tally *t = &m->groups[g].tally[a];
+
+			if (t->surprises)
+				doc_item(d, "Not as expected:",
+					 "%s, cell %s: OK in %u of %u boots, where the scenario "
+					 "expects another verdict",
+					 m->arms[a].label, m->groups[g].cell, t->surprises,
+					 t->boots);
+		}
+}
+
 /* Detail metrics are in summary.csv; only those with a verdict of better or worse are shown here.
  */
 static void details(const struct compare_model *m, struct doc *d)
@@ -474,6 +490,7 @@ void report_build(const struct compare_model *m, struct doc *d)
 	report_published(m, d);
 	report_capacity(m, d);
 	footnotes(m, d, &n);
+	surprises(m, d);
 	d->main = false;
 	details(m, d);
 	noise_floor(m, d);

@@ -109,23 +109,23 @@ static void method(const struct compare_model *m, struct doc *d)
 	}
 	doc_paragraph(
 		d,
-		"Method: the unit of repetition is the boot; boots of the arms are interleaved in "
-		"a seeded order. Figures of an arm: total count over total time, percentiles of "
-		"the merged histograms, ± the variation between boots. Change: ratio with its "
-		"95 %% interval (Welch's t on the logarithm, standard errors by the jackknife over "
-		"boots). \"better\" and \"worse\" need p <= %.2g after Holm's correction over the "
-		"%zu comparisons of this report, and an exact rank test below 0.05, which takes %u "
-		"boots per arm; \"same\": shown to lie within %.2g %%; all else is \"unclear\".",
+		"Method: the unit of repetition is the boot; boots of the arms are interleaved "
+		"in a seeded order. Figures of an arm: total count over total time, "
+		"percentiles of the merged histograms, ± the variation between boots. Change: "
+		"ratio with its 95 %% interval (Welch's t on the logarithm, standard errors by "
+		"the jackknife over boots). \"better\" and \"worse\" need p <= %.2g, for the "
+		"total and for the typical boot, after Holm's correction over the %zu "
+		"comparisons of this report, and an exact rank test below 0.05, which takes "
+		"%u boots per arm; \"same\": shown to lie within %.2g %%; all else is "
+		"\"unclear\".",
 		m->rule.alpha, m->family, stats_rank_min_boots(STATS_ALPHA), 100 * m->rule.margin);
 	if (m->sequential.max_boots)
-		doc_paragraph(
-			d,
-			"Boots were added until every main figure had a verdict, at least %u and "
-			"at "
-			"most %u per arm; the error of %.2g is spent over these looks (Lan and "
-			"DeMets, increments after Slud and Wei), and intervals are repeated "
-			"confidence intervals.",
-			m->sequential.min_boots, m->sequential.max_boots, m->rule.alpha);
+		doc_paragraph(d,
+			      "Boots were added until every main figure had a verdict, at least %u "
+			      "and at most %u per arm; the error of %.2g is spent over these looks "
+			      "(Lan and DeMets, increments after Slud and Wei), and intervals are "
+			      "repeated confidence intervals.",
+			      m->sequential.min_boots, m->sequential.max_boots, m->rule.alpha);
 }
 
 static void completeness(const struct compare_model *m, struct doc *d)
