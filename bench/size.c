@@ -74,10 +74,11 @@ int size_guest(const struct spec_scenario *spec, const char *mode, const struct 
 {
 	char wanted[32], allowed[32];
 
-	g->nodes = strcmp(mode, "exact") ? spec->nodes : 1;
+	g->nodes = spec->nodes;
 	g->vcpus = spec->vcpus ? spec->vcpus : vcpus_choose(mode, h, g->nodes);
 	g->memory = spec->memory ? spec->memory : memory_choose(h);
-	if (g->vcpus < g->nodes)
+	/* Mode exact has one vCPU; its other node is memory to migrate to. */
+	if (g->vcpus < g->nodes && strcmp(mode, "exact"))
 		return hb_error_set(e, -EINVAL, "%u vCPUs cannot fill %u nodes", g->vcpus,
 				    g->nodes);
 	if (g->memory > h->limit || g->memory < 512 * MIB) {
