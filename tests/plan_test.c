@@ -251,7 +251,7 @@ static void size_comes_from_the_host(void **state)
 	assert_int_equal(g.vcpus, 2);
 	assert_int_equal(size_guest(&s, "exact", &small, &g, &e), 0);
 	assert_int_equal(g.vcpus, 1);
-	assert_int_equal(g.nodes, 1);
+	assert_int_equal(g.nodes, 2);
 	assert_int_equal(size_guest(&s, "kvm", &large, &g, &e), 0);
 	assert_int_equal(g.vcpus, 32);
 	assert_int_equal(g.memory, 64 * GIB);
