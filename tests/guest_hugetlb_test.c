@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Conservation of the pool, the restore note, and what the kernel log is searched for. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "bench/base/restore.h"
+#include "workloads/hugetlb.h"
+#include "workloads/kmsg.h"
+
+#define SWAPPINESS "/proc/sys/vm/swappiness"
+
+static struct hugetlb_pool pool(void)
+{
+	return (struct hugetlb_pool){
+		.page = HUGETLB_2M,
+		.all = {.total = 160, .free = 160},
+		.nnodes = 2,
+		.node = {{.total = 80, .free = 80}, {.total = 80, .free = 80}},
+	};
+}
+
+static void same_pool_is_conserved(void **state)
+{
+	struct hugetlb_pool a = pool(), b = pool();
+
+	(void)state;
+	assert_int_equal(hugetlb_pool_conserved(&a, &b, NULL), 0);
+	/* A migration moves a page of the pool from one node to the other. */
+	b.node[0].total = b.node[0].free = 81;
+	b.node[1].total = b.node[1].free = 79;
+	assert_int_equal(hugetlb_pool_conserved(&a, &b, NULL), 0);
+}
+
+static void leaks_are_named(void **state)
+{
+	struct hugetlb_pool a = pool(), b = pool();
+	struct hb_error e = {""};
+
+	(void)state;
+	b.all.free = 159;
+	assert_int_equal(hugetlb_pool_conserved(&a, &b, &e), -EUCLEAN);
+	assert_string_equal(e.text, "HugePages_Free of the system was 160 before and is 159 after");
+	b = pool();
+	b.all.reserved = UINT64_MAX;
+	assert_int_equal(hugetlb_pool_conserved(&a, &b, &e), -EUCLEAN);
+	assert_non_null(strstr(e.text, "HugePages_Rsvd"));
+	b = pool();
+	b.node[1].free = 78;
+	assert_int_equal(hugetlb_pool_conserved(&a, &b, &e), -EUCLEAN);
+	assert_string_equal(e.text, "pages in use on node 1 were 0 before and are 2 after");
+	a.all.reserved = b.all.reserved = 200;
+	b.node[1].free = 80;
+	assert_int_equal(hugetlb_pool_conserved(&a, &b, &e), -EUCLEAN);
+	assert_non_null(strstr(e.text, "above HugePages_Total"));
+}
+
+static void sizes_must_fit_the_page(void **state)
+{
+	struct hugetlb_file f;
+	struct hb_error e = {""};
+
+	(void)state;
+	assert_int_equal(hugetlb_file_make(&f, HUGETLB_MEMFD, HUGETLB_2M + 4096, HUGETLB_2M, &e),
+			 -EINVAL);
+	assert_int_equal(hugetlb_file_make(&f, HUGETLB_MEMFD, 0, HUGETLB_2M, &e), -EINVAL);
+}
+
+static void log_trouble_is_found(void **state)
+{
+	json_t *lines = json_pack("[s, s, s, s, s]", "hugebench: cell a begins",
+				  "WARNING: CPU: 1 PID: 7 at mm/hugetlb.c:99",
+				  "virtio_blk virtio0: 1 queue",
+				  "INFO: task hugebench-agent:7 blocked for more than 20 seconds.",
+				  "topology_sane: is harmless here");
+	json_t *found = kmsg_trouble(lines);
+
+	(void)state;
+	assert_int_equal(json_array_size(found), 2);
+	assert_string_equal(json_string_value(json_array_get(found, 0)),
+			    json_string_value(json_array_get(lines, 1)));
+	assert_string_equal(json_string_value(json_array_get(found, 1)),
+			    json_string_value(json_array_get(lines, 3)));
+	json_decref(found);
+	json_decref(lines);
+}
+
+static char dir[] = "/tmp/hugebench-restore-XXXXXX";
+
+static void note_write(const char *path, const char *text)
+{
+	assert_int_equal(hb_file_write_atomic(path, text, strlen(text)), 0);
+}
+
+static void restore_needs_a_note(void **state)
+{
+	HB_FREE char *path = hb_strf("%s/none.json", dir);
+
+	(void)state;
+	assert_int_equal(restore_pending(path, NULL), 0);
+	assert_int_equal(restore_apply(path, NULL), 0);
+}
+
+static void noted_values_come_back(void **state)
+{
+	HB_FREE char *path = hb_strf("%s/cache/restore.json", dir), *before = NULL, *after = NULL;
+	struct hb_error e = {""};
+
+	(void)state;
+	if (access(SWAPPINESS, W_OK))
+		skip();
+	assert_int_equal(hb_file_read(SWAPPINESS, &before, NULL), 0);
+	assert_int_equal(restore_note(path, SWAPPINESS, &e), 0);
+	assert_int_equal(hb_file_write(SWAPPINESS, strcmp(before, "59\n") ? "59" : "58"), 0);
+	/* The value of a second note is no longer the original one. */
+	assert_int_equal(restore_note(path, SWAPPINESS, &e), 0);
+	assert_int_equal(restore_apply(path, &e), 0);
+	assert_int_equal(hb_file_read(SWAPPINESS, &after, NULL), 0);
+	assert_string_equal(before, after);
+	assert_int_not_equal(access(path, F_OK), 0);
+}
+
+static void foreign_paths_are_refused(void **state)
+{
+	HB_FREE char *path = hb_strf("%s/evil.json", dir), *boot = NULL, *text = NULL;
+	struct hb_error e = {""};
+
+	(void)state;
+	assert_int_equal(hb_file_read("/proc/sys/kernel/random/boot_id", &boot, NULL), 0);
+	boot[strcspn(boot, "\n")] = '\0';
+	text = hb_strf("{\"format\": 1, \"pid\": 1, \"start\": 1, \"boot_id\": \"%s\", "
+		       "\"values\": [{\"path\": \"/proc/sys/vm/../../../%s/evil.json\", \"value\": "
+		       "\"x\"}]}",
+		       boot, dir);
+	note_write(path, text);
+	assert_int_equal(restore_apply(path, &e), -EINVAL);
+	assert_int_equal(access(path, F_OK), 0);
+}
+
+static void note_of_another_boot_is_dropped(void **state)
+{
+	HB_FREE char *path = hb_strf("%s/old.json", dir);
+
+	(void)state;
+	note_write(path,
+		   "{\"format\": 1, \"pid\": 1, \"start\": 1, \"boot_id\": \"x\", "
+		   "\"values\": [{\"path\": \"/proc/sys/vm/swappiness\", \"value\": \"7777\"}]}");
+	assert_int_equal(restore_pending(path, NULL), 1);
+	assert_int_equal(restore_apply(path, NULL), 0);
+	assert_int_not_equal(access(path, F_OK), 0);
+}
+
+static void running_writer_is_respected(void **state)
+{
+	HB_FREE char *path = hb_strf("%s/live.json", dir);
+	struct hb_error e = {""};
+	pid_t child;
+
+	(void)state;
+	child = fork();
+	if (!child)
+		_exit(restore_note(path, SWAPPINESS, NULL) ? 1 : (pause(), 0));
+	assert_true(child > 0);
+	for (int i = 0; i < 500 && access(path, F_OK); i++)
+		usleep(10000);
+	assert_int_equal(restore_pending(path, &e), -EBUSY);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	assert_int_equal(restore_pending(path, &e), 1);
+}
+
+static void not_a_note(void **state)
+{
+	HB_FREE char *path = hb_strf("%s/bad.json", dir);
+	struct hb_error e = {""};
+
+	(void)state;
+	note_write(path, "[1, 2]");
+	assert_int_equal(restore_pending(path, &e), -EINVAL);
+	assert_non_null(strstr(e.text, "is not a restore note"));
+}
+
+static int make_dir(void **state)
+{
+	(void)state;
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static int remove_dir(void **state)
+{
+	(void)state;
+	return hb_remove_all(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(same_pool_is_conserved),
+		cmocka_unit_test(leaks_are_named),
+		cmocka_unit_test(sizes_must_fit_the_page),
+		cmocka_unit_test(log_trouble_is_found),
+		cmocka_unit_test(restore_needs_a_note),
+		cmocka_unit_test(noted_values_come_back),
+		cmocka_unit_test(foreign_paths_are_refused),
+		cmocka_unit_test(note_of_another_boot_is_dropped),
+		cmocka_unit_test(running_writer_is_respected),
+		cmocka_unit_test(not_a_note),
+	};
+
+	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Faults told from touches: on ordinary memory, where it is known which touch must fault. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "workloads/clock.h"
+#include "workloads/touch.h"
+
+#define PAGE  4096
+#define PAGES 2000
+
+enum row {
+	FAULTS,
+	TOUCHES,
+	FAULT_LATENCY,
+	TOUCH_LATENCY,
+	UNSETTLED,
+	REPEATED,
+	UNCLASSIFIED,
+	SIGBUS_ROW,
+	ROWS
+};
+
+static const struct touch_rows rows = {
+	.faults = FAULTS,
+	.touches = TOUCHES,
+	.fault_latency = FAULT_LATENCY,
+	.touch_latency = TOUCH_LATENCY,
+	.unsettled = UNSETTLED,
+	.repeated = REPEATED,
+	.unclassified = UNCLASSIFIED,
+	.sigbus = SIGBUS_ROW,
+};
+
+struct fixture {
+	struct cell_shared cell_shared;
+	struct cell cell;
+	struct target target;
+	struct instance in;
+	struct task_shared shared;
+	struct task task;
+	struct touch touch;
+	struct hist hist[2];
+};
+
+static int make(void **state)
+{
+	struct fixture *f =
+		aligned_alloc(CACHE_LINE, (sizeof(*f) + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+	struct hb_error e;
+
+	if (!f)
+		return -1;
+	memset(f, 0, sizeof(*f));
+	atomic_store(&f->cell_shared.phase, PHASE_MEASURE);
+	f->cell.shared = &f->cell_shared;
+	f->in = (struct instance){.cell = &f->cell, .target = &f->target};
+	f->shared.hist[FAULT_LATENCY] = &f->hist[0];
+	f->shared.hist[TOUCH_LATENCY] = &f->hist[1];
+	hist_reset(&f->hist[0]);
+	hist_reset(&f->hist[1]);
+	f->task = (struct task){
+		.in = &f->in, .shared = &f->shared, .live = &f->shared, .phase = PHASE_MEASURE};
+	atomic_store(&f->target.floor, UINT64_MAX);
+	*state = f;
+	return touch_init(&f->touch, &f->task, &rows, &e);
+}
+
+static int drop(void **state)
+{
+	free(*state);
+	return 0;
+}
+
+static uint64_t count(const struct fixture *f, enum row row)
+{
+	return atomic_load(&f->shared.counter[row]);
+}
+
+static char *fresh(size_t pages)
+{
+	char *p = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		       0);
+
+	assert_true(p != MAP_FAILED);
+	madvise(p, pages * PAGE, MADV_NOHUGEPAGE);
+	return p;
+}
+
+static void every_first_touch_faults(void **state)
+{
+	struct fixture *f = *state;
+	char *p = fresh(PAGES);
+
+	assert_int_equal(touch_pages(&f->touch, p, PAGES * PAGE, PAGE, NULL, PAGES, NULL), 0);
+	assert_int_equal(count(f, TOUCHES), PAGES);
+	assert_int_equal(count(f, FAULTS), PAGES);
+	assert_int_equal(f->hist[0].count, PAGES);
+	assert_int_equal(f->hist[1].count, 0);
+	assert_int_equal(count(f, UNCLASSIFIED), 0);
+	munmap(p, PAGES * PAGE);
+}
+
+static void second_touches_do_not(void **state)
+{
+	struct fixture *f = *state;
+	char *p = fresh(PAGES);
+
+	memset(p, 1, PAGES * PAGE);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(touch_pages(&f->touch, p, PAGES * PAGE, PAGE, NULL, PAGES, NULL),
+				 0);
+	assert_int_equal(count(f, TOUCHES), 20 * PAGES);
+	assert_int_equal(count(f, FAULTS), 0);
+	assert_int_equal(f->hist[0].count, 0);
+	assert_int_equal(f->hist[1].count, 20 * PAGES);
+	munmap(p, PAGES * PAGE);
+}
+
+/* Every eighth page is missing: each fault stands among plain touches. */
+static void mixed_touches_are_told_apart(void **state)
+{
+	struct fixture *f = *state;
+	char *p = fresh(PAGES);
+
+	memset(p, 1, PAGES * PAGE);
+	for (size_t i = 0; i < PAGES; i += 8)
+		madvise(p + i * PAGE, PAGE, MADV_DONTNEED);
+	assert_int_equal(touch_pages(&f->touch, p, PAGES * PAGE, PAGE, NULL, PAGES, NULL), 0);
+	assert_int_equal(count(f, FAULTS), PAGES / 8);
+	assert_int_equal(f->hist[0].count, PAGES / 8);
+	assert_int_equal(f->hist[1].count, PAGES - PAGES / 8);
+	assert_true(hist_quantile(&f->hist[0], 0.5) > hist_quantile(&f->hist[1], 0.5));
+	munmap(p, PAGES * PAGE);
+}
+
+static void order_is_followed(void **state)
+{
+	static const uint32_t order[] = {3, 1};
+	struct fixture *f = *state;
+	char *p = fresh(4);
+
+	assert_int_equal(touch_pages(&f->touch, p, 4 * PAGE, PAGE, order, 2, NULL), 0);
+	assert_int_equal(p[3 * PAGE], 0);
+	assert_int_equal(p[1 * PAGE], 1);
+	assert_int_equal(count(f, FAULTS), 2);
+	munmap(p, 4 * PAGE);
+}
+
+/* A file of 8 pages, of which 4 are left: the touches behind them give SIGBUS. */
+static char *truncated(struct fixture *f)
+{
+	int fd = memfd_create("touch", 0);
+	char *p;
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, 8 * PAGE), 0);
+	p = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(p != MAP_FAILED);
+	assert_int_equal(ftruncate(fd, 4 * PAGE), 0);
+	close(fd);
+	/* Once more: cmocka has put its own handler for SIGBUS in place. */
+	assert_int_equal(touch_init(&f->touch, &f->task, &rows, NULL), 0);
+	return p;
+}
+
+static void sigbus_past_the_end_is_expected(void **state)
+{
+	struct fixture *f = *state;
+	char *p = truncated(f);
+
+	atomic_store(&f->target.floor, 4 * PAGE);
+	assert_int_equal(touch_pages(&f->touch, p, 8 * PAGE, PAGE, NULL, 8, NULL), 0);
+	assert_int_equal(count(f, SIGBUS_ROW), 4);
+	assert_int_equal(count(f, TOUCHES), 4);
+	munmap(p, 8 * PAGE);
+}
+
+static void sigbus_elsewhere_is_an_error(void **state)
+{
+	struct fixture *f = *state;
+	struct hb_error e = {""};
+	char *p = truncated(f);
+
+	atomic_store(&f->target.floor, 6 * PAGE);
+	assert_int_equal(touch_pages(&f->touch, p, 8 * PAGE, PAGE, NULL, 8, &e), -EFAULT);
+	assert_non_null(strstr(e.text, "SIGBUS at offset 16384"));
+	munmap(p, 8 * PAGE);
+}
+
+/* The phase ends in the middle: the pass is cut short, and what was done before is in the figures.
+ */
+static void drain_cuts_a_pass_short(void **state)
+{
+	struct fixture *f = *state;
+	struct task_shared *scratch = calloc(1, sizeof(*scratch));
+	char *p = fresh(PAGES);
+
+	assert_non_null(scratch);
+	scratch->hist[FAULT_LATENCY] = &f->hist[0];
+	scratch->hist[TOUCH_LATENCY] = &f->hist[1];
+	f->task.scratch = scratch;
+	atomic_store(&f->cell_shared.phase, PHASE_DRAIN);
+	assert_int_equal(touch_pages(&f->touch, p, PAGES * PAGE, PAGE, NULL, PAGES, NULL), 0);
+	assert_int_equal(count(f, TOUCHES), 0);
+	assert_true(atomic_load(&f->shared.end_ns) > 0);
+	assert_false(task_continue(&f->task));
+	free(scratch);
+	munmap(p, PAGES * PAGE);
+}
+
+static void threshold_lies_between(void **state)
+{
+	uint64_t plain, threshold = touch_threshold(&plain);
+
+	(void)state;
+	assert_true(plain < threshold);
+}
+
+static void clock_agrees_with_the_kernel(void **state)
+{
+	uint64_t ns = hb_now_ns(), ticks = task_ticks();
+
+	(void)state;
+	usleep(100000);
+	ticks = task_ticks_to_ns(task_ticks() - ticks);
+	ns = hb_now_ns() - ns;
+	assert_true(ticks <= ns + ns / 100 && ticks + ns / 20 >= ns);
+	assert_true(clock_cost() > 0 && clock_rate() > 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(every_first_touch_faults, make, drop),
+		cmocka_unit_test_setup_teardown(second_touches_do_not, make, drop),
+		cmocka_unit_test_setup_teardown(mixed_touches_are_told_apart, make, drop),
+		cmocka_unit_test_setup_teardown(order_is_followed, make, drop),
+		cmocka_unit_test_setup_teardown(sigbus_past_the_end_is_expected, make, drop),
+		cmocka_unit_test_setup_teardown(sigbus_elsewhere_is_an_error, make, drop),
+		cmocka_unit_test_setup_teardown(drain_cuts_a_pass_short, make, drop),
+		cmocka_unit_test(threshold_lies_between),
+		cmocka_unit_test(clock_agrees_with_the_kernel),
+	};
+
+	clock_setup(0, 0);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
