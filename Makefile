@@ -119,6 +119,15 @@ kernels: all
 image: all
 	$(Q)$(BUILD)/hugebench image $(if $(SCALE),--scale $(SCALE))
 
+# Correctness of the kernels on debug builds: a table of bugs and kernels. KERNELS=a,b narrows it.
+# oracle: the search for a deadlock, for BUDGET.
+.PHONY: check-kernels oracle
+check-kernels: all
+	$(Q)$(BUILD)/hugebench check $(if $(KERNELS),-k $(KERNELS))
+
+oracle: all
+	$(Q)$(BUILD)/hugebench oracle $(if $(KERNELS),-k $(KERNELS)) $(if $(BUDGET),-b $(BUDGET))
+
 # The promises of the statistics, simulated; seeded, so the figures are the same every time.
 .PHONY: check-stats
 check-stats: $(BUILD)/tests/stats_sim

@@ -12,10 +12,12 @@ enum exit_status {
 };
 
 int cmd_boot(int argc, char **argv);
+int cmd_check(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_image(int argc, char **argv);
 int cmd_kernels(int argc, char **argv);
 int cmd_list(int argc, char **argv);
+int cmd_oracle(int argc, char **argv);
 int cmd_plots(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_run(int argc, char **argv);

@@ -18,6 +18,8 @@ static const struct command commands[] = {
 	{"doctor", cmd_doctor, "what this host can do, what is missing, and how to mend it"},
 	{"report", cmd_report, "figures, verdicts and evidence of a run, from its raw data"},
 	{"plots", cmd_plots, "draw the pictures of a run with gnuplot"},
+	{"check", cmd_check, "correctness of the kernels: a table of bugs and kernels"},
+	{"oracle", cmd_oracle, "search for a deadlock, and how rare it must be when there is none"},
 	{"list", cmd_list, "kernels, workloads, antagonists, scenarios"},
 	{"kernels", cmd_kernels, "build kernel variants and show where they are"},
 	{"image", cmd_image, "make the guest's images and show where they are"},

@@ -232,7 +232,10 @@ static int uffd_init(struct stress_task *st, struct hb_error *e)
 	return err;
 }
 
-/* Make a page missing and read it: the thread copies one in, unless another task faults first. */
+/*
+ * Make a page missing and read it: the thread copies one in, unless another task faults first. Or
+ * copy one in without a fault, which is also tried past the end of a file that is short just now.
+ */
 static int uffd_step(struct stress_task *st, struct hb_error *e)
 {
 	struct uffd *u = st->priv;
@@ -244,6 +247,8 @@ static int uffd_step(struct stress_task *st, struct hb_error *e)
 	err = stress_punch(st, index, 1, e);
 	if (err)
 		return err;
+	if (task_random(st->task) % 2)
+		uffd_fill(u, (uintptr_t)st->map + index * STRESS_HUGE_PAGE);
 	stress_check_fresh(st, index, &before);
 	atomic_store(&st->stress->shared->inflight[st->task->index], 0);
 	if (atomic_load(&u->error))

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * `hugebench check`: the scenario check through the ordinary run, and its outcome as a table, bug
+ * by kernel, with the evidence. What is expected of a kernel stands in the scenario.
+ */
+#include <argp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/commands.h"
+#include "bench/evidence.h"
+#include "bench/load.h"
+#include "bench/paths.h"
+#include "bench/runs.h"
+
+#define COLUMN 24
+
+struct check_args {
+	struct runs_args run;
+	const char *show;
+};
+
+static const struct argp_option options[] = {
+	{"scenario", 's', "FILE|NAME", 0, "another scenario of the same kind (default: check)", 0},
+	{"kernels", 'k', "A,B", 0, "only these kernels", 0},
+	{"cells", 'c', "A,B", 0, "only these cells; shell patterns", 0},
+	{"show", 'S', "RUN", 0, "print the table of an existing run, run nothing", 0},
+	{0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct check_args *a = state->input;
+
+	switch (key) {
+	case 's':
+		a->run.scenario = arg;
+		return 0;
+	case 'k':
+		a->run.kernels = arg;
+		return 0;
+	case 'c':
+		a->run.cells = arg;
+		return 0;
+	case 'S':
+		a->show = arg;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "'%s': no argument is wanted", arg);
+		return EINVAL;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* Distinct names of cells or kernels, in order of name. */
+struct names {
+	const char **name;
+	size_t n;
+};
+
+static int name_compare(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int names_collect(const struct load_run *run, bool kernels, struct names *out)
+{
+	out->n = 0;
+	out->name = calloc(run->ncells + 1, sizeof(*out->name));
+	if (!out->name)
+		return -ENOMEM;
+	for (size_t i = 0; i < run->ncells; i++) {
+		const char *name = kernels ? run->cells[i].kernel : run->cells[i].cell;
+		size_t k = 0;
+
+		while (k < out->n && strcmp(out->name[k], name))
+			k++;
+		if (k == out->n)
+			out->name[out->n++] = name;
+	}
+	qsort(out->name, out->n, sizeof(*out->name), name_compare);
+	return 0;
+}
+
+/* "HANG (expected)", "OK", "OK, 1 DIRTY (not expected)" of the boots of one kernel and cell. */
+static void entry_text(const struct load_run *run, const char *cell, const char *kernel, char *text,
+		       size_t len)
+{
+	unsigned int count[CELL_VERDICTS] = {0}, boots = 0, unexpected = 0;
+	size_t used = 0;
+
+	for (size_t i = 0; i < run->ncells; i++) {
+		const struct load_cell *c = &run->cells[i];
+
+		if (c->warmup_boot || strcmp(c->cell, cell) || strcmp(c->kernel, kernel))
+			continue;
+		count[c->verdict]++;
+		boots++;
+		unexpected += !c->expected;
+	}
+	snprintf(text, len, "-");
+	for (unsigned int v = 0; v < CELL_VERDICTS && used < len; v++) {
+		if (count[v] && boots == 1)
+			used += snprintf(text, len, "%s", cell_verdict_name(v));
+		else if (count[v])
+			used += snprintf(text + used, len - used, "%s%u %s", used ? ", " : "",
+					 count[v], cell_verdict_name(v));
+	}
+	if (used < len && unexpected)
+		snprintf(text + used, len - used, " NOT EXPECTED");
+	else if (used < len && boots && count[CELL_OK] < boots)
+		snprintf(text + used, len - used, " (expected)");
+}
+
+static void print_table(const struct load_run *run, const struct names *cells,
+			const struct names *kernels)
+{
+	printf("%-20s", "");
+	for (size_t k = 0; k < kernels->n; k++)
+		printf(" %-*s", COLUMN, kernels->name[k]);
+	putchar('\n');
+	for (size_t c = 0; c < cells->n; c++) {
+		printf("%-20s", cells->name[c]);
+		for (size_t k = 0; k < kernels->n; k++) {
+			char text[128];
+
+			entry_text(run, cells->name[c], kernels->name[k], text, sizeof(text));
+			printf(" %-*s", COLUMN, text);
+		}
+		putchar('\n');
+	}
+}
+
+static void print_evidence(const struct load_run *run)
+{
+	for (size_t i = 0; i < run->ncells; i++) {
+		const struct load_cell *c = &run->cells[i];
+
+		printf("\n%s, %s: %s%s%s%s\n", c->cell, c->kernel, cell_verdict_name(c->verdict),
+		       c->reason && *c->reason ? ": " : "", c->reason ? c->reason : "",
+		       c->expected ? "" : " (NOT EXPECTED)");
+		evidence_print(c);
+	}
+}
+
+static int show(const char *name, struct hb_error *e)
+{
+	struct names cells = {NULL, 0}, kernels = {NULL, 0};
+	HB_FREE char *results = paths_results(e);
+	HB_FREE char *dir = results ? hb_strf("%s/%s", results, name) : NULL;
+	struct load_run *run = NULL;
+	int rc = dir ? load_run(dir, &run, e) : -ENOMEM;
+
+	if (rc)
+		return rc;
+	rc = names_collect(run, false, &cells);
+	if (!rc)
+		rc = names_collect(run, true, &kernels);
+	if (rc) {
+		hb_error_set(e, rc, "out of memory");
+	} else {
+		print_table(run, &cells, &kernels);
+		print_evidence(run);
+	}
+	free(cells.name);
+	free(kernels.name);
+	load_free(run);
+	return rc;
+}
+
+int cmd_check(int argc, char **argv)
+{
+	static const struct argp argp = {
+		options,
+		parse,
+		NULL,
+		"Checks the kernels' correctness and prints the table of bugs "
+		"and kernels.",
+		NULL,
+		NULL,
+		NULL};
+	struct check_args a = {.run = {.scenario = "check"}};
+	struct hb_error e = {.text = ""};
+	char name[64];
+	int status = EXIT_OK;
+
+	if (argp_parse(&argp, argc, argv, 0, NULL, &a))
+		return EXIT_USAGE;
+	if (!a.show) {
+		status = runs_once(&a.run, "check", name, sizeof(name));
+		if (status != EXIT_OK && status != EXIT_CELLS)
+			return status;
+		a.show = name;
+	}
+	if (show(a.show, &e)) {
+		fprintf(stderr, "hugebench: %s\n", e.text);
+		return EXIT_USAGE;
+	}
+	return status;
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <fcntl.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench/base/util.h"
+#include "bench/commands.h"
+#include "bench/runs.h"
+
+#define RUNS_ARGV 16
+
+static void name_make(const char *prefix, char *name, size_t len)
+{
+	time_t now = time(NULL);
+	char stamp[32];
+	struct tm tm;
+
+	gmtime_r(&now, &tm);
+	strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &tm);
+	snprintf(name, len, "%s-%s", prefix, stamp);
+}
+
+static void add(char **argv, int *argc, const char *key, const char *value)
+{
+	if (!value)
+		return;
+	argv[(*argc)++] = (char *)key;
+	argv[(*argc)++] = (char *)value;
+}
+
+/* Have stdout go nowhere; the descriptor that puts it back, or -1. */
+static int stdout_silence(void)
+{
+	HB_CLOSE int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	int saved;
+
+	fflush(stdout);
+	saved = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (saved >= 0 && null >= 0)
+		dup2(null, STDOUT_FILENO);
+	return saved;
+}
+
+static void stdout_restore(int saved)
+{
+	fflush(stdout);
+	if (saved < 0)
+		return;
+	dup2(saved, STDOUT_FILENO);
+	close(saved);
+}
+
+int runs_once(const struct runs_args *a, const char *prefix, char *name, size_t len)
+{
+	char *argv[RUNS_ARGV] = {(char *)"hugebench run"};
+	int argc = 1, saved, status;
+
+	name_make(prefix, name, len);
+	add(argv, &argc, "--name", name);
+	add(argv, &argc, "-s", a->scenario);
+	add(argv, &argc, "-k", a->kernels);
+	add(argv, &argc, "-c", a->cells);
+	add(argv, &argc, "--budget", a->budget);
+	add(argv, &argc, "-o", a->option);
+	saved = stdout_silence();
+	status = cmd_run(argc, argv);
+	stdout_restore(saved);
+	return status;
+}
