@@ -72,10 +72,47 @@ static bool kernels_given(const struct run *r)
 	return false;
 }
 
+/* Is there a kernel variant @name? */
+static bool is_variant(const json_t *variants, const char *name)
+{
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach (variants, i, v)
+		if (!strcmp(json_string_value(json_object_get(v, "name")), name))
+			return true;
+	return false;
+}
+
+/* Are there variants of all the names? kernel_resolve() would say so too, but after building the
+ * first. */
+static int variants_check(const struct run *r, struct hb_error *e)
+{
+	json_t *variants = kernel_list(), *name, *v;
+	char all[768] = "";
+	size_t i;
+	int rc = 0;
+
+	json_array_foreach (variants, i, v) {
+		size_t used = strlen(all);
+
+		snprintf(all + used, sizeof(all) - used, "%s%s", i ? ", " : "",
+			 json_string_value(json_object_get(v, "name")));
+	}
+	json_array_foreach (r->spec.kernels, i, name)
+		if (!rc && !is_variant(variants, json_string_value(name)))
+			rc = hb_error_set(e, -ENOENT,
+					  "there is no kernel variant '%s'; there are: %s",
+					  json_string_value(name), all);
+	json_decref(variants);
+	return rc;
+}
+
 /* r->arms from the scenario's kernels. */
 static int arms_choose(struct run *r, struct hb_error *e)
 {
 	HB_FREE char *name = NULL;
+	int rc;
 
 	if (run_is_native(r)) {
 		if (kernels_given(r))
@@ -88,6 +125,9 @@ static int arms_choose(struct run *r, struct hb_error *e)
 		r->arms = name ? json_pack("[s]", name) : NULL;
 		return r->arms ? 0 : hb_error_set(e, -ENOMEM, "no memory");
 	}
+	rc = variants_check(r, e);
+	if (rc)
+		return rc;
 	r->arms = json_copy(r->spec.kernels);
 	if (r->arms && r->spec.scenario.control) {
 		name = plan_control_name(json_string_value(json_array_get(r->arms, 0)));
@@ -147,18 +187,6 @@ static unsigned int postgres_scale(const struct run *r)
 		}
 	}
 	return scale;
-}
-
-/* Is there a kernel variant @name? */
-static bool is_variant(const json_t *variants, const char *name)
-{
-	const json_t *v;
-	size_t i;
-
-	json_array_foreach (variants, i, v)
-		if (!strcmp(json_string_value(json_object_get(v, "name")), name))
-			return true;
-	return false;
 }
 
 /* An expectation of a kernel that does not exist is a slip of the pen: worth a word, not a refusal.

@@ -192,6 +192,8 @@ static void usage_is_two(void **state)
 	expect_run(2, "-o measure=0", "-s!", "-o", "measure=0", NULL);
 	expect_run(2, "does not hold one boot", "-s!", "--budget", "10ms", NULL);
 	expect_run(2, "leave --kernels out", "-s!", "-k", "base", NULL);
+	expect_run(2, "there is no kernel variant 'bas'; there are: base, ", "-s!", "--mode",
+		   "emulated", "-k", "bas", "--dry-run", NULL);
 	expect_run(2, "'../up' cannot name a run", "-s!", "--name", "../up", NULL);
 	expect_run(2, "there is no run none", "--resume", "--name", "none", NULL);
 	expect_run(2, "leave -o, -c, -k and --mode out", "--resume", "-o", "repeat=3", NULL);
