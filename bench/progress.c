@@ -118,6 +118,13 @@ void progress_frame(void *arg, const char *phase, const json_t *frame)
 	live_line(p);
 }
 
+void progress_clear(struct progress *p)
+{
+	if (p->terminal)
+		fputs("\r\033[K", p->out);
+	fflush(p->out);
+}
+
 void progress_end(struct progress *p, const json_t *cell)
 {
 	const char *reason = text(cell, "reason");
@@ -126,8 +133,7 @@ void progress_end(struct progress *p, const json_t *cell)
 	format_cell(p, p->done, name, sizeof(name));
 	hb_format_duration(took, sizeof(took), (now_seconds() - p->began) * NSEC_PER_SEC);
 	hb_format_duration(left, sizeof(left), p->seconds_left * NSEC_PER_SEC);
-	if (p->terminal)
-		fputs("\r\033[K", p->out);
+	progress_clear(p);
 	fprintf(p->out, "%s: %s%s in %s%s%s%s%s; %zu left, about %s\n", name, text(cell, "verdict"),
 		json_is_false(json_object_get(cell, "expected")) ? " (not expected)" : "", took,
 		*p->figure ? ", " : "", p->figure, *reason ? ": " : "", reason, p->total - p->done,
@@ -139,8 +145,7 @@ void progress_note(struct progress *p, const char *fmt, ...)
 {
 	va_list args;
 
-	if (p->terminal)
-		fputs("\r\033[K", p->out);
+	progress_clear(p);
 	fputs("hugebench: ", p->out);
 	va_start(args, fmt);
 	vfprintf(p->out, fmt, args);

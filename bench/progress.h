@@ -27,6 +27,8 @@ void progress_begin(struct progress *p, const json_t *planned);
 void progress_frame(void *arg, const char *phase, const json_t *frame);
 /* The cell has ended with @cell (cell.json); p->done and p->seconds_left are up to date. */
 void progress_end(struct progress *p, const json_t *cell);
+/* No cell runs any more: take the live line away. */
+void progress_clear(struct progress *p);
 /* A line of its own, whatever the live line shows. */
 void progress_note(struct progress *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

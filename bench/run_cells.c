@@ -346,6 +346,7 @@ int run_cells(struct run *r, unsigned int *unexpected, struct hb_error *e)
 	}
 	if (!rc)
 		rc = cells_walk(r, &p, memory.path, unexpected, e);
+	progress_clear(&p);
 	if (!run_is_native(r))
 		memory_close(&memory);
 	if (costs_save(r->costs, &ignored))
