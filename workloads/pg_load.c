@@ -4,9 +4,10 @@
  * its own summary is that of the measured phase, and beside it
  *   - the prober: sessions at their scheduled times, one at a time. A session that the one before
  *     held up starts late, and its latency counts from when it was due;
- *   - the keeper, when the cell has antagonists: a backend that goes on touching the whole
- *     segment. Migration takes the sharers' page tables away (huge_pmd_unshare() in mm/rmap.c), so
- *     without it there would soon be no process left that maps all of the segment.
+ *   - the keeper, when the cell has antagonists: a backend that touches a few buffers of every GiB
+ *     over and over. Migration takes page tables away from all sharers but one (huge_pmd_unshare()
+ *     in mm/rmap.c); a touch shares them again. Without it a process that maps all of the segment
+ *     would soon be hard to find.
  */
 #include <errno.h>
 #include <math.h>
@@ -25,7 +26,7 @@
 #define DRAIN_NS (45 * NSEC_PER_SEC)
 /* Sessions that were due in the phase but late are still made, for this long. */
 #define PROBE_DRAIN_NS	 (5 * NSEC_PER_SEC)
-#define KEEPER_PERIOD_NS (NSEC_PER_SEC / 4)
+#define KEEPER_PERIOD_NS (NSEC_PER_SEC / 50)
 #define BACKENDS_GONE_NS (2 * NSEC_PER_SEC)
 /* pgbench logs whole microseconds and prints three decimals of a millisecond. */
 #define MEAN_TOLERANCE_MS 0.0011
@@ -98,9 +99,10 @@ static void *keeper(void *arg)
 	c->err = pg_session_open(c->st->conninfo, &s, &c->error);
 	if (c->err)
 		return NULL;
+	c->err = pg_session_query(s, c->st->touch, NULL, 0, &c->error);
 	atomic_store(slot, pg_session_backend(s));
 	while (!c->err && !atomic_load(&c->stop_ns)) {
-		c->err = pg_session_query(s, c->st->touch, NULL, 0, &c->error);
+		c->err = pg_session_query(s, c->st->sparse, NULL, 0, &c->error);
 		companion_sleep(c, hb_now_ns() + KEEPER_PERIOD_NS);
 	}
 	atomic_store(slot, before);

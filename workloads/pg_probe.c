@@ -89,6 +89,24 @@ int pg_session_table(struct pg_session *s, const char *query, char **table, stru
 	return err;
 }
 
+int pg_session_send(struct pg_session *s, const char *query, struct hb_error *e)
+{
+	return PQsendQuery(s->conn, query) ? 0 : fail(s->conn, "query failed", e);
+}
+
+int pg_session_wait(struct pg_session *s, struct hb_error *e)
+{
+	PGresult *r;
+	int err = 0;
+
+	while ((r = PQgetResult(s->conn))) {
+		if (PQresultStatus(r) != PGRES_TUPLES_OK && PQresultStatus(r) != PGRES_COMMAND_OK)
+			err = fail(s->conn, "query failed", e);
+		PQclear(r);
+	}
+	return err;
+}
+
 pid_t pg_session_backend(const struct pg_session *s)
 {
 	return PQbackendPID(s->conn);

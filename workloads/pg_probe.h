@@ -17,6 +17,9 @@ int pg_session_query(struct pg_session *s, const char *query, char *value, size_
 		     struct hb_error *e);
 /* All rows, one a line, columns separated by a blank; owned by the caller. */
 int pg_session_table(struct pg_session *s, const char *query, char **table, struct hb_error *e);
+/* Begin a query of which nothing but success is wanted, and wait for it. */
+int pg_session_send(struct pg_session *s, const char *query, struct hb_error *e);
+int pg_session_wait(struct pg_session *s, struct hb_error *e);
 /* Process id of the backend. */
 pid_t pg_session_backend(const struct pg_session *s);
 void pg_session_close(struct pg_session *s);

@@ -93,6 +93,7 @@ struct pg_state {
 		*warm; /* lives as long as the server: its page tables are there to be shared */
 	char conninfo[PG_CONNINFO];
 	char *touch;	 /* query over the whole segment */
+	char *sparse;	 /* the same with a few buffers of every GiB */
 	char *scan_file; /* script of PG_LOAD_SCAN */
 	uint64_t huge_pages_needed;
 	double page_tables_kib; /* per connection; NAN: not measured */
