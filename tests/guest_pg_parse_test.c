@@ -259,7 +259,7 @@ static void misses_every_line(void **state)
 	for (line = version15; *line; line = next) {
 		next = strchr(line, '\n') + 1;
 		memcpy(text, version15, line - version15);
-		strcpy(text + (line - version15), next);
+		memcpy(text + (line - version15), next, strlen(next) + 1);
 		may = false;
 		for (size_t i = 0; i < ARRAY_SIZE(may_be_missing); i++)
 			may |= !strncmp(line, may_be_missing[i], strlen(may_be_missing[i]));

@@ -44,7 +44,7 @@ static int setup(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	assert_non_null(f);
-	strcpy(f->directory, "/tmp/hugebench-test-XXXXXX");
+	snprintf(f->directory, sizeof(f->directory), "/tmp/hugebench-test-XXXXXX");
 	assert_non_null(mkdtemp(f->directory));
 	snprintf(f->program, sizeof(f->program), "%s/pgbench", f->directory);
 	*state = f;

@@ -21,21 +21,17 @@ static int fail(PGconn *conn, const char *what, struct hb_error *e)
 
 int pg_session_open(const char *conninfo, struct pg_session **result, struct hb_error *e)
 {
-	PGconn *conn = PQconnectdb(conninfo);
-	struct pg_session *s;
-	int err = 0;
+	struct pg_session *s = malloc(sizeof(*s));
+	int err;
 
-	s = malloc(sizeof(*s));
 	if (!s)
-		err = hb_error_set(e, -ENOMEM, "no memory for a connection");
-	else if (PQstatus(conn) != CONNECTION_OK)
-		err = fail(conn, "cannot connect to the server", e);
-	if (err) {
-		PQfinish(conn);
-		free(s);
+		return hb_error_set(e, -ENOMEM, "no memory for a connection");
+	s->conn = PQconnectdb(conninfo);
+	if (PQstatus(s->conn) != CONNECTION_OK) {
+		err = fail(s->conn, "cannot connect to the server", e);
+		pg_session_close(s);
 		return err;
 	}
-	s->conn = conn;
 	*result = s;
 	return 0;
 }

@@ -161,11 +161,12 @@ static char *read_tail(const struct pg_server *s, const char *name, size_t max)
 
 	if (!path || hb_file_read(path, &text, &len))
 		return NULL;
-	if (len <= max)
-		return HB_STEAL(text);
-	from = text + len - max;
-	newline = strchr(from, '\n');
-	return strdup(newline ? newline + 1 : from);
+	if (len > max) {
+		from = text + len - max;
+		newline = strchr(from, '\n');
+		return strdup(newline ? newline + 1 : from);
+	}
+	return HB_STEAL(text);
 }
 
 char *pg_server_log(const struct pg_server *s, size_t max)
@@ -392,7 +393,7 @@ int pg_server_pids(const struct pg_server *s, pid_t *pids, unsigned int max)
 int pg_server_faults(const struct pg_server *s, uint64_t *faults)
 {
 	uint64_t f[4];
-	pid_t pids[1024], parent;
+	pid_t pids[1024] = {0}, parent;
 	int n = pg_server_pids(s, pids, ARRAY_SIZE(pids));
 
 	if (n < 1)

@@ -158,7 +158,7 @@ static bool line_times(struct parser *p, const char *line)
 
 static bool line_tps(struct parser *p, const char *line)
 {
-	double tps;
+	double tps = 0;
 
 	if (LINE(line, "tps = %lf (excluding connections establishing)", &tps) ||
 	    LINE(line, "tps = %lf (without initial connection time)", &tps)) {

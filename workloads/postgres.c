@@ -322,7 +322,7 @@ static int64_t blocks_wanted(const struct pg_options *o, uint64_t scale, int64_t
 			     int64_t index)
 {
 	int64_t used = accounts * o->scale / scale;
-	int64_t room = (int64_t)(buffers_bytes(o) / BLOCK * PREWARM_SHARE) - index;
+	int64_t room = (int64_t)((double)buffers_bytes(o) / BLOCK * PREWARM_SHARE) - index;
 
 	return used < room ? used : room;
 }
@@ -627,7 +627,7 @@ static int prove_sharing(struct instance *in, struct hb_error *e)
 		if (shared >= sharable / 4 && shared)
 			break;
 	}
-	st->sharable_gib = (double)(sharable / GIB);
+	st->sharable_gib = (double)sharable / GIB;
 	instance_note(in, "sharing",
 		      "segment of %" PRIu64 " MiB has %" PRIu64
 		      " whole aligned GiB; a fresh backend maps %" PRIu64
