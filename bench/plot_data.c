@@ -173,12 +173,18 @@ static void forest(const struct compare_model *m, const struct plot *p, FILE *ou
 		const struct comparison *c = &m->comparisons[i];
 		const struct compare_group *g = &m->groups[c->group];
 		const struct compare_pair *pair = &m->pairs[c->pair];
+		const struct compare_metric *metric;
 		HB_FREE char *text = NULL;
 		int gain = c->verdict == STATS_BETTER ? 1 : c->verdict == STATS_WORSE ? -1 : 0;
 
 		if (!plot_forest_row(m, c) || at++ < p->row || row == p->rows)
 			continue;
-		text = hb_strf("%s %s%s%s", g->cell, g->metrics[c->metric].label,
+		metric = &g->metrics[c->metric];
+		/* The source goes without saying where there is but one workload, and it is its
+		 * own. */
+		text = hb_strf("%s %s%s%s%s%s", g->cell,
+			       strcmp(metric->source, g->workloads) ? metric->source : "",
+			       strcmp(metric->source, g->workloads) ? "." : "", metric->label,
 			       m->npairs > 1 ? ", " : "",
 			       m->npairs > 1 ? m->arms[pair->b].label : "");
 		fprintf(out, "%zu %.6g %.6g %.6g %d ", ++row, stats_percent(c->change.log_ratio),

@@ -114,12 +114,21 @@ static const char *verdict_text(const struct compare_model *m, unsigned int grou
 	return stats_verdict_name(c->verdict);
 }
 
-/* Cells under one heading are named by their tasks when that tells them apart. */
-static bool tasks_tell(const struct compare_model *m, unsigned int first, unsigned int last)
+/*
+ * Cells under one heading are named by what was swept, tasks or clients, when that tells them
+ * apart; else by their own names.
+ */
+static bool scale_tells(const struct compare_model *m, unsigned int first, unsigned int last,
+			const char **head)
 {
-	for (unsigned int i = first; i + 1 < last; i++)
-		if (m->groups[i].tasks == m->groups[i + 1].tasks)
-			return false;
+	for (unsigned int i = first; i < last; i++)
+		for (unsigned int k = first; k < i; k++)
+			if (compare_scale(&m->groups[i], head) ==
+			    compare_scale(&m->groups[k], head)) {
+				*head = "cell";
+				return false;
+			}
+	compare_scale(&m->groups[first], head);
 	return true;
 }
 
@@ -145,19 +154,20 @@ static char *spread_text(const struct compare_model *m, const struct stats_chang
 
 /* "24", "faults-24", or with the percentile in front: "p99 24". */
 static char *row_label(const struct compare_group *g, const struct compare_metric *metric,
-		       bool by_tasks)
+		       bool by_scale)
 {
+	const char *across;
 	const char *suffix =
 		isnan(metric->quantile) ? "" : metric->label + strlen(metric->name) + 1;
 
-	if (by_tasks)
-		return hb_strf("%s%s%u", suffix, *suffix ? " " : "", g->tasks);
+	if (by_scale)
+		return hb_strf("%s%s%g", suffix, *suffix ? " " : "", compare_scale(g, &across));
 	return hb_strf("%s%s%s", suffix, *suffix ? " " : "", g->cell);
 }
 
 static void metric_row(const struct compare_model *m, struct doc *d, struct notes *n,
 		       unsigned int group, const struct compare_metric *like, unsigned int pair,
-		       bool by_tasks)
+		       bool by_scale)
 {
 	const struct compare_group *g = &m->groups[group];
 	const struct compare_pair *p = &m->pairs[pair];
@@ -168,7 +178,7 @@ static void metric_row(const struct compare_model *m, struct doc *d, struct note
 	size_t nb = c ? compare_figure(m, c, true)->arm.n : g->tally[p->b].by[CELL_OK];
 
 	doc_row(d, (char *const[]){
-			   row_label(g, like, by_tasks),
+			   row_label(g, like, by_scale),
 			   arm_text(m, n, group, metric, p->a),
 			   arm_text(m, n, group, metric, p->b),
 			   report_percent(c ? c->change.log_ratio : NAN),
@@ -201,13 +211,14 @@ static void metric_table(const struct compare_model *m, struct doc *d, struct no
 			 unsigned int first, unsigned int last, const struct compare_metric *metric,
 			 unsigned int rows, unsigned int pair)
 {
-	bool by_tasks = tasks_tell(m, first, last);
+	const char *head;
+	bool by_scale = scale_tells(m, first, last, &head);
 	const struct compare_pair *p = &m->pairs[pair];
 
 	doc_table(d, "%s %s (%s%s%s)", metric->source, metric->name, report_unit(metric),
 		  metric->better == METRIC_NEITHER ? "" : ", better: ",
 		  metric->better == METRIC_NEITHER ? "" : metric_better_name(metric->better));
-	doc_column(d, by_tasks ? "tasks" : "cell", !by_tasks || rows > 1);
+	doc_column(d, head, !by_scale || rows > 1);
 	doc_column(d, m->arms[p->a].label, false);
 	doc_column(d, m->arms[p->b].label, false);
 	doc_column(d, "change", false);
@@ -217,22 +228,24 @@ static void metric_table(const struct compare_model *m, struct doc *d, struct no
 	for (unsigned int r = 0; r < rows; r++)
 		for (unsigned int g = first; g < last; g++)
 			if (row_wanted(m, g, &metric[r]))
-				metric_row(m, d, n, g, &metric[r], pair, by_tasks);
+				metric_row(m, d, n, g, &metric[r], pair, by_scale);
 }
 
 /* No arm of these cells has a figure: a table of verdicts alone. */
 static void verdict_table(const struct compare_model *m, struct doc *d, struct notes *n,
 			  unsigned int first, unsigned int last)
 {
-	bool by_tasks = tasks_tell(m, first, last);
+	const char *head;
+	bool by_scale = scale_tells(m, first, last, &head);
 
 	doc_table(d, "verdicts (no boot of these cells gave figures)");
-	doc_column(d, by_tasks ? "tasks" : "cell", !by_tasks);
+	doc_column(d, head, !by_scale);
 	for (unsigned int a = 0; a < m->narms && a + 1 < DOC_COLUMNS; a++)
 		doc_column(d, m->arms[a].label, false);
 	for (unsigned int g = first; g < last; g++) {
-		char *cells[DOC_COLUMNS] = {by_tasks ? hb_strf("%u", m->groups[g].tasks)
-						     : strdup(m->groups[g].cell)};
+		char *cells[DOC_COLUMNS] = {
+			by_scale ? hb_strf("%g", compare_scale(&m->groups[g], &head))
+				 : strdup(m->groups[g].cell)};
 
 		for (unsigned int a = 0; a < m->narms && a + 1 < DOC_COLUMNS; a++)
 			cells[a + 1] = arm_text(m, n, g, m->groups[g].nmetrics, a);
@@ -245,10 +258,11 @@ static void single_table(const struct compare_model *m, struct doc *d, struct no
 			 unsigned int first, unsigned int last, const struct compare_metric *metric,
 			 unsigned int rows)
 {
-	bool by_tasks = tasks_tell(m, first, last);
+	const char *head;
+	bool by_scale = scale_tells(m, first, last, &head);
 
 	doc_table(d, "%s %s (%s)", metric->source, metric->name, report_unit(metric));
-	doc_column(d, by_tasks ? "tasks" : "cell", !by_tasks || rows > 1);
+	doc_column(d, head, !by_scale || rows > 1);
 	doc_column(d, m->arms[0].label, false);
 	doc_column(d, "boots", true);
 	for (unsigned int r = 0; r < rows; r++)
@@ -259,7 +273,7 @@ static void single_table(const struct compare_model *m, struct doc *d, struct no
 
 			if (row_wanted(m, g, &metric[r]))
 				doc_row(d, (char *const[]){
-						   row_label(group, &metric[r], by_tasks),
+						   row_label(group, &metric[r], by_scale),
 						   arm_text(m, n, g, k, 0),
 						   hb_strf("%u", group->tally[0].by[CELL_OK]),
 					   });

@@ -10,7 +10,7 @@
 
 static char *with_interval(double v, struct capacity_interval i, int digits)
 {
-	return hb_strf("%.*g (%.*g..%.*g)", digits, v, digits, i.low, digits, i.high);
+	return hb_strf("%.*g [%.*g..%.*g]", digits, v, digits, i.low, digits, i.high);
 }
 
 static char *peak_text(const struct capacity_fit *fit)
@@ -20,7 +20,7 @@ static char *peak_text(const struct capacity_fit *fit)
 	if (fit->peak_beyond)
 		return hb_strf("beyond %.0f", reach);
 	if (fit->peak.high > reach)
-		return hb_strf("%.3g (%.3g..>%.0f)", peak, fit->peak.low, reach);
+		return hb_strf("%.3g [%.3g..>%.0f]", peak, fit->peak.low, reach);
 	return with_interval(peak, fit->peak, 3);
 }
 
@@ -37,7 +37,7 @@ static void law(const struct compare_model *m, struct doc *d, unsigned int first
 		  "is said beyond %.2g times the largest number measured",
 		  metric->name, across, CAPACITY_REACH);
 	doc_column(d, "kernel", true);
-	doc_column(d, "one alone", false);
+	doc_column(d, "alone", false);
 	doc_column(d, "contention", false);
 	doc_column(d, "coherency", false);
 	doc_column(d, "peak at", false);

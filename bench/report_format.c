@@ -68,7 +68,8 @@ char *report_percent(double log_ratio)
 		return strdup("-");
 	if (fabs(percent) >= 999.95)
 		return hb_strf("x%.*f", exp(log_ratio) < 99.95 ? 1 : 0, exp(log_ratio));
-	return hb_strf("%+.*f%%", fabs(percent) < 9.995 ? 2 : 1, percent);
+	/* Close to -100 the digits behind the point are the ones that differ. */
+	return hb_strf("%+.*f%%", fabs(percent) < 9.995 || percent < -90 ? 2 : 1, percent);
 }
 
 char *report_interval(const struct stats_change *c)

@@ -6,7 +6,6 @@ set xlabel 'latency (us)'
 set ylabel 'part of the operations (%)'
 set yrange [0:100]
 set format x '%g'
-set key bottom right
 do for [t in 'svg png'] {
 	eval terminal(t)
 	set output stem.'.'.t

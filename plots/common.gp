@@ -11,7 +11,7 @@ set linetype cycle 4
 set border 3 lc rgb '#404040'
 set tics nomirror textcolor rgb '#000000'
 set grid lt 1 dt 1 lw 0.5 lc rgb '#d0d0d0'
-set key top left reverse Left samplen 4 box lt 1 lw 0.5 lc rgb '#d0d0d0' opaque
+set key below center horizontal reverse Left samplen 4 nobox
 set title heading
 set rmargin 4
 set label 100 note at graph 1, graph 1.03 right textcolor rgb '#000000'

@@ -6,8 +6,8 @@ set xlabel across
 set ylabel ylab
 set yrange [0:*]
 set format y '%.1s%c'
-set offsets graph 0.05, graph 0.05, graph 0.1, 0
-set key bottom right
+set xrange [0:*]
+set offsets 0, graph 0.05, graph 0.1, 0
 do for [t in 'svg png'] {
 	eval terminal(t)
 	set output stem.'.'.t

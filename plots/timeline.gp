@@ -5,7 +5,7 @@
 height = 720
 load plots.'/common.gp'
 n = words(antagonists)
-set xlabel 'time in the measured phase (s)'
+set xlabel 'time in the measured phase (s)' offset 0, 0.5
 do for [t in 'svg png'] {
 	eval terminal(t)
 	set output stem.'.'.t
@@ -15,7 +15,6 @@ do for [t in 'svg png'] {
 	set yrange [0:*]
 	set format y '%.1s%c'
 	set ylabel ylab
-	set key bottom right
 	plot for [i = 0 : arms - 1] data index i using 1:2 with lines lt i + 1 title columnheader(1)
 	unset title
 	unset label 100

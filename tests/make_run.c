@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* make_run DIR [CELLS [BOOTS [INTERVALS]]]: a synthetic run, to look at a report or to time it. */
+/* make_run DIR [CELLS [BOOTS [INTERVALS [db]]]]: a synthetic run, to look at a report or to time
+ * it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@ int main(int argc, char **argv)
 	int err;
 
 	if (argc < 2) {
-		fprintf(stderr, "usage: make_run DIR [CELLS [BOOTS [INTERVALS]]]\n");
+		fprintf(stderr, "usage: make_run DIR [CELLS [BOOTS [INTERVALS [db]]]]\n");
 		return 2;
 	}
 	s = synthetic_default(argv[1]);
@@ -23,6 +24,9 @@ int main(int argc, char **argv)
 		s.boots = atoi(argv[3]);
 	if (argc > 4)
 		s.intervals = atoi(argv[4]);
+	s.database = argc > 5;
+	for (int i = 0; s.database && s.tasks[i]; i++)
+		s.tasks[i] = 1u << i;
 	err = synthetic_write(&s);
 	if (err)
 		fprintf(stderr, "make_run: %s: %s\n", s.dir, strerror(-err));

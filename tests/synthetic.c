@@ -118,7 +118,8 @@ static void plan_boot(const struct synthetic *s, struct boot *b)
 
 	while (s->tasks[last + 1])
 		last++;
-	snprintf(b->name, sizeof(b->name), "faults-%u", s->tasks[b->cell]);
+	snprintf(b->name, sizeof(b->name), s->database ? "clients-%u" : "faults-%u",
+		 s->tasks[b->cell]);
 	snprintf(b->id, sizeof(b->id), "%04u-%s-%s-r%u", b->seq, s->kernels[b->kernel], b->name,
 		 b->rep);
 	b->hang =
@@ -156,11 +157,19 @@ static json_t *rate_metric(const char *source, const char *role, const char *nam
 	return j;
 }
 
+/* The database has one driver task, whatever the number of its clients. */
+static unsigned int tasks_of(const struct boot *b)
+{
+	return b->s->database ? 1 : b->s->tasks[b->cell];
+}
+
 /* Log-normal latencies with a tail a hundred times slower in one of 200. */
 static int write_hist(const struct boot *b, json_t *metrics, const char *dir)
 {
-	json_t *j = metric("pmdshare", "workload", "fault_latency", "hist", "ns", "lower", true,
-			   b->s->tasks[b->cell]);
+	const char *source = b->s->database ? "postgres" : "pmdshare";
+	const char *name = b->s->database ? "latency" : "fault_latency";
+	json_t *j = metric(source, "workload", name, "hist", "ns", "lower", true, tasks_of(b));
+	HB_FREE char *file = hb_strf("%s.%s.hist", source, name);
 	struct hist *h = malloc(sizeof(*h));
 	uint64_t rng = b->rng;
 	int err;
@@ -171,16 +180,17 @@ static int write_hist(const struct boot *b, json_t *metrics, const char *dir)
 	for (unsigned int i = 0; i < b->s->samples; i++) {
 		double slow = uniform(&rng) < 0.005 ? 100 : 1;
 
-		hist_record(h, slow * 5e7 / b->speed * exp(0.4 * normal(&rng)));
+		hist_record(h, slow * (b->s->database ? 5e9 * b->s->tasks[b->cell] : 5e7) /
+				       b->speed * exp(0.4 * normal(&rng)));
 	}
 	json_object_set_new(j, "count", json_integer(h->count));
 	json_object_set_new(j, "overflow", json_integer(h->overflow));
 	json_object_set_new(j, "min", json_integer(h->min));
 	json_object_set_new(j, "max", json_integer(h->max));
 	json_object_set_new(j, "mean", json_real(hist_mean(h)));
-	json_object_set_new(j, "file", json_string("pmdshare.fault_latency.hist"));
+	json_object_set_new(j, "file", json_string(file));
 	json_array_append_new(metrics, j);
-	err = write_json(hist_to_json(h, "ns"), "%s/%s", dir, "pmdshare.fault_latency.hist");
+	err = write_json(hist_to_json(h, "ns"), "%s/%s", dir, file);
 	free(h);
 	return err;
 }
@@ -222,6 +232,7 @@ static json_t *names(const char *const *list, size_t n)
 static json_t *cell_json(const struct boot *b, json_t *metrics)
 {
 	const struct synthetic *s = b->s;
+	const char *source = s->database ? "postgres" : "pmdshare";
 	char tasks[16];
 	json_t *j;
 
@@ -233,10 +244,11 @@ static json_t *cell_json(const struct boot *b, json_t *metrics)
 		      "cell", b->name, "rep", b->rep, "warmup_boot", 0, "mode", s->mode, "verdict",
 		      b->hang ? "HANG" : "OK", "reason",
 		      b->hang ? "no progress for 10 s, 4 tasks blocked" : "", "expected", 1,
-		      "evidence", "workloads", "pmdshare", "antagonists",
-		      names(s->antagonists, ARRAY_SIZE(s->antagonists)), "tasks", s->tasks[b->cell],
-		      "parameters", "pmdshare.size", "1G", "pmdshare.tasks", tasks, "metrics",
-		      metrics, "notes", "source", "pmdshare", "key", "proof", "text",
+		      "evidence", "workloads", source, "antagonists",
+		      names(s->antagonists, ARRAY_SIZE(s->antagonists)), "tasks", tasks_of(b),
+		      "parameters", "pmdshare.size", "1G",
+		      s->database ? "postgres.clients" : "pmdshare.tasks", tasks, "metrics",
+		      metrics, "notes", "source", source, "key", "proof", "text",
 		      "HugetlbPages 0 kB of 1 GiB in 3 of 3 children", "times", "boot_ns",
 		      (json_int_t)3000000000, "measure_ns", (json_int_t)10000000000, "warmup_ns",
 		      (json_int_t)2000000000, "total_ns", (json_int_t)17000000000, "conservation",
@@ -251,10 +263,30 @@ static json_t *cell_json(const struct boot *b, json_t *metrics)
 	return j;
 }
 
+static void add_gauge(json_t *metrics, const char *name, const char *unit, const char *better,
+		      double value)
+{
+	json_t *j = metric("postgres", "workload", name, "gauge", unit, better, true, 1);
+
+	json_object_set_new(j, "value", json_real(value));
+	json_array_append_new(metrics, j);
+}
+
+static void add_throughput(struct boot *b, json_t *metrics)
+{
+	if (!b->s->database) {
+		json_array_append_new(metrics, rate_metric("pmdshare", "workload", "faults", true,
+							   tasks_of(b), throughput(b)));
+		return;
+	}
+	add_gauge(metrics, "tps", "1/s", "higher", throughput(b) / 10);
+	add_gauge(metrics, "page_tables_per_connection", "KiB", "lower",
+		  (b->kernel ? 120 : 8000) * exp(0.01 * normal(&b->rng)));
+}
+
 static int write_boot(struct boot *b)
 {
 	const struct synthetic *s = b->s;
-	unsigned int tasks = s->tasks[b->cell];
 	HB_FREE char *dir = NULL;
 	json_t *metrics = json_array();
 	int err;
@@ -263,8 +295,7 @@ static int write_boot(struct boot *b)
 	dir = hb_strf("%s/cells/%s", s->dir, b->id);
 	err = dir ? hb_mkdir_all(dir) : -ENOMEM;
 	if (!b->hang) {
-		json_array_append_new(metrics, rate_metric("pmdshare", "workload", "faults", true,
-							   tasks, throughput(b)));
+		add_throughput(b, metrics);
 		err = err ?: write_hist(b, metrics, dir);
 		for (unsigned int a = 0; a < ARRAY_SIZE(s->antagonists) && s->antagonists[a]; a++)
 			json_array_append_new(

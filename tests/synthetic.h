@@ -17,6 +17,7 @@ struct synthetic {
 	double effect; /* ratio of kernel 1 to kernel 0: throughput times, latency divided by this
 			*/
 	double noise;  /* standard deviation of the log between boots */
+	int database;  /* 1: the workload is postgres, tasks[] is its number of clients */
 	const char *hang_kernel; /* its boots of the last cell hang, as expected; NULL: none */
 	uint64_t seed;
 };

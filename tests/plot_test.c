@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Which pictures a run gives, and a word why where it gives none. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "bench/plot.h"
+#include "tests/synthetic.h"
+
+static char dir[] = "/tmp/hugebench-plot-XXXXXX";
+static char *run_dir;
+
+static int setup(void **state)
+{
+	(void)state;
+	if (!mkdtemp(dir))
+		return -1;
+	run_dir = hb_strf("%s/run", dir);
+	return run_dir ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	hb_remove_all(dir);
+	free(run_dir);
+	return 0;
+}
+
+struct planned {
+	struct load_run *run;
+	struct compare_model *m;
+	struct plot_set set;
+};
+
+static void plan(const struct synthetic *s, struct planned *p)
+{
+	const struct compare_options o = {0};
+	struct hb_error e;
+
+	assert_int_equal(synthetic_write(s), 0);
+	assert_int_equal(load_run(s->dir, &p->run, &e), 0);
+	assert_int_equal(compare_build(p->run, NULL, &o, &p->m, &e), 0);
+	assert_int_equal(plot_plan(p->m, &p->set), 0);
+}
+
+static void release(struct planned *p)
+{
+	plot_free(&p->set);
+	compare_free(p->m);
+	load_free(p->run);
+}
+
+static const struct plot *find(const struct planned *p, enum plot_kind kind)
+{
+	for (size_t i = 0; i < p->set.n; i++)
+		if (p->set.plots[i].kind == kind)
+			return &p->set.plots[i];
+	return NULL;
+}
+
+static void test_sweep(void **state)
+{
+	struct synthetic s = synthetic_default(run_dir);
+	struct planned p;
+
+	(void)state;
+	plan(&s, &p);
+	assert_string_equal(find(&p, PLOT_FOREST)->stem, "forest-1");
+	assert_string_equal(find(&p, PLOT_PERCENTILE)->stem, "percentile-1");
+	assert_string_equal(find(&p, PLOT_SCALING)->stem, "scaling-1");
+	assert_string_equal(find(&p, PLOT_TIMELINE)->stem, "timeline-1");
+	assert_null(find(&p, PLOT_CAPACITY)->stem);
+	assert_non_null(strstr(find(&p, PLOT_CAPACITY)->why, "fewer than 4"));
+	assert_null(find(&p, PLOT_CLIENTS));
+	release(&p);
+}
+
+static void test_no_sweep(void **state)
+{
+	struct synthetic s = synthetic_default(run_dir);
+	struct planned p;
+
+	(void)state;
+	s.tasks[1] = s.tasks[2] = 0;
+	plan(&s, &p);
+	assert_null(find(&p, PLOT_SCALING)->stem);
+	assert_string_equal(find(&p, PLOT_SCALING)->why, "one number of tasks only");
+	release(&p);
+}
+
+static void test_database(void **state)
+{
+	struct synthetic s = synthetic_default(run_dir);
+	struct planned p;
+
+	(void)state;
+	s.database = 1;
+	plan(&s, &p);
+	assert_string_equal(find(&p, PLOT_CLIENTS)->stem, "clients-1");
+	assert_string_equal(find(&p, PLOT_PAGE_TABLES)->stem, "pagetables-1");
+	assert_null(find(&p, PLOT_SCALING));
+	release(&p);
+}
+
+/* Nothing but hangs: no picture at all, and every reason is given. */
+static void test_nothing(void **state)
+{
+	struct synthetic s = synthetic_default(run_dir);
+	struct planned p;
+
+	(void)state;
+	s.tasks[1] = 0;
+	s.kernels[1] = "base-control";
+	s.hang_kernel = "base";
+	plan(&s, &p);
+	for (size_t i = 0; i < p.set.n; i++)
+		assert_true(p.set.plots[i].stem || p.set.plots[i].why);
+	assert_non_null(find(&p, PLOT_FOREST)->why);
+	release(&p);
+}
+
+static void test_exact(void **state)
+{
+	struct synthetic s = synthetic_default(run_dir);
+	struct planned p;
+
+	(void)state;
+	s.mode = "exact";
+	plan(&s, &p);
+	assert_null(find(&p, PLOT_FOREST));
+	release(&p);
+}
+
+/* Every planned picture is a file that is not empty; what is not planned is not there. */
+static void test_files(void **state)
+{
+	static const char *const suffix[] = {"dat", "svg", "png"};
+	struct synthetic s = synthetic_default(run_dir);
+	struct hb_error e;
+	struct planned p;
+
+	(void)state;
+	plan(&s, &p);
+	assert_int_equal(plot_draw(p.m, &p.set, &e), 0);
+	for (size_t i = 0; i < p.set.n; i++)
+		for (size_t k = 0; k < ARRAY_SIZE(suffix) && p.set.plots[i].stem; k++) {
+			HB_FREE char *path =
+				hb_strf("%s/plots/%s.%s", run_dir, p.set.plots[i].stem, suffix[k]);
+			struct stat st;
+
+			assert_int_equal(stat(path, &st), 0);
+			assert_true(st.st_size > 100);
+		}
+	release(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sweep),	 cmocka_unit_test(test_no_sweep),
+		cmocka_unit_test(test_database), cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_exact),	 cmocka_unit_test(test_files),
+	};
+
+	return cmocka_run_group_tests_name("plot", tests, setup, teardown);
+}
