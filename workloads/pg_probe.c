@@ -146,7 +146,7 @@ uint64_t pg_pace_due(const struct pg_pace *p, uint64_t i)
 int pg_probe_once(const char *conninfo, const char *query, struct pg_probe_times *t,
 		  struct hb_error *e)
 {
-	struct pg_session *s;
+	struct pg_session *s = NULL;
 	int err;
 
 	t->started = hb_now_ns();

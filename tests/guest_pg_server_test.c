@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* A real server in a scratch directory: its life, its processes, its end. Skipped without
+ * PostgreSQL. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "workloads/pg_probe.h"
+#include "workloads/pg_segment.h"
+#include "workloads/pg_server.h"
+#include "workloads/pg_spawn.h"
+
+#define NOBODY	 65534
+#define START_NS (60 * NSEC_PER_SEC)
+
+struct fixture {
+	char directory[64], data[96];
+	struct pg_server server;
+};
+
+/* The newest PostgreSQL of the machine makes a cluster, as nobody when we are root. */
+static int cluster_make(struct fixture *f, const char *programs)
+{
+	HB_FREE char *initdb = hb_strf("%s/initdb", programs);
+	const char *const argv[] = {initdb,  "-D", f->data,	 "-U", "postgres", "-A",
+				    "trust", "-N", "--locale=C", "-E", "UTF8",	   NULL};
+	const char *const envp[] = {"LC_ALL=C", "PATH=/usr/bin:/bin", NULL};
+	uid_t uid = geteuid() ? geteuid() : NOBODY;
+	HB_CLOSE int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	int status;
+	pid_t pid;
+
+	assert_true(null >= 0);
+	if (!geteuid())
+		assert_int_equal(chown(f->directory, NOBODY, NOBODY), 0);
+	pid = pg_spawn(&(struct pg_spawn){.argv = argv,
+					  .envp = envp,
+					  .uid = uid,
+					  .gid = geteuid() ? getegid() : NOBODY,
+					  .out = null,
+					  .err = STDERR_FILENO,
+					  .gate = -1,
+					  .death = SIGKILL},
+		       NULL);
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+static int group_setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	struct pg_server probe = {0};
+
+	assert_non_null(f);
+	*state = f;
+	/* An empty directory is no cluster, but the programs are looked for first. */
+	if (pg_server_init(&probe, "", "/", NULL) == -ENOENT && !probe.data[0])
+		return 0;
+	snprintf(f->directory, sizeof(f->directory), "/tmp/hugebench-test-XXXXXX");
+	assert_non_null(mkdtemp(f->directory));
+	snprintf(f->data, sizeof(f->data), "%s/data", f->directory);
+	return cluster_make(f, probe.programs);
+}
+
+static int group_teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	if (f->directory[0])
+		hb_remove_all(f->directory);
+	free(f);
+	return 0;
+}
+
+static int stop(void **state)
+{
+	struct fixture *f = *state;
+
+	pg_server_free(&f->server);
+	return 0;
+}
+
+static void start(struct fixture *f)
+{
+	struct hb_error e = {""};
+
+	if (!f->directory[0])
+		skip();
+	if (pg_server_init(&f->server, "", f->data, &e) ||
+	    pg_server_set(&f->server, &e, "unix_socket_directories=%s", f->server.directory) ||
+	    pg_server_set(&f->server, &e, "listen_addresses=") ||
+	    pg_server_set(&f->server, &e, "restart_after_crash=off") ||
+	    pg_server_set(&f->server, &e, "shared_buffers=16MB") ||
+	    pg_server_set(&f->server, &e, "fsync=off") || pg_server_start(&f->server, START_NS, &e))
+		fail_msg("%s", e.text);
+}
+
+static void lives_and_ends_clean(void **state)
+{
+	struct fixture *f = *state;
+	char conninfo[PG_CONNINFO], directory[PG_PATH];
+	struct pg_session *s = NULL;
+	struct hb_error e = {""};
+	struct pg_segment seg;
+	pid_t pids[64];
+	char value[16];
+	uint64_t before, after;
+	int n;
+
+	start(f);
+	pg_server_conninfo(&f->server, conninfo, sizeof(conninfo));
+	if (pg_session_open(conninfo, &s, &e))
+		fail_msg("%s", e.text);
+	assert_int_equal(pg_session_query(s, "SELECT 6 * 7", value, sizeof(value), &e), 0);
+	assert_string_equal(value, "42");
+	assert_int_not_equal(pg_session_query(s, "SELECT nothing", NULL, 0, &e), 0);
+	assert_non_null(strstr(e.text, "nothing"));
+	n = pg_server_pids(&f->server, pids, ARRAY_SIZE(pids));
+	assert_true(n >= 3);
+	assert_int_equal(pids[0], f->server.postmaster);
+	assert_int_equal(pg_segment_read(pg_session_backend(s), &seg, &e), 0);
+	assert_true(seg.end - seg.start >= 16 << 20);
+	assert_int_equal(pg_server_faults(&f->server, &before), 0);
+	assert_int_equal(
+		pg_session_query(s, "SELECT count(*) FROM generate_series(1, 100000)", NULL, 0, &e),
+		0);
+	assert_int_equal(pg_server_faults(&f->server, &after), 0);
+	assert_true(after > before);
+	pg_session_close(s);
+	assert_int_equal(pg_server_check(&f->server, &e), 0);
+	snprintf(directory, sizeof(directory), "%s", f->server.directory);
+	assert_int_equal(pg_server_stop(&f->server, &e), 0);
+	pg_server_free(&f->server);
+	assert_int_not_equal(access(directory, F_OK), 0);
+}
+
+/* A backend that dies is told with the line of the log, whatever failed first. */
+static void crash_is_told(void **state)
+{
+	struct fixture *f = *state;
+	char conninfo[PG_CONNINFO];
+	struct pg_session *s = NULL;
+	struct hb_error e = {""};
+	int err;
+
+	start(f);
+	pg_server_conninfo(&f->server, conninfo, sizeof(conninfo));
+	assert_int_equal(pg_session_open(conninfo, &s, &e), 0);
+	assert_int_equal(kill(pg_session_backend(s), SIGSEGV), 0);
+	err = pg_session_query(s, "SELECT pg_sleep(10)", NULL, 0, &e);
+	assert_int_not_equal(err, 0);
+	assert_int_equal(pg_server_explain(&f->server, err, &e), err);
+	assert_non_null(strstr(e.text, "was terminated by signal 11"));
+	pg_session_close(s);
+}
+
+static void bad_setting_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct hb_error e = {""};
+
+	if (!f->directory[0])
+		skip();
+	assert_int_equal(pg_server_init(&f->server, "", f->data, &e), 0);
+	assert_int_equal(
+		pg_server_set(&f->server, &e, "unix_socket_directories=%s", f->server.directory),
+		0);
+	assert_int_equal(pg_server_set(&f->server, &e, "shared_buffers=a lot"), 0);
+	assert_int_equal(pg_server_start(&f->server, START_NS, &e), -ECHILD);
+	assert_non_null(strstr(e.text, "shared_buffers"));
+}
+
+static void no_cluster_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct hb_error e = {""};
+
+	if (!f->directory[0])
+		skip();
+	assert_int_equal(pg_server_init(&f->server, "", f->directory, &e), -ENOENT);
+	assert_non_null(strstr(e.text, "no data directory"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(lives_and_ends_clean, stop),
+		cmocka_unit_test_teardown(crash_is_told, stop),
+		cmocka_unit_test_teardown(bad_setting_is_told, stop),
+		cmocka_unit_test_teardown(no_cluster_is_told, stop),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
