@@ -137,28 +137,42 @@ static int put_metric(json_t *metrics, const struct instance *in, unsigned int r
 	return rc;
 }
 
-static int check_windows(const struct instance *in, struct hb_error *e)
+/* A task that was in one operation from before the measured phase until after it did nothing in it:
+ * that is a figure. */
+static int check_windows(struct instance *in, struct hb_error *e)
+{
+	unsigned int starved = 0;
+
+	for (unsigned int k = 0; k < in->ntasks; k++)
+		starved += window_seconds(in->task[k]) <= 0;
+	if (starved == in->ntasks)
+		return hb_error_set(e, -ENODATA,
+				    "no task of %s was in the measured phase: one operation takes "
+				    "longer than it",
+				    in->ops->name);
+	if (starved)
+		instance_note(
+			in, "starved",
+			"%u of %u tasks were in one operation during the whole measured phase",
+			starved, in->ntasks);
+	return 0;
+}
+
+/* What an antagonist is for is its primary counter: pages that moved, not calls that tried. */
+static int check_work(const struct instance *in, struct hb_error *e)
 {
 	uint64_t work = 0;
 	bool counts = false;
 	unsigned int row = 0;
 
-	for (unsigned int k = 0; k < in->ntasks; k++)
-		if (in->ops->role == ROLE_WORKLOAD && window_seconds(in->task[k]) <= 0)
-			return hb_error_set(e, -ENODATA,
-					    "%s task %u was never in the measured phase: one "
-					    "operation takes longer than it",
-					    in->ops->name, k);
 	for (const struct metric_row *m = in->ops->metrics; m->name; m++, row++) {
-		/* What an antagonist is for is its primary counter: pages that moved, not calls
-		 * that tried. */
-		bool main_work = is_counter(m) && m->primary;
-
-		counts |= main_work;
-		for (unsigned int k = 0; k < in->ntasks && main_work; k++)
+		if (!is_counter(m) || !m->primary)
+			continue;
+		counts = true;
+		for (unsigned int k = 0; k < in->ntasks; k++)
 			work += atomic_load(&in->task[k]->counter[row]);
 	}
-	if (in->ops->role == ROLE_ANTAGONIST && counts && !work)
+	if (counts && !work)
 		return hb_error_set(e, -ENODATA,
 				    "antagonist %s achieved nothing in the measured phase",
 				    in->ops->name);
@@ -171,12 +185,13 @@ int figures_metrics(struct cell *cell, struct link *link, json_t **metrics, stru
 
 	*metrics = json_array();
 	for (unsigned int i = 0; i < cell->ninstances && !rc; i++) {
-		const struct instance *in = &cell->instances[i];
+		struct instance *in = &cell->instances[i];
 
 		for (unsigned int row = 0; in->ops->metrics[row].name && !rc; row++)
 			rc = put_metric(*metrics, in, row, link, e);
 		if (!rc && !checked)
-			checked = check_windows(in, e);
+			checked = in->ops->role == ROLE_WORKLOAD ? check_windows(in, e)
+								 : check_work(in, e);
 	}
 	return rc ? rc : checked;
 }
