@@ -147,9 +147,10 @@ static void compare_one(struct compare_model *m, struct comparison *c)
 		c->verdict = STATS_SAME;
 		return;
 	}
-	if (a->sparse || b->sparse)
+	if (a->sparse || b->sparse) {
 		c->why = why_sparse;
-	else if (isnan(c->change.log_ratio))
+		c->change = (struct stats_change){NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+	} else if (isnan(c->change.log_ratio))
 		c->why = why_zero;
 	else if (fewer(a, b) < 2)
 		c->why = why_one;

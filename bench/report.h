@@ -43,8 +43,8 @@ void report_closing(const struct compare_model *m, struct doc *d);   /* report_c
 char *report_value(double v, const char *unit);
 /* "393.0k ±1.2%": with the variation between boots when there is one. */
 char *report_figure(const struct compare_figure *f, const char *unit);
-char *report_percent(double log_ratio);			      /* "+1.2%" or "-" */
-char *report_interval(const struct stats_change *c);	      /* "-0.4..+1.8", in per cent, or "-" */
+char *report_percent(double log_ratio);		     /* "+1.2%" or "-" */
+char *report_interval(const struct stats_change *c); /* "-0.4..+1.8", in per cent, or "-" */
 const char *report_unit(const struct compare_metric *metric); /* "1/s", "time" for ns */
 
 #endif

@@ -7,6 +7,39 @@
 #include "bench/base/units.h"
 #include "bench/report.h"
 
+#define UNEQUAL 0.10
+
+/*
+ * An arm beside which the antagonists achieved less was disturbed less: that belongs to what the
+ * kernels do, and the reader of the workload's figures must know it.
+ */
+static void unequal_work(const struct compare_model *m, struct doc *d)
+{
+	bool said = false;
+
+	for (size_t i = 0; i < m->ncomparisons; i++) {
+		const struct comparison *c = &m->comparisons[i];
+		const struct compare_group *g = &m->groups[c->group];
+		const struct compare_metric *metric = &g->metrics[c->metric];
+		const struct stats_change *change = &c->change;
+		HB_FREE char *percent = NULL;
+
+		if (strcmp(metric->role, "antagonist") || metric->kind != METRIC_RATE ||
+		    !metric->primary || m->pairs[c->pair].control ||
+		    !(fabs(change->log_ratio) > UNEQUAL) ||
+		    (change->log_low <= 0 && change->log_high >= 0))
+			continue;
+		if (!said)
+			doc_paragraph(d, "The antagonists' work differs between arms: the "
+					 "workload's figures there come from unequal disturbance.");
+		said = true;
+		percent = report_percent(change->log_ratio);
+		doc_item(d, "-", "%s: %s.%s %s from %s to %s", g->cell, metric->source,
+			 metric->label, percent ? percent : "?", m->arms[m->pairs[c->pair].a].label,
+			 m->arms[m->pairs[c->pair].b].label);
+	}
+}
+
 /* What the antagonists achieved, not what they tried; unequal work makes arms unlike. */
 static void antagonists(const struct compare_model *m, struct doc *d)
 {
@@ -35,6 +68,7 @@ static void antagonists(const struct compare_model *m, struct doc *d)
 					&m->groups[g].figures[k * m->narms + a], metric->unit);
 			doc_row(d, cells);
 		}
+	unequal_work(m, d);
 }
 
 /* A proof as the guest recorded it, and how many cells and arms gave the same one. */
@@ -335,8 +369,9 @@ static void again(const struct compare_model *m, struct doc *d)
 			d->failed = true;
 			return;
 		}
-		json_array_foreach (json_object_get(run, "command"), i, word)
+		json_array_foreach (json_object_get(run, "command"), i, word) {
 			shell_word(&c, json_is_string(word) ? json_string_value(word) : "?");
+		}
 		fprintf(c.f, "\nhugebench report %s%s%s\n", m->runs[0]->name, m->runs[1] ? " " : "",
 			m->runs[1] ? m->runs[1]->name : "");
 		fclose(c.f);

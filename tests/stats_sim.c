@@ -16,7 +16,7 @@
 
 #define RUNS	  10000
 #define FAMILY	  8 /* comparisons per run */
-#define MAX_BOOTS 12
+#define MAX_BOOTS 12u
 
 /* log of a boot's figure; @at: position of the boot in the run, 0..1; @arm: 0 or 1. */
 typedef double (*shape_fn)(gsl_rng *r, double at, int arm);

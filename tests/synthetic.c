@@ -319,8 +319,9 @@ int synthetic_write(const struct synthetic *s)
 			for (unsigned int k = 0;
 			     k < ARRAY_SIZE(s->kernels) && s->kernels[k] && !err; k++) {
 				struct boot b = {
-					.s = s, .kernel = k, .cell = c, .rep = rep, .seq = ++seq};
+					.s = s, .kernel = k, .cell = c, .rep = rep, .seq = seq + 1};
 
+				seq++;
 				err = write_boot(&b);
 				json_array_append_new(
 					planned, json_pack("{s:i s:s}", "seq", b.seq, "id", b.id));
