@@ -179,7 +179,7 @@ static int check_config_within(struct compare_model *m, struct compare_pair *p, 
 	const json_t *d;
 	size_t i;
 
-	json_array_foreach (json_object_get(m->arms[p->a].run->run, "config_diff"), i, d) {
+	json_array_foreach (json_object_get(m->runs[0]->run, "config_diff"), i, d) {
 		bool this_pair = (!strcmp(string_at(d, "a"), a) && !strcmp(string_at(d, "b"), b)) ||
 				 (!strcmp(string_at(d, "a"), b) && !strcmp(string_at(d, "b"), a));
 

@@ -72,8 +72,17 @@ static void inline_svg(FILE *out, const char *svg, const char *name)
 {
 	static const char mark[] = "gnuplot_plot_";
 	static const char marker[] = "gpPt", dash[] = "gpDot", pattern[] = "gpArrow";
-	static const char *const names[] = {mark, marker, dash, pattern, "hypertext"};
+	static const char *const names[] = {mark,    marker,	  dash,
+					    pattern, "hypertext", "gnuplot_canvas"};
 
+	/* The title and the version of gnuplot would be read out; the figure has a name of its own.
+	 */
+	const char *title = strstr(svg, "<title>"), *after = strstr(svg, "</desc>");
+
+	if (title && after && title < after) {
+		fwrite(svg, 1, title - svg, out);
+		svg = after + strlen("</desc>");
+	}
 	while (*svg) {
 		bool found = false;
 

@@ -128,7 +128,7 @@ static int parse_figures(struct load_run *run, const json_t *j, struct load_metr
 static int parse_metric(struct load_run *run, const json_t *j, struct load_metric *m,
 			struct hb_error *e)
 {
-	const char *kind, *better;
+	const char *kind = "", *better = "";
 	int err = get_string(run, j, "source", true, &m->source, e);
 
 	err = err ?: get_string(run, j, "name", true, &m->name, e);
@@ -255,7 +255,7 @@ static int join_parameters(struct load_run *run, const json_t *j, const char **o
 static int parse_verdict(struct load_run *run, const json_t *j, struct load_cell *c,
 			 struct hb_error *e)
 {
-	const char *name;
+	const char *name = "";
 	int err = get_string(run, j, "verdict", true, &name, e);
 
 	if (err)

@@ -151,6 +151,29 @@ static void test_hang(void **state)
 	release(&l);
 }
 
+/* The figures of a boot with a warning in the log do not count, nor do those of a warm-up boot. */
+static void test_bad_boots_do_not_count(void **state)
+{
+	struct synthetic s = synthetic_default(run_dir);
+	const struct compare_options o = {0};
+	const struct comparison *c;
+	struct hb_error e;
+	struct loaded l;
+
+	(void)state;
+	build(&s, &l);
+	compare_free(l.m);
+	l.run->cells[0].verdict = CELL_DIRTY;
+	l.run->cells[1].warmup_boot = true;
+	assert_int_equal(compare_build(l.run, NULL, &o, &l.m, &e), 0);
+	c = find(l.m, "faults-1", "faults", "hinode");
+	assert_int_equal(compare_figure(l.m, c, false)->arm.n, 5);
+	assert_int_equal(compare_figure(l.m, c, true)->arm.n, 5);
+	c = find(l.m, "faults-2", "faults", "hinode");
+	assert_int_equal(compare_figure(l.m, c, false)->arm.n, 6);
+	release(&l);
+}
+
 static void test_control(void **state)
 {
 	struct synthetic s = synthetic_default(run_dir);
@@ -299,11 +322,12 @@ static void test_scale(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_change),	   cmocka_unit_test(test_nothing_differs),
-		cmocka_unit_test(test_hang),	   cmocka_unit_test(test_three_boots_say_nothing),
-		cmocka_unit_test(test_control),	   cmocka_unit_test(test_exact),
-		cmocka_unit_test(test_two_runs),   cmocka_unit_test(test_config),
-		cmocka_unit_test(test_sequential), cmocka_unit_test(test_scale),
+		cmocka_unit_test(test_change),	cmocka_unit_test(test_nothing_differs),
+		cmocka_unit_test(test_hang),	cmocka_unit_test(test_three_boots_say_nothing),
+		cmocka_unit_test(test_control), cmocka_unit_test(test_bad_boots_do_not_count),
+		cmocka_unit_test(test_exact),	cmocka_unit_test(test_two_runs),
+		cmocka_unit_test(test_config),	cmocka_unit_test(test_sequential),
+		cmocka_unit_test(test_scale),
 	};
 
 	return cmocka_run_group_tests_name("compare", tests, setup, teardown);

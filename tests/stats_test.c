@@ -212,6 +212,7 @@ static void test_verdicts(void **state)
 {
 	const struct stats_rule rule = {STATS_ALPHA, STATS_MARGIN};
 	struct stats_change big = change(0.3, 0.01, 8), none = change(0.001, 0.002, 8);
+	struct stats_change high = change(0.015, 0.005, 8), low = change(-0.015, 0.005, 8);
 	struct stats_change wide = change(0.1, 0.2, 8), lone = change(0.3, NAN, 8);
 
 	(void)state;
@@ -222,6 +223,9 @@ static void test_verdicts(void **state)
 	assert_int_equal(stats_judge(&big, 0.2, 0.01, &rule, METRIC_LOWER), STATS_UNCLEAR);
 	assert_int_equal(stats_judge(&big, 0.001, 0.01, &rule, METRIC_NEITHER), STATS_UNCLEAR);
 	assert_int_equal(stats_judge(&none, 0.001, 0.01, &rule, METRIC_LOWER), STATS_SAME);
+	/* 1.5 % is inside the margin, its interval is not: on neither side */
+	assert_int_equal(stats_judge(&high, 1, 1, &rule, METRIC_LOWER), STATS_UNCLEAR);
+	assert_int_equal(stats_judge(&low, 1, 1, &rule, METRIC_LOWER), STATS_UNCLEAR);
 	assert_int_equal(stats_judge(&wide, wide.p, 0.01, &rule, METRIC_LOWER), STATS_UNCLEAR);
 	assert_int_equal(stats_judge(&lone, NAN, 1, &rule, METRIC_LOWER), STATS_UNCLEAR);
 }
