@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bench/compare.h"
+#include "bench/kernel.h"
 
 static const char *string_at(const json_t *j, const char *key)
 {
@@ -193,15 +194,37 @@ static int check_config_within(struct compare_model *m, struct compare_pair *p, 
 	return 0;
 }
 
-/* Two runs: the same configuration, unless the kernels are of different versions. */
+/* The lines by which the configurations of two arms differ, comments aside; NULL: not to be had. */
+static json_t *config_lines(const struct compare_arm *a, const struct compare_arm *b)
+{
+	HB_FREE char *path_a = hb_strf("%s/%s", a->run->dir, string_at(a->kernel, "config_file"));
+	HB_FREE char *path_b = hb_strf("%s/%s", b->run->dir, string_at(b->kernel, "config_file"));
+	const struct kernel kernel_a = {.config = path_a}, kernel_b = {.config = path_b};
+
+	if (!path_a || !path_b || !*string_at(a->kernel, "config_file") ||
+	    !*string_at(b->kernel, "config_file"))
+		return NULL;
+	return kernel_config_diff(&kernel_a, &kernel_b, NULL);
+}
+
 static int check_config_across(struct compare_model *m, struct compare_pair *p, char **reasons)
 {
-	const json_t *a = m->arms[p->a].kernel, *b = m->arms[p->b].kernel;
+	const struct compare_arm *a = &m->arms[p->a], *b = &m->arms[p->b];
+	json_t *lines;
+	size_t n;
 
-	if (!strcmp(string_at(a, "config_sha256"), string_at(b, "config_sha256")))
+	if (!strcmp(string_at(a->kernel, "config_sha256"), string_at(b->kernel, "config_sha256")))
 		return 0;
-	return add_reason(reasons, hb_strf("configurations of %s and %s differ",
-					   m->arms[p->a].label, m->arms[p->b].label));
+	lines = config_lines(a, b);
+	n = json_array_size(lines);
+	json_decref(lines);
+	if (lines && !n)
+		return 0;
+	if (!lines)
+		return add_reason(
+			reasons, hb_strf("configurations of %s and %s differ", a->label, b->label));
+	return add_reason(reasons, hb_strf("configurations of %s and %s differ by %zu lines",
+					   a->label, b->label, n));
 }
 
 static int refuse(struct compare_model *m, const struct compare_options *o, struct hb_error *e)

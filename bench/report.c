@@ -3,8 +3,10 @@
 #include <argp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench/commands.h"
+#include "bench/paths.h"
 #include "bench/plot.h"
 #include "bench/report.h"
 
@@ -152,17 +154,26 @@ int report_undecided(const char *run_dir, unsigned int *undecided, struct hb_err
 	return err;
 }
 
+static bool is_run(const char *dir)
+{
+	HB_FREE char *path = hb_strf("%s/run.json", dir);
+
+	return path && !access(path, F_OK);
+}
+
 int report_open(const char *name, struct load_run **run, struct hb_error *e)
 {
-	HB_FREE char *in_results = hb_strf("results/%s", name);
-	HB_FREE char *direct = hb_strf("%s/run.json", name);
-	FILE *f = direct ? fopen(direct, "re") : NULL;
+	HB_FREE char *results = paths_results(NULL);
+	HB_FREE char *named = results ? hb_strf("%s/%s", results, name) : NULL;
 
-	if (!in_results)
-		return hb_error_set(e, -ENOMEM, "no memory");
-	if (f)
-		fclose(f);
-	return load_run(f ? name : in_results, run, e);
+	if (is_run(name))
+		return load_run(name, run, e);
+	if (named && is_run(named))
+		return load_run(named, run, e);
+	return hb_error_set(e, -ENOENT,
+			    "no run '%s': it is neither a directory with a run.json nor the name "
+			    "of one in %s",
+			    name, results ? results : "results/");
 }
 
 struct arguments {
@@ -271,6 +282,7 @@ int cmd_report(int argc, char **argv)
 	struct arguments a = {0};
 	struct hb_error e = {""};
 
+	argv[0] = "hugebench report";
 	if (argp_parse(&argp, argc, argv, 0, NULL, &a))
 		return EXIT_USAGE;
 	if (!report(&a, &e))
