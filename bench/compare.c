@@ -300,6 +300,7 @@ int compare_build(struct load_run *first, struct load_run *second, const struct 
 	m->runs[1] = second;
 	m->rule.alpha = STATS_ALPHA;
 	m->rule.margin = o->margin > 0 ? o->margin : STATS_MARGIN;
+	m->limit = o->limit;
 	read_stopping(m);
 	err = compare_pairs(m, o, e);
 	if (!err && build_groups(m, o->force))

@@ -13,6 +13,8 @@
 struct compare_options {
 	bool force;    /* compare what would be refused; the model carries the reasons */
 	double margin; /* of equivalence, as a fraction; 0: STATS_MARGIN */
+	double limit;  /* ns: how many connections stay below it at p99; 0: one that suits the data
+			*/
 };
 
 struct compare_arm {
@@ -87,6 +89,7 @@ struct compare_model {
 	size_t ncomparisons;
 	size_t family; /* comparisons that were corrected together */
 	struct stats_rule rule;
+	double limit;			    /* of compare_options */
 	struct stats_sequential sequential; /* max_boots 0: the number of boots was fixed */
 	char *forced;			    /* reasons overridden by force, or NULL */
 };

@@ -211,16 +211,18 @@ static int check_config_across(struct compare_model *m, struct compare_pair *p, 
 {
 	const struct compare_arm *a = &m->arms[p->a], *b = &m->arms[p->b];
 	json_t *lines;
+	bool known;
 	size_t n;
 
 	if (!strcmp(string_at(a->kernel, "config_sha256"), string_at(b->kernel, "config_sha256")))
 		return 0;
 	lines = config_lines(a, b);
+	known = lines;
 	n = json_array_size(lines);
 	json_decref(lines);
-	if (lines && !n)
+	if (known && !n)
 		return 0;
-	if (!lines)
+	if (!known)
 		return add_reason(
 			reasons, hb_strf("configurations of %s and %s differ", a->label, b->label));
 	return add_reason(reasons, hb_strf("configurations of %s and %s differ by %zu lines",

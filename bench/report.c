@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/base/units.h"
 #include "bench/commands.h"
 #include "bench/paths.h"
 #include "bench/plot.h"
@@ -181,7 +182,7 @@ struct arguments {
 	unsigned int nruns;
 	enum format format;
 	bool only_main, force;
-	double margin;
+	double margin, limit;
 };
 
 static const struct argp_option options[] = {
@@ -189,6 +190,10 @@ static const struct argp_option options[] = {
 	{"section", 's', "SECTION", 0, "all (default), or main: the tables without the appendices",
 	 0},
 	{"margin", 'm', "PERCENT", 0, "two arms are the same within this change (default 2)", 0},
+	{"limit", 'l', "DURATION", 0,
+	 "capacity: how many tasks or connections keep p99 below this (default: what suits the "
+	 "data)",
+	 0},
 	{"force", 'F', NULL, 0, "compare what may not be compared, and mark the report", 0},
 	{0},
 };
@@ -208,6 +213,7 @@ static error_t parse_format(const char *arg, enum format *format)
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct arguments *a = state->input;
+	uint64_t limit;
 	char *end;
 
 	switch (key) {
@@ -227,6 +233,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 				   "margin '%s' is not a number of per cent above 0, at most 50",
 				   arg);
 		return 0;
+	case 'l':
+		if (hb_parse_duration(arg, &limit) || !limit)
+			argp_error(state, "limit '%s' is not a duration such as 10ms", arg);
+		a->limit = limit;
+		return 0;
 	case 'F':
 		a->force = true;
 		return 0;
@@ -245,7 +256,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static int report(const struct arguments *a, struct hb_error *e)
 {
-	struct compare_options o = {.force = a->force, .margin = a->margin};
+	struct compare_options o = {.force = a->force, .margin = a->margin, .limit = a->limit};
 	struct load_run *runs[2] = {NULL, NULL};
 	struct compare_model *m = NULL;
 	struct doc d = {0};

@@ -103,7 +103,7 @@ static char *limit_text(const struct capacity_limit *limit)
 static void limits(const struct compare_model *m, struct doc *d, unsigned int first,
 		   unsigned int end, const struct compare_metric *metric)
 {
-	double at = natural_limit(m, first, end, metric);
+	double at = m->limit > 0 ? m->limit : natural_limit(m, first, end, metric);
 	HB_FREE char *text = report_value(at, metric->unit);
 	const char *across;
 
