@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libpq-fe.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -281,19 +281,43 @@ int pg_server_explain(struct pg_server *s, int err, struct hb_error *e)
 	return err;
 }
 
+/*
+ * Does it accept connections? It says so in its lock file, as pg_ctl reads it (lines of
+ * src/include/utils/pidfile.h); trying to connect would fill its log with refusals.
+ */
+static bool is_ready(const struct pg_server *s)
+{
+	enum { LINE_PID = 1, LINE_STATUS = 8 };
+	HB_FREE char *path = hb_strf("%s/postmaster.pid", s->data);
+	HB_FREE char *text = NULL;
+	char *rest, *line;
+	bool ours = false;
+	int number = 0;
+
+	if (!path || hb_file_read(path, &text, NULL))
+		return false;
+	rest = text;
+	while ((line = strsep(&rest, "\n"))) {
+		number++;
+		if (number == LINE_PID)
+			ours = strtol(line, NULL, 10) == s->postmaster;
+		if (number == LINE_STATUS)
+			return ours && !strncmp(line, "ready", strlen("ready"));
+	}
+	return false;
+}
+
 static int wait_ready(struct pg_server *s, uint64_t deadline_ns, struct hb_error *e)
 {
 	uint64_t until = hb_now_ns() + deadline_ns;
 	HB_FREE char *tail = NULL;
-	char conninfo[PG_CONNINFO];
 	int err;
 
-	pg_server_conninfo(s, conninfo, sizeof(conninfo));
 	do {
 		err = pg_server_check(s, e);
 		if (err)
 			return hb_error_prefix(e, err, "PostgreSQL did not start");
-		if (PQping(conninfo) == PQPING_OK)
+		if (is_ready(s))
 			return 0;
 		hb_sleep_until_ns(hb_now_ns() + POLL_NS);
 	} while (hb_now_ns() < until);
