@@ -94,7 +94,8 @@ static const struct option_row pg_options[] = {
 
 static const struct metric_row pg_metrics[] = {
 	METRIC(PG_TPS, "tps", GAUGE, "1/s", HIGHER, 1,
-	       "transactions per second as pgbench prints it, without connecting"),
+	       "transactions per second without connecting, as pgbench prints or, with "
+	       "load = churn, defines it"),
 	METRIC(PG_TPS_CONNECTING, "tps_with_connecting", GAUGE, "1/s", HIGHER, 0,
 	       "transactions per second, connecting included"),
 	METRIC(PG_TRANSACTIONS, "transactions", RATE, "1/s", HIGHER, 0,
