@@ -574,6 +574,7 @@ static int pg_setup(struct instance *in, struct hb_error *e)
 		err = start_server(in, e);
 	if (err)
 		return err;
+	in->server = st->server.postmaster;
 	pg_server_conninfo(&st->server, st->conninfo, sizeof(st->conninfo));
 	err = fill_and_sample(in, e);
 	return err ? pg_server_explain(&st->server, err, e) : 0;

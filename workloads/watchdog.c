@@ -41,6 +41,36 @@ static bool process_blocked(pid_t pid)
 	return blocked;
 }
 
+bool watchdog_child_blocked(pid_t parent)
+{
+	DIR *d = opendir("/proc");
+	struct dirent *entry;
+	bool blocked = false;
+
+	while (d && !blocked && (entry = readdir(d))) {
+		HB_FREE char *path = hb_strf("/proc/%s/stat", entry->d_name);
+		HB_FREE char *text = NULL;
+		const char *p;
+		char state;
+		int of;
+
+		if (!strchr("123456789", entry->d_name[0]) || !path ||
+		    hb_file_read(path, &text, NULL))
+			continue;
+		p = strrchr(text, ')');
+		blocked = p && sscanf(p + 1, " %c %d", &state, &of) == 2 && of == parent &&
+			  state == 'D';
+	}
+	if (d)
+		closedir(d);
+	return blocked;
+}
+
+static bool task_blocked(const struct gang_process *p)
+{
+	return process_blocked(p->pid) || (p->in->server && watchdog_child_blocked(p->in->server));
+}
+
 /* One look at a process's tasks. The number of its tasks that stall; *@why is set when that is a
  * hang. */
 static unsigned int look_process(struct watchdog *w, const struct gang_process *p,
@@ -60,7 +90,7 @@ static unsigned int look_process(struct watchdog *w, const struct gang_process *
 		if (now - t->since_ns < w->stall_ns)
 			continue;
 		stalled++;
-		t->blocked = process_blocked(p->pid) ? t->blocked + 1 : 0;
+		t->blocked = task_blocked(p) ? t->blocked + 1 : 0;
 		if (t->blocked >= 2 && !*why)
 			*why = hb_strf(
 				"%s task %u (pid %d) is blocked and made no progress for %.0f s",

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Tells a hang. A thread of the agent looks at the tasks' progress once a second:
- *   - one task made none for stall_ns and is in D state in two looks in a row, or
+ *   - one task made none for stall_ns and is in D state in two looks in a row, or a child of the
+ *     server that works for it is (instance.server), or
  *   - no task made any for stall_ns, or
  *   - the agent itself did not come back from something by its deadline.
  * Then it has the kernel write the stacks of blocked tasks, sends them as WIRE_EVENT "stall" and
@@ -34,6 +35,9 @@ struct watchdog {
 	_Atomic int fired;	      /* the verdict is HANG: whoever sees it stays away */
 	struct watchdog_task *task;   /* one per task of the gang */
 };
+
+/* Is a child of @parent in uninterruptible sleep? */
+bool watchdog_child_blocked(pid_t parent);
 
 /* Fill in gang, link, stall_ns, kmsg, parameters and end first; everything else zero. */
 int watchdog_start(struct watchdog *w, struct hb_error *e);
