@@ -461,6 +461,39 @@ static void details(const struct compare_model *m, struct doc *d)
 	}
 }
 
+/* What an unclear verdict leaves open: how large a change these boots would have shown. */
+static void unclear(const struct compare_model *m, struct doc *d)
+{
+	HB_FREE double *mde = calloc(m->ncomparisons + 1, sizeof(*mde));
+	HB_FREE char *text = NULL;
+	size_t n = 0, few = 0, known = 0;
+
+	for (size_t i = 0; i < m->ncomparisons && mde; i++) {
+		const struct comparison *c = &m->comparisons[i];
+		const struct compare_metric *metric = &m->groups[c->group].metrics[c->metric];
+		size_t na = compare_figure(m, c, false)->arm.n;
+		size_t nb = compare_figure(m, c, true)->arm.n;
+
+		if (!metric->primary || !metric->judged || m->pairs[c->pair].control || !na ||
+		    !nb || isnan(c->change.log_ratio) || c->verdict != STATS_UNCLEAR)
+			continue;
+		n++;
+		few += stats_rank_floor(na, nb) > STATS_ALPHA;
+		if (!isnan(c->change.log_mde))
+			mde[known++] = c->change.log_mde;
+	}
+	if (!n || is_exact(m))
+		return;
+	text = known ? report_percent(stats_median(mde, known)) : NULL;
+	doc_paragraph(d,
+		      "Unclear: %zu main figures; %zu of them have too few boots for \"better\" or "
+		      "\"worse\".%s%s%s",
+		      n, few,
+		      text ? " A change that such boots show with a probability of 80 %: " : "",
+		      text ? text : "",
+		      text ? " in the median; summary.csv has it for every figure." : "");
+}
+
 /* The control arm differs from its partner by nothing: what it shows is noise. */
 static void noise_floor(const struct compare_model *m, struct doc *d)
 {
@@ -501,6 +534,7 @@ void report_build(const struct compare_model *m, struct doc *d)
 	report_introduce(m, d);
 	d->main = true;
 	sections(m, d, &n);
+	unclear(m, d);
 	report_published(m, d);
 	report_capacity(m, d);
 	footnotes(m, d, &n);

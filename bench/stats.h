@@ -71,6 +71,8 @@ struct stats_change {
 /*
  * Welch's t interval and test of the log ratio ("The generalization of Student's problem",
  * Biometrika 34, 1947), standard errors from the jackknife. @alpha: 1 - confidence.
+ * With 4 boots and spreads that differ fivefold the degrees of freedom are too many far out in the
+ * tail, where a correction over many comparisons looks (check-stats prints it as "unequal").
  * Without any spread in both arms se is 0, the interval is the point and p is NAN: only the rank
  * test can judge then.
  */
