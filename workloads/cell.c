@@ -327,14 +327,14 @@ static void phases_timed(struct run *r)
 	if (stay(r, hb_now_ns() + r->warmup_ns))
 		measure(r);
 	gang_phase(&r->gang, PHASE_PROVE);
-	watchdog_agent(&r->dog, "the proof", r->stall_ns + 10 * NSEC_PER_SEC);
+	watchdog_agent(&r->dog, "the proof", 4 * r->stall_ns);
 	if (!r->verdict && !r->quit)
 		prove_all(r);
 	link_phase(r->c->link, "drain");
 	gang_phase(&r->gang, PHASE_DRAIN);
 	/* The watchdog speaks first when tasks hang; those that only loop are ended by force. */
-	watchdog_agent(&r->dog, "the drain", 3 * r->stall_ns);
-	left = gang_wait(&r->gang, hb_now_ns() + 2 * r->stall_ns);
+	watchdog_agent(&r->dog, "the drain", 5 * r->stall_ns);
+	left = gang_wait(&r->gang, hb_now_ns() + 4 * r->stall_ns);
 	atomic_store(&r->dog.watch_tasks, 0);
 	if (left) {
 		gang_kill(&r->gang);

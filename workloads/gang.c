@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -332,8 +333,13 @@ static void task_main(const struct gang *g, struct instance *in, unsigned int in
 {
 	struct task t = {.in = in, .index = index, .live = in->task[index], .phase = PHASE_WARMUP};
 	struct hb_error e = {""};
+	char name[16];
 	int rc;
 
+	/* Seen in the stacks of a hang; longer names are cut off. */
+	snprintf(name, sizeof(name), "%u-%s", index, in->ops->name);
+	prctl(PR_SET_NAME, name);
+	atomic_store(&t.live->tid, syscall(SYS_gettid));
 	t.rng = seed_mix(in->cell->seed, in - in->cell->instances, index);
 	t.left = in->cell->work / EXACT_WARMUP_DIVISOR + 1;
 	task_place(g, order);

@@ -29,11 +29,12 @@
 #include "workloads/touch.h"
 #include "workloads/workload.h"
 
-#define STEADY_TOUCHES 256
-#define ATTACH_MAX     512
-#define ATTACH_FD_MIN  10
-#define PROBE_TRIES    400
-#define PROBE_PAUSE_NS 2500000ULL
+#define STEADY_TOUCHES	256
+#define ATTACH_MAX	512
+#define ATTACH_FD_MIN	10
+#define PROBE_NS	(5 * NSEC_PER_SEC)
+#define PROBE_TRIES_MIN 3
+#define PROBE_PAUSE_NS	2500000ULL
 
 enum shape { SHAPE_REMAP, SHAPE_ATTACH, SHAPE_STEADY };
 enum order { ORDER_SEQ, ORDER_RANDOM };
@@ -570,13 +571,15 @@ static int probe(const struct instance *in, struct hugetlb_usage *u, struct hb_e
 
 static int prove_shared(struct instance *in, struct hugetlb_usage *best, struct hb_error *e)
 {
-	uint64_t page_kb = in->target->page >> 10;
+	uint64_t page_kb = in->target->page >> 10, until = hb_now_ns() + PROBE_NS;
+	unsigned int tries = 0;
 
 	/* Tasks of shape remap hold a populated table only part of the time. */
-	for (int i = 0; i < PROBE_TRIES; i++) {
+	while (tries < PROBE_TRIES_MIN || hb_now_ns() < until) {
 		struct hugetlb_usage u;
 		int rc = probe(in, &u, e);
 
+		tries++;
 		if (rc && rc != -EAGAIN)
 			return rc;
 		if (!rc && u.smaps_kb > u.status_kb &&
@@ -588,8 +591,8 @@ static int prove_shared(struct instance *in, struct hugetlb_usage *best, struct 
 	}
 	return hb_error_set(e, -ENODATA,
 			    "no PMD table was shared: a process that maps like the tasks has no "
-			    "entries of theirs in %d tries",
-			    PROBE_TRIES);
+			    "entries of theirs in %u tries",
+			    tries);
 }
 
 static int pmdshare_prove(struct instance *in, struct hb_error *e)

@@ -12,44 +12,42 @@
 #define LOG_QUIET_NS   (NSEC_PER_SEC / 2)
 #define QUIT_WAIT_NS   (60 * NSEC_PER_SEC)
 #define EVIDENCE_LINES 400
+/* Stalls in a row after which tasks that are not blocked are taken to hang, too. */
+#define ALL_STALLED 3
 
 struct watchdog_task {
-	uint64_t progress;
-	uint64_t since_ns; /* when it was last seen to change */
-	int blocked;	   /* looks in a row in D state */
+	uint64_t progress, since_ns;   /* since when it is what it is */
+	uint64_t switches, blocked_ns; /* context switches; since when it is in D state without one,
+					  0: it is not */
 };
 
-/* Is a thread of @pid in uninterruptible sleep? /proc/PID/task/TID/stat takes no mmap_lock. */
-static bool process_blocked(pid_t pid)
+/* Context switches of thread @tid so far when it is in uninterruptible sleep, else 0. Takes no
+ * mmap_lock. */
+static uint64_t blocked_switches(pid_t tid)
 {
-	HB_FREE char *dir = hb_strf("/proc/%d/task", (int)pid);
-	DIR *d = dir ? opendir(dir) : NULL;
-	struct dirent *entry;
-	bool blocked = false;
+	HB_FREE char *path = hb_strf("/proc/%d/status", (int)tid), *text = NULL;
+	unsigned long long own, forced;
+	const char *state, *count;
 
-	while (d && !blocked && (entry = readdir(d))) {
-		HB_FREE char *path = hb_strf("%s/%s/stat", dir, entry->d_name), *text = NULL;
-		const char *p;
-
-		if (entry->d_name[0] == '.' || !path || hb_file_read(path, &text, NULL))
-			continue;
-		p = strrchr(text, ')');
-		blocked = p && p[1] == ' ' && p[2] == 'D';
-	}
-	if (d)
-		closedir(d);
-	return blocked;
+	if (!path || hb_file_read(path, &text, NULL))
+		return 0;
+	state = strstr(text, "\nState:\tD");
+	count = strstr(text, "\nvoluntary_ctxt_switches:");
+	if (!state || !count ||
+	    sscanf(count, " voluntary_ctxt_switches: %llu nonvoluntary_ctxt_switches: %llu", &own,
+		   &forced) != 2)
+		return 0;
+	return own + forced;
 }
 
-bool watchdog_child_blocked(pid_t parent)
+pid_t watchdog_child_blocked(pid_t parent)
 {
 	DIR *d = opendir("/proc");
 	struct dirent *entry;
-	bool blocked = false;
+	pid_t found = 0;
 
-	while (d && !blocked && (entry = readdir(d))) {
-		HB_FREE char *path = hb_strf("/proc/%s/stat", entry->d_name);
-		HB_FREE char *text = NULL;
+	while (d && !found && (entry = readdir(d))) {
+		HB_FREE char *path = hb_strf("/proc/%s/stat", entry->d_name), *text = NULL;
 		const char *p;
 		char state;
 		int of;
@@ -58,65 +56,72 @@ bool watchdog_child_blocked(pid_t parent)
 		    hb_file_read(path, &text, NULL))
 			continue;
 		p = strrchr(text, ')');
-		blocked = p && sscanf(p + 1, " %c %d", &state, &of) == 2 && of == parent &&
-			  state == 'D';
+		if (p && sscanf(p + 1, " %c %d", &state, &of) == 2 && of == parent && state == 'D')
+			found = atoi(entry->d_name);
 	}
 	if (d)
 		closedir(d);
-	return blocked;
+	return found;
 }
 
-static bool task_blocked(const struct gang_process *p)
+/* Tells one uninterruptible sleep of the task, or of a child of its server, from the next; 0: none
+ * sleeps. */
+static uint64_t blocked_sleep(const struct instance *in, pid_t tid)
 {
-	return process_blocked(p->pid) || (p->in->server && watchdog_child_blocked(p->in->server));
+	uint64_t switches = blocked_switches(tid);
+	pid_t child;
+
+	if (switches || !in->server)
+		return switches;
+	child = watchdog_child_blocked(in->server);
+	return child ? ((uint64_t)child << 32) + blocked_switches(child) : 0;
 }
 
-/* One look at a process's tasks. The number of its tasks that stall; *@why is set when that is a
- * hang. */
-static unsigned int look_process(struct watchdog *w, const struct gang_process *p,
-				 struct watchdog_task *task, uint64_t now, char **why)
+/* One look at a task: how long it has made no progress, and in *@blocked how long of this in one
+ * sleep. */
+static uint64_t look_task(struct watchdog_task *t, const struct instance *in,
+			  const struct task_shared *s, uint64_t now, uint64_t *blocked)
 {
-	unsigned int stalled = 0;
+	uint64_t progress = atomic_load_explicit(&s->progress, memory_order_relaxed), switches;
 
-	for (unsigned int k = 0; k < p->count; k++) {
-		uint64_t progress = atomic_load_explicit(&p->in->task[p->first + k]->progress,
-							 memory_order_relaxed);
-		struct watchdog_task *t = &task[k];
-
-		if (progress != t->progress || !t->since_ns) {
-			*t = (struct watchdog_task){.progress = progress, .since_ns = now};
-			continue;
-		}
-		if (now - t->since_ns < w->stall_ns)
-			continue;
-		stalled++;
-		t->blocked = task_blocked(p) ? t->blocked + 1 : 0;
-		if (t->blocked >= 2 && !*why)
-			*why = hb_strf(
-				"%s task %u (pid %d) is blocked and made no progress for %.0f s",
-				p->in->ops->name, p->first + k, (int)p->pid,
-				(now - t->since_ns) / 1e9);
+	*blocked = 0;
+	if (progress != t->progress || !t->since_ns) {
+		*t = (struct watchdog_task){.progress = progress, .since_ns = now};
+		return 0;
 	}
-	return stalled;
+	switches = blocked_sleep(in, atomic_load(&s->tid));
+	if (!switches || switches != t->switches || !t->blocked_ns)
+		t->blocked_ns = switches ? now : 0;
+	t->switches = switches;
+	*blocked = t->blocked_ns ? now - t->blocked_ns : 0;
+	return now - t->since_ns;
 }
 
 static char *look_tasks(struct watchdog *w, uint64_t now)
 {
-	unsigned int stalled = 0, alive = 0, at = 0;
-	char *why = NULL;
+	uint64_t least = UINT64_MAX;
+	unsigned int at = 0;
 
 	for (unsigned int i = 0; i < w->gang->nprocesses; i++) {
 		const struct gang_process *p = &w->gang->process[i];
 
-		if (!p->gone) {
-			alive += p->count;
-			stalled += look_process(w, p, &w->task[at], now, &why);
+		for (unsigned int k = p->first; k < p->first + p->count; k++, at++) {
+			uint64_t idle, blocked;
+
+			if (p->gone)
+				continue;
+			idle = look_task(&w->task[at], p->in, p->in->task[k], now, &blocked);
+			least = idle < least ? idle : least;
+			if (blocked >= w->stall_ns)
+				return hb_strf(
+					"%s task %u (pid %d) sleeps uninterruptibly since %.0f s",
+					p->in->ops->name, k, atomic_load(&p->in->task[k]->tid),
+					blocked / 1e9);
 		}
-		at += p->count;
 	}
-	if (!why && alive && stalled == alive)
-		why = hb_strf("no task made progress for %.0f s", w->stall_ns / 1e9);
-	return why;
+	if (least == UINT64_MAX || least < ALL_STALLED * w->stall_ns)
+		return NULL;
+	return hb_strf("no task made progress for %.0f s", least / 1e9);
 }
 
 static char *look_agent(struct watchdog *w, uint64_t now)

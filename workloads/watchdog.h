@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Tells a hang. A thread of the agent looks at the tasks' progress once a second:
- *   - one task made none for stall_ns and is in D state in two looks in a row, or a child of the
- *     server that works for it is (instance.server), or
- *   - no task made any for stall_ns, or
+ *   - one task sleeps in D state since stall_ns without having run in between (its context switches
+ * stand still): a long operation that blocks and goes on again and again is slow, no hang; or
+ *   - no task made any progress for three times stall_ns, whatever state it is in; or
  *   - the agent itself did not come back from something by its deadline.
  * Then it has the kernel write the stacks of blocked tasks, sends them as WIRE_EVENT "stall" and
  * the result with the verdict HANG, waits for the host's word and ends the agent: nothing else may
@@ -36,14 +36,14 @@ struct watchdog {
 	struct watchdog_task *task;   /* one per task of the gang */
 };
 
-/* Is a child of @parent in uninterruptible sleep? */
-bool watchdog_child_blocked(pid_t parent);
-
 /* Fill in gang, link, stall_ns, kmsg, parameters and end first; everything else zero. */
 int watchdog_start(struct watchdog *w, struct hb_error *e);
 /* The agent begins something that may block: it has to come back within @ns. NULL: it came back. */
 void watchdog_agent(struct watchdog *w, const char *doing, uint64_t ns);
 /* Ends the thread. When it has fired this does not return. */
 void watchdog_stop(struct watchdog *w);
+
+/* The first child of @parent, by number, that is in uninterruptible sleep; 0: none. */
+pid_t watchdog_child_blocked(pid_t parent);
 
 #endif

@@ -113,6 +113,7 @@ struct task_shared {
 	_Atomic uint64_t begin_ns, end_ns;		/* the task's own measured window */
 	_Atomic uint64_t counter[TASK_COUNTERS];	/* by row of ops->metrics */
 	_Atomic int exit_code;				/* of run(): 0 or -errno */
+	_Atomic int tid;				/* of the task's thread: the watchdog looks at its state */
 	char error[256];
 	struct hist *hist[TASK_COUNTERS]; /* for METRIC_HIST rows, else NULL */
 };
