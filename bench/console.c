@@ -133,6 +133,8 @@ static int scan_line(struct console_scan *s, const char *line, unsigned int *con
 		if (!s->count[kind]++)
 			snprintf(s->first[kind], sizeof(s->first[kind]), "%.255s", text);
 		*context = CONTEXT_LINES;
+	} else if (!strncmp(text, "task:", 5)) {
+		*context = 0;
 	}
 	if (!*context || !*text)
 		return 0;

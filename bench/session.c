@@ -26,7 +26,7 @@
 /* A guest that answered QUIT powers off within this; emulated it takes about 0.3 s. */
 #define SHUTDOWN_GRACE_NS (10 * SEC)
 /* Time for a panicking kernel to print its trace, and for one to print its blocked tasks. */
-#define PANIC_GRACE_NS (5 * SEC)
+#define PANIC_GRACE_NS (10 * SEC)
 #define DUMP_GRACE_NS  (4 * SEC)
 #define EVIDENCE_LINES 500
 #define NAME_BYTES     64

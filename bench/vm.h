@@ -74,8 +74,9 @@ int vm_panicked(struct vm *vm);
 int vm_console_fd(struct vm *vm, struct hb_error *e);
 /*
  * Ask the guest's kernel for the stacks of blocked tasks (sysrq w) onto the console: a break on the
- * serial line, then the key. Works while the kernel takes interrupts, whatever user space does; the
- * kernel must have CONFIG_MAGIC_SYSRQ_SERIAL. Returns before the guest has printed them.
+ * serial line, then the key. Works while the kernel takes interrupts, whatever user space does,
+ * with CONFIG_MAGIC_SYSRQ_SERIAL; other kernels take no notice. Returns before the guest has
+ * printed them.
  */
 int vm_dump_blocked(struct vm *vm, struct hb_error *e);
 /* Wait up to @grace_ns for the guest to power off, then quit, then kill; always reaps; frees. */

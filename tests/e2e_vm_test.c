@@ -219,6 +219,15 @@ static void test_hang(void **state)
 	assert_int_equal(children(), 0);
 }
 
+static void test_blocked_task_is_hang(void **state)
+{
+	struct fixture *f = *state;
+
+	f->phase_timeout_ns = NSEC_PER_SEC;
+	expect(f, "blocked", "HANG", "blocked for more than 20 seconds");
+	assert_true(evidence_has(f, "task mapper:9"));
+}
+
 static void test_init_exits(void **state)
 {
 	expect(*state, "die", "PANIC", "Attempted to kill init");
@@ -310,6 +319,7 @@ int main(void)
 		T(test_never_hello),
 		T(test_warning_is_dirty),
 		T(test_hang),
+		T(test_blocked_task_is_hang),
 		T(test_init_exits),
 		T(test_qemu_killed),
 		T(test_we_are_killed),

@@ -191,6 +191,11 @@ static void measure(int guest)
 		sleep_ms(400);
 	if (is("hang"))
 		fall_silent();
+	if (is("blocked")) {
+		write_text("/dev/kmsg",
+			   "<3>INFO: task mapper:9 blocked for more than 20 seconds.\n");
+		fall_silent();
+	}
 	if (is("panic-later"))
 		write_text("/proc/sysrq-trigger", "c");
 	if (is("warn") && guest)
