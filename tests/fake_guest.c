@@ -18,6 +18,7 @@
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "bench/base/wire.h"
@@ -148,6 +149,18 @@ static int open_port(void)
 	return -1;
 }
 
+/* Mode exact has a UART in its place. */
+static int open_serial(void)
+{
+	int fd = open("/dev/ttyS1", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	struct termios tio;
+
+	if (fd < 0 || tcgetattr(fd, &tio))
+		return -1;
+	cfmakeraw(&tio);
+	return tcsetattr(fd, TCSANOW, &tio) ? -1 : fd;
+}
+
 static int guest_setup(void)
 {
 	mkdir("/dev", 0755);
@@ -156,7 +169,7 @@ static int guest_setup(void)
 	mount("proc", "/proc", "proc", 0, NULL);
 	if (is("panic"))
 		write_text("/proc/sysrq-trigger", "c");
-	return open_port();
+	return is("exact") ? open_serial() : open_port();
 }
 
 static void result(const char *verdict, const char *reason)

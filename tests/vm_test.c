@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* QEMU's command line in each mode; nothing is started here. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bench/vm.h"
+
+static struct vm_config emulated(void)
+{
+	return (struct vm_config){
+		.mode = VM_EMULATED,
+		.bzimage = "/k/bzImage",
+		.initramfs = "/i/initramfs",
+		.console_path = "/r/console.log",
+		.vcpus = 4,
+		.nodes = 2,
+		.memory = 2ULL << 30,
+	};
+}
+
+/* The whole command line, words separated by blanks; owned by the caller. */
+static char *line(const struct vm_config *c, int node0, int node1)
+{
+	struct vm_wiring w = {
+		.data_fd = 7, .qmp_fd = 8, .console_fd = 9, .host_node = {node0, node1}};
+	struct hb_error e = {""};
+	char **argv, *all = strdup("");
+
+	if (vm_argv(c, &w, &argv, &e))
+		fail_msg("%s", e.text);
+	for (char **a = argv; *a; a++) {
+		char *longer = hb_strf("%s%s ", all, *a);
+
+		free(all);
+		all = longer;
+	}
+	vm_argv_free(argv);
+	return all;
+}
+
+static void has(const char *all, const char *part)
+{
+	if (!strstr(all, part))
+		fail_msg("\"%s\" is missing in: %s", part, all);
+}
+
+static void lacks(const char *all, const char *part)
+{
+	if (strstr(all, part))
+		fail_msg("\"%s\" should not be in: %s", part, all);
+}
+
+static void test_emulated(void **state)
+{
+	struct vm_config c = emulated();
+	char *all = line(&c, -1, -1);
+
+	(void)state;
+	has(all, "-accel tcg,thread=multi ");
+	has(all, "-smp 4,sockets=2,cores=2,threads=1 ");
+	has(all, "-m 2048M ");
+	has(all, "-numa node,nodeid=0,cpus=0-1,memdev=mem0 ");
+	has(all, "-numa node,nodeid=1,cpus=2-3,memdev=mem1 ");
+	has(all, "-object memory-backend-ram,id=mem1,size=1024M,prealloc=on ");
+	has(all, "-no-reboot ");
+	has(all, "-nodefaults ");
+	has(all, "-display none ");
+	has(all, "-initrd /i/initramfs ");
+	has(all, "-device pvpanic ");
+	has(all, "-device virtserialport,chardev=data,name=org.hugebench.data ");
+	has(all, "socket,id=data,fd=7 ");
+	has(all, "socket,id=qmp,fd=8 ");
+	has(all, "logfile=/r/console.log");
+	lacks(all, "-icount");
+	lacks(all, "-drive");
+	free(all);
+}
+
+static void test_kvm_keeps_the_hosts_cpu(void **state)
+{
+	struct vm_config c = emulated();
+	char *all;
+
+	(void)state;
+	c.mode = VM_KVM;
+	all = line(&c, -1, -1);
+	has(all, "-accel kvm ");
+	has(all, "-cpu host ");
+	/* What people run has its mitigations and its randomised layout. */
+	lacks(all, "mitigations=off");
+	lacks(all, "nokaslr");
+	free(all);
+}
+
+static void test_exact_is_deterministic(void **state)
+{
+	struct vm_config c = emulated();
+	char *all;
+
+	(void)state;
+	c.mode = VM_EXACT;
+	c.vcpus = 1;
+	all = line(&c, -1, -1);
+	has(all, "-accel tcg,thread=single ");
+	has(all, "-icount shift=3,sleep=off ");
+	has(all, "-rtc clock=vm,base=2020-01-01 ");
+	has(all, "-smp 1,sockets=1,cores=1,threads=1 ");
+	has(all, "nokaslr");
+	has(all, "norandmaps");
+	/* The second node has memory alone; one migrates to it. */
+	has(all, "-numa node,nodeid=0,cpus=0,memdev=mem0 ");
+	has(all, "-numa node,nodeid=1,memdev=mem1 ");
+	lacks(all, "rdrand");
+	lacks(all, "virtio-serial");
+	free(all);
+}
+
+static void test_memory_files_and_binding(void **state)
+{
+	struct vm_config c = emulated();
+	char *all;
+
+	(void)state;
+	c.memory_path = "/dev/shm/a,b";
+	all = line(&c, 0, 1);
+	/* A comma inside a value is doubled in QEMU's syntax. */
+	has(all, "-object memory-backend-file,mem-path=/dev/shm/a,,b.0,share=on,id=mem0,size=1024M,"
+		 "prealloc=on,host-nodes=0,policy=bind ");
+	has(all, "mem-path=/dev/shm/a,,b.1,share=on,id=mem1,size=1024M,prealloc=on,host-nodes=1");
+	free(all);
+}
+
+static void test_root_disk(void **state)
+{
+	struct vm_config c = emulated();
+	char *all;
+
+	(void)state;
+	c.root = "/i/root.ext4";
+	c.initramfs = NULL;
+	all = line(&c, -1, -1);
+	has(all, "file=/i/root.ext4,if=none,id=root,format=raw,snapshot=on");
+	has(all, "-device virtio-blk-pci,drive=root ");
+	has(all, "root=/dev/vda rw init=/sbin/hugebench-agent");
+	lacks(all, "-initrd");
+	free(all);
+}
+
+static void test_command_line(void **state)
+{
+	struct vm_config c = emulated();
+	char *all;
+
+	(void)state;
+	c.command_line = "lockdep=1";
+	all = vm_command_line(&c);
+	assert_non_null(all);
+	has(all, "console=ttyS0 ");
+	has(all, " oops=panic ");
+	assert_string_equal(all + strlen(all) - strlen(" lockdep=1"), " lockdep=1");
+	free(all);
+}
+
+static void test_memory_is_whole_huge_pages(void **state)
+{
+	struct vm_config c = emulated();
+
+	(void)state;
+	c.memory = (2ULL << 30) + 12345;
+	assert_int_equal(vm_node_bytes(&c), 1ULL << 30);
+	c.memory = (2ULL << 30) - 1;
+	assert_int_equal(vm_node_bytes(&c), (1ULL << 30) - (2ULL << 20));
+}
+
+static void refused(struct vm_config c, const char *why)
+{
+	struct vm_wiring w = {.host_node = {-1, -1}};
+	struct hb_error e = {""};
+	char **argv;
+
+	assert_int_equal(vm_argv(&c, &w, &argv, &e), -EINVAL);
+	assert_null(argv);
+	has(e.text, why);
+}
+
+static void test_impossible_guests(void **state)
+{
+	struct vm_config c = emulated();
+
+	(void)state;
+	c.vcpus = 3;
+	refused(c, "3 vCPUs");
+	c = emulated();
+	c.vcpus = 0;
+	refused(c, "0 vCPUs");
+	c = emulated();
+	c.nodes = 0;
+	refused(c, "NUMA nodes");
+	c = emulated();
+	c.nodes = VM_MAX_NODES + 1;
+	refused(c, "NUMA nodes");
+	c = emulated();
+	c.mode = VM_EXACT;
+	refused(c, "one vCPU");
+	c = emulated();
+	c.memory = 100 << 20;
+	refused(c, "64 MiB");
+	c = emulated();
+	c.root = "/i/root.ext4";
+	refused(c, "not both");
+	c = emulated();
+	c.initramfs = NULL;
+	refused(c, "not both");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_emulated),
+		cmocka_unit_test(test_kvm_keeps_the_hosts_cpu),
+		cmocka_unit_test(test_exact_is_deterministic),
+		cmocka_unit_test(test_memory_files_and_binding),
+		cmocka_unit_test(test_root_disk),
+		cmocka_unit_test(test_command_line),
+		cmocka_unit_test(test_memory_is_whole_huge_pages),
+		cmocka_unit_test(test_impossible_guests),
+	};
+
+	return cmocka_run_group_tests_name("vm", tests, NULL, NULL);
+}
