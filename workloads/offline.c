@@ -93,6 +93,7 @@ static int offline_once(struct task *t, struct hb_error *e)
 
 	if (mapped <= 0)
 		return mapped ? hb_error_set(e, mapped, "touch: %s", strerror(-mapped)) : 0;
+	poison_note(a->own, p);
 	start = task_ticks();
 	if (madvise(p, a->page, MADV_SOFT_OFFLINE) == 0) {
 		task_latency(t, LATENCY, task_ticks_to_ns(task_ticks() - start));

@@ -9,13 +9,18 @@
 
 #define POISON_NODES 64
 #define POISON_BATCH 4096
-#define UNPOISON     "/sys/kernel/debug/hwpoison/unpoison-pfn"
+/* Documentation/admin-guide/mm/pagemap.rst */
+#define PAGEMAP_PRESENT (1ULL << 63)
+#define PAGEMAP_FRAME	((1ULL << 55) - 1)
+#define UNPOISON	"/sys/kernel/debug/hwpoison/unpoison-pfn"
 
 struct poison {
 	uint64_t *known; /* page frame numbers, ascending, poisoned before */
 	size_t nknown;
 	uint64_t huge_page;
 	uint64_t pool[POISON_NODES];
+	uint64_t noted[POISON_NOTES]; /* by this process, not yet mended */
+	unsigned int nnoted;
 };
 
 typedef int (*poisoned_visitor)(struct poison *p, uint64_t pfn, struct hb_error *e);
@@ -164,6 +169,32 @@ int64_t poison_repair(struct poison *p, struct hb_error *e)
 		return after;
 	err = pools_repair(p, e);
 	return err ? err : before - after;
+}
+
+int poison_note(struct poison *p, const void *page)
+{
+	HB_CLOSE int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	off_t at = (off_t)((uintptr_t)page / getpagesize() * sizeof(uint64_t));
+	uint64_t entry;
+
+	if (p->nnoted == POISON_NOTES)
+		return -ENOSPC;
+	if (fd < 0 || pread(fd, &entry, sizeof(entry), at) != sizeof(entry))
+		return -EIO;
+	if (!(entry & PAGEMAP_PRESENT))
+		return -ENOENT;
+	p->noted[p->nnoted++] = entry & PAGEMAP_FRAME;
+	return 0;
+}
+
+int poison_mend(struct poison *p, struct hb_error *e)
+{
+	int err = 0;
+
+	for (unsigned int i = 0; !err && i < p->nnoted; i++)
+		err = unpoison(p, p->noted[i], e);
+	p->nnoted = 0;
+	return err ?: pools_repair(p, e);
 }
 
 void poison_free(struct poison *p)

@@ -23,6 +23,14 @@ int poison_begin(const struct cell *cell, struct poison **p, struct hb_error *e)
  * two. Number of pages unpoisoned, or -errno.
  */
 int64_t poison_repair(struct poison *p, struct hb_error *e);
+/*
+ * The quick form for the time between: note a page of the caller's mapping before it is poisoned
+ * (up to POISON_NOTES), and unpoison what is noted. A page that migrates in between is left to
+ * poison_repair(). The same errors; poison_note(): -ENOSPC, or -ENOENT when the page is not mapped.
+ */
+#define POISON_NOTES 64
+int poison_note(struct poison *p, const void *page);
+int poison_mend(struct poison *p, struct hb_error *e);
 void poison_free(struct poison *p);
 
 #endif

@@ -35,6 +35,11 @@ static const struct option_row options[] = {
 	 "huge pages that are used, from the start of the file"},
 	{"sharing", OPTION_BOOL, offsetof(struct stress_options, sharing), "yes", NULL, NULL, NULL,
 	 "yes: the cell is invalid unless a forked process shares the PMD table"},
+	{"pause", OPTION_DURATION, offsetof(struct stress_options, pause), "0s", "0s", "10s", NULL,
+	 "longest pause of a task between two steps; its length is random. Without pauses the "
+	 "faults "
+	 "hold their lock nearly always, and migration, which only tries, finds it free too "
+	 "seldom"},
 	OPTION_END,
 };
 
@@ -55,6 +60,7 @@ static const struct metric_row metrics[] = {
 	[STRESS_EOF_SIGBUS] = COUNTER("eof_sigbus", "accesses past i_size that got SIGBUS"),
 	[STRESS_POISON_SIGBUS] = COUNTER("poison_sigbus", "accesses to lost pages that got SIGBUS"),
 	[STRESS_MOVED_PAGES] = COUNTER("moved_pages", "pages moved by move_pages, by status"),
+	[STRESS_BUSY_PAGES] = COUNTER("busy_pages", "pages that move_pages left where they were"),
 	[STRESS_MIGRATED_PAGES] = COUNTER("migrated_pages", "sampled pages moved by migrate_pages"),
 	[STRESS_FORKS] = COUNTER("forks", "processes forked that read and left"),
 	[STRESS_SPLITS] = COUNTER("splits", "VMAs split inside a shared GiB"),
@@ -304,12 +310,15 @@ static int stress_run(struct task *t, struct hb_error *e)
 {
 	struct stress_task *st = t->priv;
 	const struct stress_actor *a = st->stress->actor[t->index];
+	uint64_t pause = st->stress->options->pause;
 
 	while (task_continue(t)) {
 		int err = a->step(st, e);
 
 		if (err)
 			return hb_error_prefix(e, err, "actor %s", a->name);
+		if (pause)
+			hb_sleep_until_ns(hb_now_ns() + task_random(t) % pause);
 	}
 	return 0;
 }

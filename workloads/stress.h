@@ -19,7 +19,8 @@
 struct stress_options {
 	char actors[HB_OPTION_STRING];
 	uint64_t size, pages;
-	int sharing; /* the claim that tasks share PMD tables is to be proven */
+	uint64_t pause; /* ns, longest between two steps of a task */
+	int sharing;	/* the claim that tasks share PMD tables is to be proven */
 };
 
 /* Rows of the workload's metrics. */
@@ -34,6 +35,7 @@ enum stress_counter {
 	STRESS_EOF_SIGBUS,
 	STRESS_POISON_SIGBUS,
 	STRESS_MOVED_PAGES,
+	STRESS_BUSY_PAGES,
 	STRESS_MIGRATED_PAGES,
 	STRESS_FORKS,
 	STRESS_SPLITS,
@@ -56,7 +58,6 @@ struct stress_shared {
 	_Atomic uint64_t truncates;		     /* completed */
 	_Atomic uint64_t poisoned;		     /* pages poisoned so far */
 	pthread_mutex_t poison_lock;		     /* around poisoning and its repair */
-	unsigned int damage; /* poisoned since the last repair, under poison_lock */
 };
 
 struct stress_actor;
@@ -81,6 +82,7 @@ struct stress_task {
 	uint64_t
 		last[STRESS_MAX_PAGES]; /* generation last written, 0: none or known as destroyed */
 	uint64_t shm_last[STRESS_SHM_PAGES]; /* the same of the SysV segment */
+	unsigned int damage;		     /* pages poisoned since the last repair */
 	void *priv;			     /* the actor's own */
 };
 

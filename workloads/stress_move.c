@@ -15,7 +15,7 @@
 #endif
 
 #define SAMPLE_PAGES 8
-/* Poisoned pages after which they are repaired: the scan of all page flags costs about 0.1 s. */
+/* Pages that a task tries to poison before it unpoisons them. */
 #define DAMAGE_MAX 8
 
 /* Touch @n random pages, so that they are mapped here, and say on which node each is (or -errno).
@@ -60,7 +60,7 @@ static int movepages_step(struct stress_task *st, struct hb_error *e)
 	if (move_pages(0, 1, &page, &to, &status, MPOL_MF_MOVE_ALL) < 0 && errno != ENOENT &&
 	    errno != EAGAIN && errno != EBUSY && errno != ENOMEM)
 		return hb_error_set(e, -errno, "move_pages: %m");
-	task_count(st->task, STRESS_MOVED_PAGES, status == to);
+	task_count(st->task, status == to ? STRESS_MOVED_PAGES : STRESS_BUSY_PAGES, 1);
 	return 0;
 }
 
@@ -102,25 +102,28 @@ static int migratepages_step(struct stress_task *st, struct hb_error *e)
 	return 0;
 }
 
-/* madvise() @advice on a page and, every DAMAGE_MAX pages, the repair; 1: a page was taken. */
+/* madvise() @advice on a page; every DAMAGE_MAX pages the repair. 1: the page was taken, 0: not. */
 static int poison_page(struct stress_task *st, uint8_t *page, int advice, struct hb_error *e)
 {
 	struct stress_shared *sh = st->stress->shared;
-	int64_t repaired = 0;
-	int taken;
+	struct poison *poison = st->stress->poison;
+	int taken = 0, err;
 
 	pthread_mutex_lock(&sh->poison_lock);
-	if (advice == MADV_HWPOISON)
-		atomic_fetch_add(&sh->poisoned, 1);
-	taken = madvise(page, STRESS_HUGE_PAGE, advice) == 0;
-	/* A page whose recovery failed stays poisoned all the same. */
-	sh->damage += taken || advice == MADV_HWPOISON;
-	if (sh->damage >= DAMAGE_MAX) {
-		repaired = poison_repair(st->stress->poison, e);
-		sh->damage = 0;
+	err = poison_note(poison, page);
+	if (!err) {
+		if (advice == MADV_HWPOISON)
+			atomic_fetch_add(&sh->poisoned, 1);
+		taken = madvise(page, STRESS_HUGE_PAGE, advice) == 0;
+		st->damage++;
+	}
+	if (st->damage >= DAMAGE_MAX) {
+		err = poison_mend(poison, e);
+		st->damage = 0;
 	}
 	pthread_mutex_unlock(&sh->poison_lock);
-	return repaired < 0 ? (int)repaired : taken;
+	/* Not mapped any more: somebody took it out of the file. */
+	return err && err != -ENOENT ? err : taken;
 }
 
 static int softoffline_step(struct stress_task *st, struct hb_error *e)
