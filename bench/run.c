@@ -201,10 +201,14 @@ static int carry_out(struct run *r)
 
 	if (report_rc)
 		fprintf(stderr, "hugebench: no report: %s\n", report_error.text);
-	if (rc == -EINTR)
+	if (rc)
 		fprintf(stderr,
-			"hugebench: interrupted; go on with: hugebench run --resume --name %s\n",
-			r->store.name);
+			"hugebench: %s; finished cells are kept, go on with: hugebench run "
+			"--resume "
+			"--name %s%s%s\n",
+			rc == -EINTR ? "interrupted" : "stopped", r->store.name,
+			r->args.results ? " --results " : "",
+			r->args.results ? r->args.results : "");
 	if (rc)
 		return rc == -EINTR ? EXIT_INT : fail(rc, &e);
 	if (unexpected)

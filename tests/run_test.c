@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -115,7 +116,7 @@ static int finish(pid_t pid)
 
 /* Run with the usual arguments and those given; the exit status must be @status, the output have
  * @part. */
-static void expect_run(int status, const char *part, ...)
+static void run_and_expect(int status, const char *part, ...)
 {
 	HB_FREE char *file = path_of("t.ini");
 	HB_FREE char *text = NULL;
@@ -137,6 +138,8 @@ static void expect_run(int status, const char *part, ...)
 	if (got != status || !strstr(text, part))
 		fail_msg("exit %d, wanted %d with '%s':\n%s", got, status, part, text);
 }
+
+#define expect_run(...) run_and_expect(__VA_ARGS__, (char *)NULL)
 
 static unsigned int cells_of(const char *run, bool unfinished)
 {
@@ -184,29 +187,29 @@ static void usage_is_two(void **state)
 	write_scenario(scenario);
 	expect_run(2, "no scenario; give -s NAME", NULL);
 	expect_run(2, "no scenario 'smokk'; the nearest is 'smoke'", "-s", "smokk", NULL);
-	expect_run(2, "cannot read the scenario ./none.ini", "-s", "./none.ini", NULL);
-	expect_run(2, "'smoke' is not understood here", "smoke", NULL);
-	expect_run(2, "--budget soon is not a duration", "-s!", "--budget", "soon", NULL);
+	expect_run(2, "cannot read the scenario ./none.ini", "-s", "./none.ini");
+	expect_run(2, "'smoke' is not understood here", "smoke");
+	expect_run(2, "--budget soon is not a duration", "-s!", "--budget", "soon");
 	expect_run(2, "matches 'b*'; there are: a", "-s!", "-c", "b*", NULL);
-	expect_run(2, "mode = turbo is not known", "-s!", "--mode", "turbo", NULL);
-	expect_run(2, "-o measure=0", "-s!", "-o", "measure=0", NULL);
-	expect_run(2, "does not hold one boot", "-s!", "--budget", "10ms", NULL);
-	expect_run(2, "leave --kernels out", "-s!", "-k", "base", NULL);
+	expect_run(2, "mode = turbo is not known", "-s!", "--mode", "turbo");
+	expect_run(2, "-o measure=0", "-s!", "-o", "measure=0");
+	expect_run(2, "does not hold one boot", "-s!", "--budget", "10ms");
+	expect_run(2, "leave --kernels out", "-s!", "-k", "base");
 	expect_run(2, "there is no kernel variant 'bas'; there are: base, ", "-s!", "--mode",
 		   "emulated", "-k", "bas", "--dry-run", NULL);
-	expect_run(2, "'../up' cannot name a run", "-s!", "--name", "../up", NULL);
-	expect_run(2, "there is no run none", "--resume", "--name", "none", NULL);
-	expect_run(2, "leave -o, -c, -k and --mode out", "--resume", "-o", "repeat=3", NULL);
-	expect_run(2, "", "-s!", "--no-such-option", NULL);
+	expect_run(2, "'../up' cannot name a run", "-s!", "--name", "../up");
+	expect_run(2, "there is no run none", "--resume", "--name", "none");
+	expect_run(2, "leave -o, -c, -k and --mode out", "--resume", "-o", "repeat=3");
+	expect_run(2, "", "-s!", "--no-such-option");
 }
 
 static void host_is_three(void **state)
 {
 	(void)state;
 	write_scenario(scenario);
-	expect_run(3, "cannot run the agent /none", "-s!", "--agent", "/none", NULL);
-	expect_run(3, "cannot make /proc/none", "-s!", "--results", "/proc/none", NULL);
-	expect_run(3, "the agent failed", "-s!", "--agent", "/bin/false", NULL);
+	expect_run(3, "cannot run the agent /none", "-s!", "--agent", "/none");
+	expect_run(3, "cannot make /proc/none", "-s!", "--results", "/proc/none");
+	expect_run(3, "the agent failed", "-s!", "--agent", "/bin/false");
 }
 
 static void garbage_is_placed(void **state)
@@ -217,7 +220,7 @@ static void garbage_is_placed(void **state)
 	write_scenario("[scenario]\nmode = native\n[cell a]\nworkload = null\nnull.work = 10\n");
 	expect_run(2, "t.ini:5: work = 10 is out of range; allowed: 1 to 9", "-s!", NULL);
 	write_scenario("\n\n%%%%\n");
-	expect_run(2, "t.ini:3", "-s!", NULL);
+	expect_run(2, "t.ini:3", "-s!");
 }
 
 static void dry_run_writes_nothing(void **state)
@@ -226,9 +229,9 @@ static void dry_run_writes_nothing(void **state)
 
 	(void)state;
 	write_scenario(scenario);
-	expect_run(0, "004-", "-s!", "--dry-run", "--name", "dry", NULL);
+	expect_run(0, "004-", "-s!", "--dry-run", "--name", "dry");
 	assert_int_not_equal(access(path, F_OK), 0);
-	expect_run(0, "4 per cell and kernel: as the scenario says", "-s!", "--dry-run", NULL);
+	expect_run(0, "4 per cell and kernel: as the scenario says", "-s!", "--dry-run");
 }
 
 static void run_is_complete(void **state)
@@ -237,13 +240,13 @@ static void run_is_complete(void **state)
 
 	(void)state;
 	write_scenario(scenario);
-	expect_run(0, "report.txt", "-s!", "--name", "whole", NULL);
+	expect_run(0, "report.txt", "-s!", "--name", "whole");
 	status_is("whole", "finished");
 	assert_int_equal(cells_of("whole", false), 4);
 	plan = json_of("whole", "plan.json");
 	assert_int_equal(json_array_size(json_object_get(plan, "cells")), 4);
 	json_decref(plan);
-	expect_run(0, "this one is whole-2", "-s!", "--name", "whole", NULL);
+	expect_run(0, "this one is whole-2", "-s!", "--name", "whole");
 	status_is("whole-2", "finished");
 }
 
@@ -252,8 +255,8 @@ static void unexpected_verdict_is_one(void **state)
 	(void)state;
 	write_scenario(scenario);
 	setenv("fake", "dirty", 1);
-	expect_run(1, "4 cells ended otherwise than the scenario expects", "-s!", "--name", "dirty",
-		   NULL);
+	expect_run(1, "4 cells ended otherwise than the scenario expects", "-s!", "--name",
+		   "dirty");
 	unsetenv("fake");
 	status_is("dirty", "finished");
 	assert_int_equal(cells_of("dirty", false), 4);
@@ -269,7 +272,7 @@ static void missing_cells_are_resumed(void **state)
 
 	(void)state;
 	write_scenario(scenario);
-	expect_run(0, "report.txt", "-s!", "--name", "half", NULL);
+	expect_run(0, "report.txt", "-s!", "--name", "half");
 	plan = json_of("half", "plan.json");
 	for (size_t i = 0; i < 4; i++) {
 		const json_t *cell = json_array_get(json_object_get(plan, "cells"), i);
@@ -288,7 +291,7 @@ static void missing_cells_are_resumed(void **state)
 		HB_FREE char *path = path_of("%s/cell.json", ids[0]);
 
 		assert_int_equal(stat(path, &before), 0);
-		expect_run(0, "[4/4]", "--resume", "--name", "half", NULL);
+		expect_run(0, "[4/4]", "--resume", "--name", "half");
 		assert_int_equal(stat(path, &after), 0);
 	}
 	assert_int_equal(cells_of("half", false), 4);
@@ -323,7 +326,7 @@ static void interrupt_keeps_finished_cells(void **state)
 	assert_in_range(n, 1, 3);
 	assert_int_equal(cells_of("stopped", true), 0);
 	status_is("stopped", "interrupted");
-	expect_run(0, "[4/4]", "--resume", NULL); /* the newest unfinished run */
+	expect_run(0, "[4/4]", "--resume"); /* the newest unfinished run */
 	assert_int_equal(cells_of("stopped", false), 4);
 	status_is("stopped", "finished");
 }
@@ -334,15 +337,46 @@ static void killed_run_is_resumed(void **state)
 
 	(void)state;
 	wait_for_cells("killed", 1);
-	expect_run(2, "run killed is in use by another hugebench", "--resume", "--name", "killed",
-		   NULL);
+	expect_run(2, "run killed is in use by another hugebench", "--resume", "--name", "killed");
 	kill(pid, SIGKILL);
 	assert_int_equal(finish(pid), 1000 + SIGKILL);
 	status_is("killed", "running");
-	expect_run(0, "[4/4]", "--resume", "--name", "killed", NULL);
+	expect_run(0, "[4/4]", "--resume", "--name", "killed");
 	assert_int_equal(cells_of("killed", false), 4);
 	assert_int_equal(cells_of("killed", true), 0);
 	status_is("killed", "finished");
+}
+
+/* Costs on record say 100 ms per cell, it takes 400 ms more: whole repetitions until the budget is
+ * spent. */
+static void budget_ends_a_run(void **state)
+{
+	HB_FREE char *costs = path_of("cache/hugebench/costs.json");
+	struct utsname u;
+	HB_FREE char *text = NULL;
+	json_t *run, *plan;
+	size_t planned;
+
+	(void)state;
+	assert_int_equal(uname(&u), 0);
+	text = hb_strf("{\"native\":{\"%s/null\":0.01}}", u.release);
+	unlink(costs);
+	assert_int_equal(hb_file_write(costs, text), 0);
+	write_scenario("[scenario]\nmode = native\nrepeat = 0\nwarmup = 0\nmeasure = 100ms\n"
+		       "interval = 50ms\n[cell a]\nworkload = null\n");
+	setenv("fake", "slow", 1);
+	expect_run(0, "the budget is spent after", "-s!", "--name", "spent", "--budget", "2s");
+	unsetenv("fake");
+	run = json_of("spent", "run.json");
+	plan = json_of("spent", "plan.json");
+	planned = json_array_size(json_object_get(plan, "cells"));
+	assert_in_range(planned, 15, 20);
+	assert_in_range(cells_of("spent", false), 2, 8);
+	assert_int_equal(json_integer_value(json_object_get(run, "repetitions")),
+			 cells_of("spent", false));
+	status_is("spent", "finished");
+	json_decref(run);
+	json_decref(plan);
 }
 
 static void other_format_is_refused(void **state)
@@ -352,7 +386,7 @@ static void other_format_is_refused(void **state)
 	(void)state;
 	assert_int_equal(truncate(path, 0), 0);
 	assert_int_equal(hb_file_write(path, "{\"format\": 7}"), 0);
-	expect_run(2, "run.json is of format 7", "--resume", "--name", "whole", NULL);
+	expect_run(2, "run.json is of format 7", "--resume", "--name", "whole");
 }
 
 int main(void)
@@ -367,6 +401,7 @@ int main(void)
 		cmocka_unit_test(missing_cells_are_resumed),
 		cmocka_unit_test(interrupt_keeps_finished_cells),
 		cmocka_unit_test(killed_run_is_resumed),
+		cmocka_unit_test(budget_ends_a_run),
 		cmocka_unit_test(other_format_is_refused),
 	};
 
