@@ -187,6 +187,7 @@ static int cell_run(const struct run *r, const json_t *planned, struct progress 
 	HB_FREE char *dir = store_cell_begin(&r->store, text(planned, "id"), e);
 	int rc = dir ? 0 : -EIO;
 
+	*cell = NULL;
 	if (rc)
 		return rc;
 	progress_begin(p, planned);

@@ -83,18 +83,12 @@ static int space_check(const char *path, struct hb_error *e)
 		path, (uintmax_t)(available >> 20), (uintmax_t)(SPACE_NEEDED >> 20));
 }
 
-static int lock_take(struct store *s, struct hb_error *e)
+/* Take the lock of the open lock file and say in it who has it. */
+static int lock_fill(const struct store *s, int fd, struct hb_error *e)
 {
-	HB_FREE char *path = hb_strf("%s/" LOCK_FILE, s->dir);
-	HB_CLOSE int fd = -1;
 	char pid[32] = "";
 	ssize_t n;
 
-	if (!path)
-		return hb_error_set(e, -ENOMEM, "no memory");
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-	if (fd < 0)
-		return file_error(e, -errno, "lock", path);
 	if (flock(fd, LOCK_EX | LOCK_NB)) {
 		n = pread(fd, pid, sizeof(pid) - 1, 0);
 		pid[n > 0 ? n : 0] = 0;
@@ -103,11 +97,27 @@ static int lock_take(struct store *s, struct hb_error *e)
 				    s->name, pid);
 	}
 	n = snprintf(pid, sizeof(pid), "%d\n", getpid());
-	if (ftruncate(fd, 0) || pwrite(fd, pid, n, 0) != n)
-		return file_error(e, errno ? -errno : -ENOSPC, "write", path);
-	s->lock = fd;
-	fd = -1;
-	return 0;
+	if (ftruncate(fd, 0))
+		return file_error(e, -errno, "write the lock of", s->dir);
+	return pwrite(fd, pid, n, 0) == n ? 0 : file_error(e, -ENOSPC, "write the lock of", s->dir);
+}
+
+static int lock_take(struct store *s, struct hb_error *e)
+{
+	HB_FREE char *path = hb_strf("%s/" LOCK_FILE, s->dir);
+	int fd, rc;
+
+	if (!path)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	if (fd < 0)
+		return file_error(e, -errno, "lock", path);
+	rc = lock_fill(s, fd, e);
+	if (rc)
+		close(fd);
+	else
+		s->lock = fd;
+	return rc;
 }
 
 /* Make the first of NAME, NAME-2, NAME-3, ... that does not exist. */

@@ -185,18 +185,18 @@ static void usage_is_two(void **state)
 {
 	(void)state;
 	write_scenario(scenario);
-	expect_run(2, "no scenario; give -s NAME", NULL);
-	expect_run(2, "no scenario 'smokk'; the nearest is 'smoke'", "-s", "smokk", NULL);
+	expect_run(2, "no scenario; give -s NAME");
+	expect_run(2, "no scenario 'smokk'; the nearest is 'smoke'", "-s", "smokk");
 	expect_run(2, "cannot read the scenario ./none.ini", "-s", "./none.ini");
 	expect_run(2, "'smoke' is not understood here", "smoke");
 	expect_run(2, "--budget soon is not a duration", "-s!", "--budget", "soon");
-	expect_run(2, "matches 'b*'; there are: a", "-s!", "-c", "b*", NULL);
+	expect_run(2, "matches 'b*'; there are: a", "-s!", "-c", "b*");
 	expect_run(2, "mode = turbo is not known", "-s!", "--mode", "turbo");
 	expect_run(2, "-o measure=0", "-s!", "-o", "measure=0");
 	expect_run(2, "does not hold one boot", "-s!", "--budget", "10ms");
 	expect_run(2, "leave --kernels out", "-s!", "-k", "base");
 	expect_run(2, "there is no kernel variant 'bas'; there are: base, ", "-s!", "--mode",
-		   "emulated", "-k", "bas", "--dry-run", NULL);
+		   "emulated", "-k", "bas", "--dry-run");
 	expect_run(2, "'../up' cannot name a run", "-s!", "--name", "../up");
 	expect_run(2, "there is no run none", "--resume", "--name", "none");
 	expect_run(2, "leave -o, -c, -k and --mode out", "--resume", "-o", "repeat=3");
@@ -216,9 +216,9 @@ static void garbage_is_placed(void **state)
 {
 	(void)state;
 	write_scenario("[scenario]\nmode = native\n[cell a]\nworkload = null\nnull.wrok = 3\n");
-	expect_run(2, "t.ini:5: no option 'wrok'; did you mean 'work'", "-s!", NULL);
+	expect_run(2, "t.ini:5: no option 'wrok'; did you mean 'work'", "-s!");
 	write_scenario("[scenario]\nmode = native\n[cell a]\nworkload = null\nnull.work = 10\n");
-	expect_run(2, "t.ini:5: work = 10 is out of range; allowed: 1 to 9", "-s!", NULL);
+	expect_run(2, "t.ini:5: work = 10 is out of range; allowed: 1 to 9", "-s!");
 	write_scenario("\n\n%%%%\n");
 	expect_run(2, "t.ini:3", "-s!");
 }
