@@ -9,6 +9,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "bench/accel.h"
 #include "bench/base/units.h"
 #include "bench/base/wire.h"
 #include "bench/commands.h"
@@ -26,7 +27,7 @@
 struct boot {
 	const char *kernel;
 	char *command; /* NULL: a shell */
-	enum vm_mode mode;
+	const char *mode;
 	uint64_t memory, vcpus;
 	uint64_t timeout; /* ns, 0: none */
 };
@@ -238,8 +239,7 @@ static int talk(const struct boot *b, struct vm *vm, int console, struct status_
 static int run_guest(const struct boot *b, const struct kernel *k, const struct boot_files *f,
 		     struct status_text *s, struct hb_error *e)
 {
-	struct vm_config c = {.mode = b->mode,
-			      .bzimage = k->bzimage,
+	struct vm_config c = {.bzimage = k->bzimage,
 			      .initramfs = f->initramfs,
 			      .command_line = "rdinit=/" SCRIPT_NAME,
 			      .console_path = f->console,
@@ -247,9 +247,13 @@ static int run_guest(const struct boot *b, const struct kernel *k, const struct 
 			      .nodes = 1,
 			      .memory = b->memory};
 	struct termios saved;
+	char reason[512];
 	struct vm *vm;
-	int raw, console, rc = vm_start(&c, &vm, e);
+	int raw, console, rc;
 
+	rc = accel_choose(b->mode, k->bzimage, &c.mode, reason, sizeof(reason), e);
+	if (!rc)
+		rc = vm_start(&c, &vm, e);
 	if (rc)
 		return rc;
 	console = vm_console_fd(vm, e);
@@ -299,17 +303,6 @@ static char *join_words(char **words)
 	return line;
 }
 
-static int parse_mode(const char *text, enum vm_mode *mode)
-{
-	if (!strcmp(text, "kvm"))
-		*mode = VM_KVM;
-	else if (!strcmp(text, "emulated"))
-		*mode = VM_EMULATED;
-	else
-		return -EINVAL;
-	return 0;
-}
-
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct boot *b = state->input;
@@ -329,8 +322,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--timeout %s: a duration such as 60s is wanted", arg);
 		return 0;
 	case 'M':
-		if (parse_mode(arg, &b->mode))
-			argp_error(state, "--mode %s: kvm or emulated is wanted", arg);
+		b->mode = arg;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num)
@@ -352,7 +344,7 @@ int cmd_boot(int argc, char **argv)
 	static const struct argp_option options[] = {
 		{"memory", 'm', "SIZE", 0, "of the guest (1G)", 0},
 		{"vcpus", 'c', "N", 0, "processors of the guest (2)", 0},
-		{"mode", 'M', "MODE", 0, "kvm or emulated (emulated)", 0},
+		{"mode", 'M', "MODE", 0, "auto, kvm or emulated (auto)", 0},
 		{"timeout", 't', "TIME", 0, "end the guest after this time", 0},
 		{0},
 	};
@@ -364,7 +356,7 @@ int cmd_boot(int argc, char **argv)
 		       "the console is here.\v"
 		       "hugetlbfs is at /mnt/huge, the agent in the path. Exit status: 0 "
 		       "when the command's was, else 1."};
-	struct boot b = {.mode = VM_EMULATED, .memory = 1ULL << 30, .vcpus = 2};
+	struct boot b = {.mode = "auto", .memory = 1ULL << 30, .vcpus = 2};
 	struct status_text s = {.text = ""};
 	struct hb_error e = {.text = ""};
 	int rc, status;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/cache.h"
 #include "bench/child.h"
 #include "bench/elfinfo.h"
 #include "bench/hostpg.h"
@@ -116,25 +117,132 @@ static int collect_files(struct hostpg *pg, long major, struct hb_error *e)
 	return rc;
 }
 
-int hostpg_find(const char *cache, struct hostpg *pg, struct hb_error *e)
+/* What apt fetched, unpacked below @root. */
+static int unpack_all(const char *archives, const char *root, struct hb_error *e)
 {
-	long major = newest_major("");
+	HB_FREE char *pattern = hb_strf("%s/*.deb", archives);
+	struct child c = {0};
+	glob_t g = {0};
+	int rc = pattern ? 0 : -ENOMEM;
+
+	if (!rc && glob(pattern, 0, NULL, &g))
+		rc = hb_error_set(e, -ENODEV, "apt fetched no package into %s", archives);
+	for (size_t i = 0; !rc && i < g.gl_pathc; i++) {
+		char *argv[] = {"dpkg-deb", "-x", g.gl_pathv[i], (char *)root, NULL};
+
+		if (child_run(&c, argv, NULL, NULL))
+			rc = hb_error_set(e, -EIO, "cannot unpack %s", g.gl_pathv[i]);
+	}
+	globfree(&g);
+	return rc;
+}
+
+/*
+ * Fetch the server with what it needs and the host lacks. The lists of packages are the host's, the
+ * place for archives is ours; nothing is installed. Recommended packages would be of no use.
+ */
+static int download_packages(const char *archives, struct hb_error *e)
+{
+	HB_FREE char *place = hb_strf("Dir::Cache::archives=%s", archives);
+	const char *env[] = {"LC_ALL=C.UTF-8", NULL};
+	struct child c = {.env = env};
+	char *argv[] = {"apt-get",
+			"-q",
+			"-y",
+			"--no-install-recommends",
+			"--download-only",
+			"-o",
+			place,
+			"-o",
+			"Debug::NoLocking=1",
+			"-o",
+			"APT::Sandbox::User=root",
+			"install",
+			"postgresql",
+			NULL};
+	HB_FREE char *out = NULL;
+	const char *complaint;
+
+	if (!place)
+		return hb_error_set(e, -ENOMEM, "out of memory");
+	if (!child_capture(&c, argv, &out))
+		return 0;
+	complaint = out ? strstr(out, "E: ") : NULL;
+	return hb_error_set(
+		e, -ENODEV,
+		"PostgreSQL is missing and apt cannot fetch it (%.200s); as root: apt-get "
+		"update && apt-get install postgresql",
+		complaint ? complaint : "apt-get failed");
+}
+
+static int fetch(const char *cache, struct hb_error *e)
+{
+	HB_FREE char *archives = hb_strf("%s/postgresql/archives", cache);
+	HB_FREE char *partial = hb_strf("%s/postgresql/archives/partial", cache);
+	HB_FREE char *work = hb_strf("%s/postgresql/work", cache);
+	HB_FREE char *root = hb_strf("%s/postgresql/root", cache);
 	int rc;
 
-	*pg = (struct hostpg){.prefix = major ? strdup("") : hb_strf("%s/postgresql/root", cache),
-			      .files = json_object()};
-	if (!major && pg->prefix)
-		major = newest_major(pg->prefix);
-	if (!major) {
-		hostpg_free(pg);
-		return hb_error_set(e, -ENODEV,
-				    "PostgreSQL %d or newer with pgbench is missing; make deps",
-				    HOSTPG_MIN_VERSION);
+	if (!archives || !partial || !work || !root)
+		return hb_error_set(e, -ENOMEM, "out of memory");
+	rc = hb_remove_all(archives);
+	if (!rc)
+		rc = hb_mkdir_all(partial);
+	if (!rc)
+		rc = hb_remove_all(work);
+	if (!rc)
+		rc = hb_mkdir_all(work);
+	if (rc)
+		return hb_error_set(e, rc, "cannot write below %s/postgresql: %s", cache,
+				    strerror(-rc));
+	fprintf(stderr, "hugebench: fetching PostgreSQL for the guest; nothing is installed\n");
+	rc = download_packages(archives, e);
+	if (!rc)
+		rc = unpack_all(archives, work, e);
+	if (!rc)
+		rc = cache_commit(work, root, e);
+	hb_remove_all(archives);
+	return rc;
+}
+
+/* Where the programs are: "" when installed, else in the cache, fetched now if need be. */
+static int find_prefix(const char *cache, char **prefix, long *major, struct hb_error *e)
+{
+	HB_CLOSE int lock = -1;
+	int rc;
+
+	*major = newest_major("");
+	*prefix = *major ? strdup("") : hb_strf("%s/postgresql/root", cache);
+	if (!*prefix)
+		return hb_error_set(e, -ENOMEM, "out of memory");
+	if (*major || (*major = newest_major(*prefix)))
+		return 0;
+	rc = cache_lock(cache, "postgresql", &lock, e);
+	if (!rc && !newest_major(*prefix))
+		rc = fetch(cache, e);
+	if (rc)
+		return rc;
+	*major = newest_major(*prefix);
+	return *major ? 0
+		      : hb_error_set(e, -ENODEV, "%s has no PostgreSQL from %d on", *prefix,
+				     HOSTPG_MIN_VERSION);
+}
+
+int hostpg_find(const char *cache, struct hostpg *pg, struct hb_error *e)
+{
+	long major;
+	int rc;
+
+	*pg = (struct hostpg){.files = json_object()};
+	rc = find_prefix(cache, &pg->prefix, &major, e);
+	if (!rc) {
+		pg->bin = hb_strf("%s" PG_ROOT "/%ld/bin", pg->prefix, major);
+		if (*pg->prefix)
+			pg->libraries =
+				hb_strf("LD_LIBRARY_PATH=%s/usr/lib/x86_64-linux-gnu", pg->prefix);
+		rc = pg->bin && pg->files ? ask_version(pg, e)
+					  : hb_error_set(e, -ENOMEM, "out of memory");
 	}
-	pg->bin = hb_strf("%s" PG_ROOT "/%ld/bin", pg->prefix, major);
-	if (*pg->prefix)
-		pg->libraries = hb_strf("LD_LIBRARY_PATH=%s/usr/lib/x86_64-linux-gnu", pg->prefix);
-	rc = pg->bin && pg->files ? ask_version(pg, e) : hb_error_set(e, -ENOMEM, "out of memory");
 	if (!rc)
 		rc = collect_files(pg, major, e);
 	if (rc)

@@ -20,8 +20,11 @@ struct hostpg {
 };
 
 /*
- * Find the newest PostgreSQL from HOSTPG_MIN_VERSION on: the installed one, else the one that was
- * unpacked into @cache. -ENODEV: there is none, the message has the command.
+ * Find the newest PostgreSQL from HOSTPG_MIN_VERSION on: the installed one, else packages unpacked
+ * in
+ * @cache, which are fetched by apt when they are not there. Installing Debian's server package
+ * would create a database and start a server on the host; unpacking leaves the host as it was and
+ * needs no root. -ENODEV: not to be had, the message has the command.
  */
 int hostpg_find(const char *cache, struct hostpg *pg, struct hb_error *e);
 void hostpg_free(struct hostpg *pg);
