@@ -109,8 +109,17 @@ static const struct load_cell *first_with_notes(const struct compare_arm *arm, c
 	return NULL;
 }
 
-/* Of one boot per cell and arm: what shows that the claimed thing was measured. */
-static void proofs(const struct compare_model *m, struct doc *d)
+static bool is_one_of(const char *key, const char *const *keys)
+{
+	for (; *keys; keys++)
+		if (!strcmp(key, *keys))
+			return true;
+	return false;
+}
+
+/* Notes of one boot per cell and arm whose key is one of @keys (NULL at the end). */
+static void facts(const struct compare_model *m, struct doc *d, const char *heading,
+		  const char *const *keys)
 {
 	HB_FREE struct proof *list = NULL;
 	size_t n = 0;
@@ -121,13 +130,13 @@ static void proofs(const struct compare_model *m, struct doc *d)
 				first_with_notes(&m->arms[a], m->groups[g].cell);
 
 			for (unsigned int k = 0; c && k < c->nnotes; k++)
-				if (!strcmp(c->notes[k].key, "proof") &&
+				if (is_one_of(c->notes[k].key, keys) &&
 				    add_proof(&list, &n, &c->notes[k], m->groups[g].cell,
 					      m->arms[a].label))
 					d->failed = true;
 		}
 	if (n)
-		doc_heading(d, 2, "Proofs of what was measured");
+		doc_heading(d, 2, "%s", heading);
 	for (size_t i = 0; i < n; i++) {
 		HB_FREE char *term = hb_strf("%s, %s:", list[i].cell, list[i].arm);
 
@@ -137,6 +146,22 @@ static void proofs(const struct compare_model *m, struct doc *d)
 		else
 			doc_item(d, term ? term : "", "%s: %s", list[i].source, list[i].text);
 	}
+}
+
+/* What shows that the claimed thing was measured. */
+static void proofs(const struct compare_model *m, struct doc *d)
+{
+	static const char *const keys[] = {"proof", NULL};
+
+	facts(m, d, "Proofs of what was measured", keys);
+}
+
+/* The programs under test, as they told the version and settings themselves. */
+static void programs(const struct compare_model *m, struct doc *d)
+{
+	static const char *const keys[] = {"version", "settings", "database", NULL};
+
+	facts(m, d, "Programs in the guest", keys);
 }
 
 static void config_diff(const struct compare_model *m, struct doc *d)
@@ -388,6 +413,7 @@ void report_closing(const struct compare_model *m, struct doc *d)
 {
 	antagonists(m, d);
 	proofs(m, d);
+	programs(m, d);
 	configuration(m, d);
 	spread(m, d);
 	cost(m, d);

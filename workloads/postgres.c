@@ -418,7 +418,7 @@ static int note_settings(struct instance *in, struct hb_error *e)
 {
 	struct pg_state *st = in->priv;
 	HB_FREE char *table = NULL;
-	char part[400] = "", *save, *line, version[64];
+	char part[490] = "", *save, *line, version[64];
 	int err;
 
 	err = pg_session_query(st->warm, "SHOW server_version", version, sizeof(version), e);
@@ -426,7 +426,8 @@ static int note_settings(struct instance *in, struct hb_error *e)
 		return err;
 	instance_note(in, "version", "PostgreSQL %s", version);
 	err = pg_session_table(st->warm,
-			       "SELECT name || '=' || current_setting(name) FROM pg_settings "
+			       "SELECT name || '=' || CASE name WHEN 'unix_socket_directories' "
+			       "THEN '(private)' ELSE current_setting(name) END FROM pg_settings "
 			       "WHERE source NOT IN ('default', 'client', 'override') "
 			       "AND setting IS DISTINCT FROM boot_val ORDER BY name",
 			       &table, e);
@@ -630,7 +631,7 @@ static int prove_sharing(struct instance *in, struct hb_error *e)
 			break;
 	}
 	st->sharable_gib = (double)sharable / GIB;
-	instance_note(in, "sharing",
+	instance_note(in, "proof",
 		      "segment of %" PRIu64 " MiB has %" PRIu64
 		      " whole aligned GiB; a fresh backend maps %" PRIu64
 		      " MiB of it and faulted in %" PRIu64 " MiB itself",
@@ -661,8 +662,7 @@ static int pg_prove(struct instance *in, struct hb_error *e)
 		err = pg_segment_read(pg_session_backend(st->warm), &seg, e);
 	if (err)
 		return err;
-	instance_note(in, "segment",
-		      "%" PRIu64 " MiB at 0x%" PRIx64 ", %s, pages of %" PRIu64 " KiB",
+	instance_note(in, "proof", "%" PRIu64 " MiB at 0x%" PRIx64 ", %s, pages of %" PRIu64 " KiB",
 		      (seg.end - seg.start) >> 20, seg.start,
 		      seg.hugetlb ? "hugetlb" : "no hugetlb", seg.page_bytes >> 10);
 	if (seg.hugetlb != !!o->huge_pages)
