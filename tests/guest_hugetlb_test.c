@@ -13,6 +13,7 @@
 #include "bench/base/restore.h"
 #include "workloads/hugetlb.h"
 #include "workloads/kmsg.h"
+#include "workloads/observe.h"
 
 #define SWAPPINESS "/proc/sys/vm/swappiness"
 
@@ -89,6 +90,32 @@ static void log_trouble_is_found(void **state)
 			    json_string_value(json_array_get(lines, 3)));
 	json_decref(found);
 	json_decref(lines);
+}
+
+static void probe_histogram_is_sorted(void **state)
+{
+	HB_FREE char *text =
+		observe_hist_text("# event histogram\n#\n\n"
+				  "{ lat: ~ 2^14                     } hitcount:          3\n"
+				  "{ lat: ~ 2^1                      } hitcount:         42\n"
+				  "\nTotals:\n    Hits: 45\n    Entries: 2\n    Dropped: 0\n");
+
+	(void)state;
+	assert_string_equal(text, "<4 us: 42, <32768 us: 3");
+	assert_null(observe_hist_text("# event histogram\n\nTotals:\n    Hits: 0\n"));
+}
+
+static void unknown_observation_is_refused(void **state)
+{
+	json_t *names = json_pack("[s, s]", "vmstat", "stars"), *notes = json_array();
+	struct hb_error e = {""};
+	struct observe o;
+
+	(void)state;
+	assert_int_equal(observe_open(&o, names, 0, notes, &e), -EINVAL);
+	assert_non_null(strstr(e.text, "observe = stars"));
+	json_decref(names);
+	json_decref(notes);
 }
 
 static char dir[] = "/tmp/hugebench-restore-XXXXXX";
@@ -205,6 +232,8 @@ int main(void)
 		cmocka_unit_test(leaks_are_named),
 		cmocka_unit_test(sizes_must_fit_the_page),
 		cmocka_unit_test(log_trouble_is_found),
+		cmocka_unit_test(probe_histogram_is_sorted),
+		cmocka_unit_test(unknown_observation_is_refused),
 		cmocka_unit_test(restore_needs_a_note),
 		cmocka_unit_test(noted_values_come_back),
 		cmocka_unit_test(foreign_paths_are_refused),

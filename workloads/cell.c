@@ -12,6 +12,7 @@
 #include "workloads/gang.h"
 #include "workloads/hugetlb.h"
 #include "workloads/kmsg.h"
+#include "workloads/observe.h"
 #include "workloads/watchdog.h"
 
 #define FORMAT		 1
@@ -29,6 +30,7 @@ struct run {
 	struct cell cell;
 	struct gang gang;
 	struct watchdog dog;
+	struct observe observe;
 	uint64_t warmup_ns, measure_ns, interval_ns, stall_ns;
 	const char *nodes;
 	const char *verdict;
@@ -291,6 +293,7 @@ static void measure(struct run *r)
 	bool on = true;
 
 	link_phase(r->c->link, "measure");
+	observe_begin(&r->observe);
 	gang_phase(&r->gang, PHASE_MEASURE);
 	while (on && from < start + r->measure_ns) {
 		uint64_t next = from + r->interval_ns;
@@ -327,6 +330,8 @@ static void phases_timed(struct run *r)
 	if (stay(r, hb_now_ns() + r->warmup_ns))
 		measure(r);
 	gang_phase(&r->gang, PHASE_PROVE);
+	watchdog_agent(&r->dog, "the observations", 4 * r->stall_ns);
+	observe_end(&r->observe, &r->cell);
 	watchdog_agent(&r->dog, "the proof", 4 * r->stall_ns);
 	if (!r->verdict && !r->quit)
 		prove_all(r);
@@ -372,10 +377,22 @@ static void reports(struct run *r)
 		set_failed(r, rc, &e);
 }
 
+/* Mode exact is not observed: all of it would be in the figures. */
+static int observe_setup(struct run *r, struct hb_error *e)
+{
+	int change = !r->c->native || r->c->yes;
+
+	return r->cell.exact ? 0
+			     : observe_open(&r->observe, json_object_get(r->c->spec, "observe"),
+					    change, r->notes, e);
+}
+
 static int run_gang(struct run *r, struct hb_error *e)
 {
-	int rc = gang_start(&r->gang, START_TIMEOUT_NS, e);
+	int rc = observe_setup(r, e);
 
+	if (!rc)
+		rc = gang_start(&r->gang, START_TIMEOUT_NS, e);
 	if (rc)
 		return rc;
 	r->dog = (struct watchdog){.gang = &r->gang,
@@ -400,6 +417,7 @@ static void teardown(struct run *r)
 {
 	watchdog_agent(&r->dog, "teardown", 2 * r->stall_ns);
 	gang_kill(&r->gang);
+	observe_close(&r->observe);
 	for (unsigned int i = r->cell.ninstances; i > 0; i--) {
 		struct instance *in = &r->cell.instances[i - 1];
 

@@ -126,12 +126,14 @@ int restore_note(const char *path, const char *file, struct hb_error *e)
 	}
 	if (rc)
 		return rc;
+	/* A note that a killed run left behind becomes ours, with the original values it has. */
+	json_object_set_new(note, "pid", json_integer(getpid()));
+	json_object_set_new(note, "start", json_integer(process_start(getpid())));
 	values = json_object_get(note, "values");
-	if (!note_has(values, file)) {
+	if (!note_has(values, file))
 		json_array_append_new(values,
 				      json_pack("{s:s, s:s}", "path", file, "value", value));
-		rc = note_store(path, note, e);
-	}
+	rc = note_store(path, note, e);
 	json_decref(note);
 	return rc;
 }

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "workloads/observe.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TRACING	     "/sys/kernel/tracing"
+#define LOCK_STAT    "/proc/lock_stat"
+#define LOCK_STAT_ON "/proc/sys/kernel/lock_stat"
+#define LOCK_LINES   12
+/* Tasks that may sleep in one probed function at a time; kretprobes beyond are lost. */
+#define PROBE_DEPTH 512
+#define POWERS	    63
+
+enum { WANT_VMSTAT, WANT_STATUS, WANT_KPROBES, WANT_LOCKS };
+static const char *const names_known[] = {"vmstat", "status", "kprobes", "locks"};
+
+static const char *const functions[] = {
+	"hugetlb_fault",	  "huge_pmd_share",	      "huge_pmd_unshare",
+	"remove_inode_hugepages", "rwsem_down_read_slowpath", "rwsem_down_write_slowpath",
+};
+
+static bool wants(const struct observe *o, unsigned int what)
+{
+	return o->wanted & (1u << what);
+}
+
+static void note(struct observe *o, const char *key, const char *text)
+{
+	json_array_append_new(o->notes, json_pack("{s:s, s:s, s:s}", "source", "observe", "key",
+						  key, "text", text));
+}
+
+/* Append one line to a file of tracefs; such a file takes one command per write(). */
+static int command(const char *file, const char *line)
+{
+	HB_CLOSE int fd = open(file, O_WRONLY | O_APPEND | O_CLOEXEC);
+
+	return fd < 0 ? -errno : hb_write_all(fd, line, strlen(line));
+}
+
+static int commandf(const char *file, const char *fmt, const char *function)
+{
+	HB_FREE char *line = NULL;
+
+	/* The formats are the literals below; each %1$s is the function. */
+	if (asprintf(&line, fmt, function) < 0) {
+		line = NULL;
+		return -ENOMEM;
+	}
+	return command(file, line);
+}
+
+static int trigger(const char *system, const char *fmt_event, const char *fmt, const char *function)
+{
+	HB_FREE char *event = NULL, *file = NULL;
+
+	if (asprintf(&event, fmt_event, function) < 0)
+		return -ENOMEM;
+	file = hb_strf(TRACING "/events/%s/%s/trigger", system, event);
+	return file ? commandf(file, fmt, function) : -ENOMEM;
+}
+
+/*
+ * Time from entry to return by a synthetic event, and a histogram of it
+ * (Documentation/trace/histogram.rst). Names carry the function, since variables are looked up over
+ * all events.
+ */
+static int probe_make(const char *function)
+{
+	HB_FREE char *returns = hb_strf("r%d:hb/%s_ret %s\n", PROBE_DEPTH, function, function);
+	int rc = returns ? commandf(TRACING "/kprobe_events", "p:hb/%1$s %1$s\n", function)
+			 : -ENOMEM;
+
+	if (!rc)
+		rc = command(TRACING "/kprobe_events", returns);
+	if (!rc)
+		rc = commandf(TRACING "/synthetic_events", "hb_%1$s u64 lat\n", function);
+	if (!rc)
+		rc = trigger("hb", "%1$s", "hist:keys=common_pid:ts_%1$s=common_timestamp.usecs\n",
+			     function);
+	if (!rc)
+		rc = trigger("hb", "%1$s_ret",
+			     "hist:keys=common_pid:lat_%1$s=common_timestamp.usecs-$ts_%1$s:"
+			     "onmatch(hb.%1$s).hb_%1$s($lat_%1$s)\n",
+			     function);
+	if (!rc)
+		rc = trigger("synthetic", "hb_%1$s", "hist:keys=lat.log2\n", function);
+	return rc;
+}
+
+/* In reverse; what was never made is not there to remove, so errors mean nothing. */
+static void probe_remove(const char *function)
+{
+	trigger("synthetic", "hb_%1$s", "!hist:keys=lat.log2\n", function);
+	trigger("hb", "%1$s_ret",
+		"!hist:keys=common_pid:lat_%1$s=common_timestamp.usecs-$ts_%1$s:onmatch(hb.%1$s)."
+		"hb_%1$s($lat_%1$s)\n",
+		function);
+	trigger("hb", "%1$s", "!hist:keys=common_pid:ts_%1$s=common_timestamp.usecs\n", function);
+	commandf(TRACING "/synthetic_events", "!hb_%1$s u64 lat\n", function);
+	commandf(TRACING "/kprobe_events", "-:hb/%1$s_ret\n", function);
+	commandf(TRACING "/kprobe_events", "-:hb/%1$s\n", function);
+}
+
+static void probes_open(struct observe *o)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(functions); i++) {
+		HB_FREE char *key = hb_strf("kprobes.%s", functions[i]), *text = NULL;
+		int rc = probe_make(functions[i]);
+
+		if (!rc) {
+			o->probes |= 1u << i;
+			continue;
+		}
+		probe_remove(functions[i]);
+		text = hb_strf("not probed: %s (inlined in this kernel, or CONFIG_KPROBE_EVENTS, "
+			       "CONFIG_HIST_TRIGGERS missing)",
+			       strerror(-rc));
+		if (key && text)
+			note(o, key, text);
+	}
+}
+
+int observe_open(struct observe *o, const json_t *names, int change, json_t *notes,
+		 struct hb_error *e)
+{
+	const json_t *name;
+	size_t i;
+
+	*o = (struct observe){.notes = notes};
+	json_array_foreach ((json_t *)names, i, name) {
+		const char *text = json_string_value(name);
+		size_t k = 0;
+
+		while (k < ARRAY_SIZE(names_known) && (!text || strcmp(text, names_known[k])))
+			k++;
+		if (k == ARRAY_SIZE(names_known))
+			return hb_error_set(
+				e, -EINVAL,
+				"observe = %s: there are vmstat, status, kprobes and locks",
+				text ? text : "?");
+		o->wanted |= 1u << k;
+	}
+	if (!change && (wants(o, WANT_KPROBES) || wants(o, WANT_LOCKS))) {
+		note(o, "observe",
+		     "kprobes and locks change the machine's tracing: left out without --yes");
+		o->wanted &= ~(1u << WANT_KPROBES | 1u << WANT_LOCKS);
+	}
+	if (wants(o, WANT_KPROBES))
+		probes_open(o);
+	if (wants(o, WANT_LOCKS) && hb_file_write(LOCK_STAT_ON, "1")) {
+		note(o, "locks",
+		     "not measured: the kernel has no " LOCK_STAT " (CONFIG_LOCK_STAT)");
+		o->wanted &= ~(1u << WANT_LOCKS);
+	}
+	return 0;
+}
+
+void observe_begin(struct observe *o)
+{
+	if (wants(o, WANT_VMSTAT) && hb_file_read("/proc/vmstat", &o->vmstat, NULL))
+		o->vmstat = NULL;
+	for (unsigned int i = 0; i < ARRAY_SIZE(functions); i++)
+		if (o->probes & (1u << i))
+			trigger("synthetic", "hb_%1$s", "hist:keys=lat.log2:clear\n", functions[i]);
+	if (wants(o, WANT_LOCKS))
+		hb_file_write(LOCK_STAT, "0");
+}
+
+/* The value behind "name " at the start of a line; 0 when it is not there. */
+static uint64_t vmstat_value(const char *text, const char *name, size_t len)
+{
+	for (const char *p = text; p; p = strchr(p, '\n')) {
+		p += *p == '\n';
+		if (!strncmp(p, name, len) && p[len] == ' ')
+			return strtoull(p + len, NULL, 10);
+	}
+	return 0;
+}
+
+/* Counters only: what is named nr_ is a level, not a count. */
+static void vmstat_end(struct observe *o)
+{
+	HB_FREE char *after = NULL;
+
+	if (!o->vmstat || hb_file_read("/proc/vmstat", &after, NULL))
+		return;
+	for (const char *p = after; p && *p; p = strchr(p, '\n')) {
+		uint64_t was, is;
+		size_t len;
+
+		p += *p == '\n';
+		len = strcspn(p, " \n");
+		if (!len || !strncmp(p, "nr_", 3))
+			continue;
+		was = vmstat_value(o->vmstat, p, len);
+		is = strtoull(p + len, NULL, 10);
+		if (is > was) {
+			HB_FREE char *key = hb_strf("vmstat.%.*s", (int)len, p),
+				     *text = hb_strf("%" PRIu64, is - was);
+
+			if (key && text)
+				note(o, key, text);
+		}
+	}
+}
+
+char *observe_hist_text(const char *hist)
+{
+	unsigned long long bucket[POWERS] = {0}, hits;
+	unsigned int entries = 0, power;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f;
+
+	/* The kernel sorts by hits. */
+	for (const char *p = strstr(hist, "~ 2^"); p; p = strstr(p + 1, "~ 2^"))
+		if (sscanf(p, "~ 2^%u } hitcount: %llu", &power, &hits) == 2 && power < POWERS)
+			bucket[power] += hits;
+	f = open_memstream(&text, &len);
+	if (!f)
+		return NULL;
+	/* Bucket n holds what is below 2^(n + 1): ilog2() rounds down
+	 * (kernel/trace/trace_events_hist.c). */
+	for (power = 0; power < POWERS; power++)
+		if (bucket[power])
+			fprintf(f, "%s<%llu us: %llu", entries++ ? ", " : "", 2ULL << power,
+				bucket[power]);
+	if (fclose(f) || !entries) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+static void probes_end(struct observe *o)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(functions); i++) {
+		HB_FREE char *path = hb_strf(TRACING "/events/synthetic/hb_%s/hist", functions[i]);
+		HB_FREE char *key = hb_strf("kprobes.%s", functions[i]), *hist = NULL, *text = NULL;
+
+		if (!(o->probes & (1u << i)) || !path || !key)
+			continue;
+		trigger("synthetic", "hb_%1$s", "hist:keys=lat.log2:pause\n", functions[i]);
+		if (hb_file_read(path, &hist, NULL))
+			continue;
+		text = observe_hist_text(hist);
+		note(o, key, text ? text : "not called");
+	}
+}
+
+/* The file is sorted by contention: its first lines with a contended lock are the ones that matter.
+ */
+static void locks_end(struct observe *o)
+{
+	HB_FREE char *text = NULL;
+	unsigned int lines = 0;
+	char *save = NULL;
+
+	if (hb_file_read(LOCK_STAT, &text, NULL))
+		return;
+	for (char *line = strtok_r(text, "\n", &save); line && lines < LOCK_LINES;
+	     line = strtok_r(NULL, "\n", &save)) {
+		/* "class name: con-bounces contentions ...": the detail lines have no colon and
+		 * numbers behind. */
+		if (strchr(line, ':') && !strstr(line, "class name") &&
+		    !strstr(line, "lock_stat version") && lines++ < LOCK_LINES)
+			note(o, "locks", line);
+	}
+}
+
+static uint64_t status_kb(const char *text, const char *key)
+{
+	const char *p = strstr(text, key);
+
+	return p ? strtoull(p + strlen(key), NULL, 10) : 0;
+}
+
+static void status_end(struct observe *o, const struct instance *in)
+{
+	uint64_t huge = 0, pte = 0, own = 0, forced = 0;
+	unsigned int seen = 0, n = atomic_load(&in->target->npids);
+	HB_FREE char *key = hb_strf("status.%s", in->ops->name), *line = NULL;
+
+	for (unsigned int i = 0; i < n; i++) {
+		HB_FREE char *path = hb_strf("/proc/%d/status",
+					     (int)atomic_load(&in->target->pids[i])),
+			     *text = NULL;
+
+		if (!path || hb_file_read(path, &text, NULL))
+			continue;
+		seen++;
+		huge += status_kb(text, "HugetlbPages:");
+		pte += status_kb(text, "VmPTE:");
+		own += status_kb(text, "\nvoluntary_ctxt_switches:");
+		forced += status_kb(text, "\nnonvoluntary_ctxt_switches:");
+	}
+	if (!seen)
+		return;
+	line = hb_strf("%u processes, on average HugetlbPages %" PRIu64 " kB, VmPTE %" PRIu64
+		       " kB, %" PRIu64 " voluntary and %" PRIu64
+		       " other context switches since they started",
+		       seen, huge / seen, pte / seen, own / seen, forced / seen);
+	if (key && line)
+		note(o, key, line);
+}
+
+void observe_end(struct observe *o, const struct cell *cell)
+{
+	vmstat_end(o);
+	probes_end(o);
+	if (wants(o, WANT_LOCKS))
+		locks_end(o);
+	for (unsigned int i = 0; wants(o, WANT_STATUS) && i < cell->ninstances; i++)
+		if (cell->instances[i].ops->role == ROLE_WORKLOAD)
+			status_end(o, &cell->instances[i]);
+}
+
+void observe_close(struct observe *o)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(functions); i++)
+		if (o->probes & (1u << i))
+			probe_remove(functions[i]);
+	if (wants(o, WANT_LOCKS))
+		hb_file_write(LOCK_STAT_ON, "0");
+	free(o->vmstat);
+	*o = (struct observe){0};
+}
