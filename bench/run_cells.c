@@ -12,6 +12,7 @@
 #include "bench/describe.h"
 #include "bench/memory.h"
 #include "bench/progress.h"
+#include "bench/report.h"
 #include "bench/run.h"
 #include "bench/session.h"
 
@@ -244,28 +245,49 @@ static double repetition_seconds(const struct run *r, size_t first)
 	return seconds;
 }
 
+/* A repetition is complete and cell @next would begin another one. */
+static bool between_repetitions(const struct run *r, size_t next)
+{
+	const json_t *cells = json_object_get(r->plan, "cells");
+
+	return next && rep_of(json_array_get(cells, next)) >= 2 &&
+	       rep_of(json_array_get(cells, next)) != rep_of(json_array_get(cells, next - 1));
+}
+
 /*
  * The costs were estimates: before a further repetition, would it end beyond the budget? Whole
  * repetitions only, and by the clock alone, so that no result has a say in when the run ends.
  */
 static bool budget_spent(const struct run *r, size_t next, uint64_t began)
 {
-	const json_t *cells = json_object_get(r->plan, "cells");
 	double spent = (hb_now_ns() - began) / (double)NSEC_PER_SEC;
 	double budget = r->budget / (double)NSEC_PER_SEC;
 
-	if (!r->budget || !next || rep_of(json_array_get(cells, next)) < 2 ||
-	    rep_of(json_array_get(cells, next)) == rep_of(json_array_get(cells, next - 1)))
+	if (!r->budget || !between_repetitions(r, next))
 		return false;
 	return spent + repetition_seconds(r, next) > budget * 1.05;
 }
 
-static void record_stop(struct run *r, int repetitions)
+/*
+ * A look at the results, at the ends of repetitions that were fixed for it before the first boot
+ * (run.json "stopping"): has every main figure its verdict? A run that cannot be read goes on.
+ */
+static bool decided(const struct run *r, size_t next)
 {
-	HB_FREE char *reason = hb_strf("%d: %s; ended after whole repetitions because the cells "
-				       "took longer than estimated and "
-				       "the next would not have fitted the budget",
-				       repetitions, text(r->record, "repetitions_reason"));
+	const json_t *stopping = json_object_get(r->record, "stopping");
+	int done = rep_of(json_array_get(json_object_get(r->plan, "cells"), next)) - 1;
+	unsigned int undecided;
+
+	if (!stopping || !between_repetitions(r, next) ||
+	    done < json_integer_value(json_object_get(stopping, "min_boots")))
+		return false;
+	return !report_undecided(r->store.dir, &undecided, NULL) && !undecided;
+}
+
+static void record_stop(struct run *r, int repetitions, const char *why)
+{
+	HB_FREE char *reason = hb_strf("%d: %s; ended after whole repetitions because %s",
+				       repetitions, text(r->record, "repetitions_reason"), why);
 
 	json_object_set_new(r->record, "repetitions", json_integer(repetitions));
 	if (reason)
@@ -306,7 +328,15 @@ static int cells_walk(struct run *r, struct progress *p, const char *memory,
 				p, "the budget is spent after %d repetitions of %lld",
 				rep_of(planned) - 1,
 				json_integer_value(json_object_get(r->record, "repetitions")));
-			record_stop(r, rep_of(planned) - 1);
+			record_stop(r, rep_of(planned) - 1,
+				    "the cells took longer than estimated and the next would not "
+				    "have fitted the budget");
+			return 0;
+		}
+		if (decided(r, i)) {
+			progress_note(p, "every main figure has a verdict after %d repetitions",
+				      rep_of(planned) - 1);
+			record_stop(r, rep_of(planned) - 1, "every main figure has a verdict");
 			return 0;
 		}
 		p->seconds_left = seconds_left(r, i);

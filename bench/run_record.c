@@ -10,6 +10,7 @@
 #include "bench/child.h"
 #include "bench/doctor.h"
 #include "bench/run.h"
+#include "bench/stats.h"
 #include "bench/vm.h"
 
 #define CONFIG_DIRECTORY "kernels"
@@ -226,6 +227,7 @@ static int host_record(struct run *r, struct hb_error *e)
 
 int run_record_new(struct run *r, const struct plan_choice *choice, struct hb_error *e)
 {
+	unsigned int min_boots = stats_rank_min_boots(STATS_ALPHA);
 	int rc;
 
 	r->record =
@@ -237,6 +239,12 @@ int run_record_new(struct run *r, const struct plan_choice *choice, struct hb_er
 			  "repetitions", choice->repetitions, "repetitions_reason", choice->reason);
 	if (!r->record)
 		return hb_error_set(e, -EINVAL, "%s is not UTF-8, or no memory", r->spec.path);
+	/* With fewer boots per arm no verdict is possible, so there is nothing to look at. */
+	if (r->spec.scenario.sequential && choice->repetitions >= min_boots &&
+	    json_object_set_new(r->record, "stopping",
+				json_pack("{s:s, s:i, s:i}", "method", "sequential", "min_boots",
+					  min_boots, "max_boots", choice->repetitions)))
+		return hb_error_set(e, -ENOMEM, "no memory");
 	rc = arms_record(r, e);
 	return rc ? rc : host_record(r, e);
 }

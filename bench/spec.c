@@ -57,6 +57,10 @@ const struct option_row spec_scenario_rows[] = {
 	 NULL, "what is read around the measured phase"},
 	{"control", OPTION_BOOL, offsetof(struct spec_scenario, control), "no", NULL, NULL, NULL,
 	 "a second arm of the first kernel: what the method finds where nothing differs"},
+	{"sequential", OPTION_BOOL, offsetof(struct spec_scenario, sequential), "no", NULL, NULL,
+	 NULL,
+	 "end as soon as every main figure has a verdict, with error control that allows for "
+	 "looking"},
 	{"warmup_boot", OPTION_BOOL, offsetof(struct spec_scenario, warmup_boot), "no", NULL, NULL,
 	 NULL, "a first boot of every kernel that is not counted"},
 	{"seed", OPTION_U64, offsetof(struct spec_scenario, seed), "0", "0", "4503599627370496",
@@ -902,6 +906,11 @@ int spec_check_mode(const struct spec *spec, const char *mode, struct hb_error *
 			e, -EINVAL,
 			"%s: control = yes has no meaning in mode native: there is one arm",
 			spec->path);
+	if ((exact || !strcmp(mode, "native")) && spec->scenario.sequential)
+		return hb_error_set(
+			e, -EINVAL, "%s: sequential = yes has no meaning in mode %s: %s",
+			spec->path, mode,
+			exact ? "a second boot gives the same digits" : "there is one arm");
 	for (size_t i = 0; i < spec->ncells; i++) {
 		const struct spec_cell *cell = &spec->cells[i];
 

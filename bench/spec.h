@@ -42,6 +42,7 @@ struct spec_scenario {
 	uint64_t seed;	 /* 0: a new one for every run */
 	int control;	 /* an A/A arm: the first kernel twice */
 	int warmup_boot; /* a boot per kernel that is not counted */
+	int sequential;	 /* end when every main figure has a verdict */
 	struct spec_timing timing;
 };
 
