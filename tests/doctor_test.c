@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Settings in a tree of our own, and placement on machines that hwloc makes up. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bench/doctor.h"
+#include "bench/placement.h"
+
+static char root[32];
+static json_t *rows;
+
+static int setup(void **state)
+{
+	(void)state;
+	strcpy(root, "/tmp/doctor_test.XXXXXX");
+	return mkdtemp(root) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	json_decref(rows);
+	rows = NULL;
+	return hb_remove_all(root);
+}
+
+static void put(const char *file, const char *text)
+{
+	char *path = hb_strf("%s%s", root, file), *slash;
+
+	slash = strrchr(path, '/');
+	*slash = '\0';
+	assert_int_equal(hb_mkdir_all(path), 0);
+	*slash = '/';
+	assert_int_equal(hb_file_write(path, text), 0);
+	free(path);
+}
+
+static void check(void)
+{
+	json_decref(rows);
+	rows = doctor_check_settings(root);
+	assert_non_null(rows);
+}
+
+/* The row of @name, or NULL. */
+static json_t *row(const char *name)
+{
+	size_t i;
+	json_t *r;
+
+	json_array_foreach (rows, i, r)
+		if (!strcmp(json_string_value(json_object_get(r, "check")), name))
+			return r;
+	return NULL;
+}
+
+static void expect(const char *name, const char *state, const char *mend)
+{
+	json_t *r = row(name);
+
+	if (!r)
+		fail_msg("no row \"%s\"", name);
+	assert_string_equal(json_string_value(json_object_get(r, "state")), state);
+	assert_non_null(strstr(json_string_value(json_object_get(r, "mend")), mend));
+}
+
+static void test_what_is_not_there_has_no_row(void **state)
+{
+	(void)state;
+	check();
+	assert_int_equal(json_array_size(rows), 0);
+}
+
+static void test_noisy_host(void **state)
+{
+	(void)state;
+	put("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "powersave\n");
+	put("/sys/devices/system/cpu/intel_pstate/no_turbo", "0\n");
+	put("/sys/devices/system/cpu/smt/active", "1\n");
+	put("/proc/sys/kernel/numa_balancing", "1\n");
+	put("/sys/kernel/mm/transparent_hugepage/enabled", "[always] madvise never\n");
+	put("/sys/kernel/mm/ksm/run", "1\n");
+	put("/proc/loadavg", "9999.00 1.00 1.00 1/100 1\n");
+	put("/proc/swaps", "Filename Type Size Used Priority\n/dev/sda2 partition 1 0 -2\n");
+	put("/sys/devices/system/clocksource/clocksource0/current_clocksource", "hpet\n");
+	put("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "0\n");
+	check();
+	expect("cpu governor", "warn", "scaling_governor");
+	expect("turbo", "warn", "no_turbo");
+	expect("SMT", "note", "smt/control");
+	expect("NUMA balancing", "warn", "kernel.numa_balancing=0");
+	expect("transparent huge pages", "note", "madvise");
+	expect("KSM", "warn", "ksm/run");
+	expect("load", "warn", "ps ");
+	expect("swap", "note", "swapoff");
+	expect("clocksource", "warn", "");
+	expect("host huge pages", "note", "nr_hugepages");
+}
+
+static void test_quiet_host(void **state)
+{
+	size_t i;
+	json_t *r;
+
+	(void)state;
+	put("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "performance\n");
+	put("/sys/devices/system/cpu/cpufreq/boost", "0\n");
+	put("/sys/devices/system/cpu/smt/active", "0\n");
+	put("/proc/sys/kernel/numa_balancing", "0\n");
+	put("/sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n");
+	put("/sys/kernel/mm/ksm/run", "0\n");
+	put("/proc/loadavg", "0.05 0.05 0.05 1/100 1\n");
+	put("/proc/swaps", "Filename Type Size Used Priority\n");
+	put("/sys/devices/system/clocksource/clocksource0/current_clocksource", "tsc\n");
+	put("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "512\n");
+	check();
+	assert_int_equal(json_array_size(rows), 10);
+	json_array_foreach (rows, i, r) {
+		assert_string_equal(json_string_value(json_object_get(r, "state")), "ok");
+		assert_string_equal(json_string_value(json_object_get(r, "mend")), "");
+	}
+}
+
+static void test_boost_of_other_drivers(void **state)
+{
+	(void)state;
+	put("/sys/devices/system/cpu/cpufreq/boost", "1\n");
+	check();
+	expect("turbo", "warn", "cpufreq/boost");
+}
+
+/* The real host: what run.json gets. */
+static void test_host(void **state)
+{
+	char *xml = hb_strf("%s/topology.xml", root), *text = NULL;
+	json_t *host = doctor_host(xml);
+	const char *id;
+
+	(void)state;
+	assert_non_null(host);
+	id = json_string_value(json_object_get(host, "id"));
+	assert_non_null(id);
+	assert_int_equal(strlen(id), 16);
+	assert_true(json_integer_value(json_object_get(host, "cpus")) > 0);
+	assert_true(json_integer_value(json_object_get(host, "memory")) > 0);
+	assert_true(json_array_size(json_object_get(host, "doctor")) > 0);
+	assert_string_equal(json_string_value(json_object_get(host, "topology_file")),
+			    "topology.xml");
+	assert_int_equal(hb_file_read(xml, &text, NULL), 0);
+	assert_non_null(strstr(text, "<topology"));
+	free(text);
+	free(xml);
+	json_decref(host);
+}
+
+static struct placement plan_on(const char *machine, unsigned int vcpus, unsigned int nodes)
+{
+	hwloc_topology_t t;
+	struct placement p;
+
+	assert_int_equal(hwloc_topology_init(&t), 0);
+	assert_int_equal(hwloc_topology_set_synthetic(t, machine), 0);
+	assert_int_equal(hwloc_topology_load(t), 0);
+	placement_plan(t, vcpus, nodes, &p);
+	hwloc_topology_destroy(t);
+	return p;
+}
+
+static void test_two_host_nodes(void **state)
+{
+	/* 2 nodes of 4 cores with 2 threads: CPUs 0-7 and 8-15 */
+	struct placement p = plan_on("node:2 core:4 pu:2", 4, 2);
+
+	(void)state;
+	assert_int_equal(p.cpu[0], 0);
+	assert_int_equal(p.cpu[1], 2);
+	assert_int_equal(p.cpu[2], 8);
+	assert_int_equal(p.cpu[3], 10);
+	assert_int_equal(p.host_node[0], 0);
+	assert_int_equal(p.host_node[1], 1);
+	assert_non_null(strstr(p.text, "bound to host node"));
+}
+
+static void test_one_host_node(void **state)
+{
+	struct placement p = plan_on("node:1 core:4 pu:2", 4, 2);
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(p.cpu[i], 2 * i);
+	assert_int_equal(p.host_node[0], -1);
+	assert_non_null(strstr(p.text, "not bound"));
+}
+
+/* Hardware threads do not count: two vCPUs on one core slow each other down. */
+static void test_too_few_cores(void **state)
+{
+	struct placement p = plan_on("node:1 core:2 pu:2", 4, 2);
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(p.cpu[i], -1);
+	assert_non_null(strstr(p.text, "4 vCPUs, the host has 2 cores"));
+}
+
+static void test_nodes_too_small(void **state)
+{
+	/* Enough cores in all, but six vCPUs of a guest node do not fit into four cores. */
+	struct placement p = plan_on("node:4 core:4 pu:1", 12, 2);
+
+	(void)state;
+	assert_int_equal(p.host_node[0], -1);
+	assert_int_equal(p.cpu[11], 11);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(test_what_is_not_there_has_no_row),
+		T(test_noisy_host),
+		T(test_quiet_host),
+		T(test_boost_of_other_drivers),
+		T(test_host),
+		T(test_two_host_nodes),
+		T(test_one_host_node),
+		T(test_too_few_cores),
+		T(test_nodes_too_small),
+	};
+
+	return cmocka_run_group_tests_name("doctor", tests, NULL, NULL);
+}
