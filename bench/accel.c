@@ -48,7 +48,7 @@ extern const char probe_code[], probe_code_end[];
 
 static int write_init(FILE *out)
 {
-	size_t code = probe_code_end - probe_code;
+	size_t code = (uintptr_t)probe_code_end - (uintptr_t)probe_code;
 	struct {
 		Elf64_Ehdr header;
 		Elf64_Phdr segment;

@@ -156,7 +156,7 @@ int console_scan_text(const char *text, size_t len, struct console_scan *s)
 		return -ENOMEM;
 	while (text < end) {
 		const char *eol = memchr(text, '\n', end - text);
-		char line[LINE_BYTES];
+		char line[LINE_BYTES] = "";
 		int rc;
 
 		if (!eol)

@@ -422,7 +422,7 @@ static void host_id(const char *cpu, char *id)
 	if (!access("/etc/machine-id", R_OK))
 		digest_file(d, "machine", "/etc/machine-id");
 	if (digest_end(d, id))
-		strcpy(id, "unknown");
+		snprintf(id, CACHE_KEY_LEN, "unknown");
 	id[16] = '\0';
 }
 

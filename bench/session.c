@@ -275,6 +275,7 @@ static int on_hist(struct session *s, const json_t *frame, struct hb_error *e)
 	int rc;
 
 	if (!is_name(source) || !is_name(name) || !unit)
+		/* cppcheck-suppress memleak ; freed by the cleanup attribute */
 		return settle(s, "INVALID", "a histogram without a proper source, name or unit");
 	key = hb_strf("%s.%s", source, name);
 	file = hb_strf("%s.%s.hist", source, name);

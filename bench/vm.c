@@ -261,7 +261,8 @@ static void push_devices(struct args *a, const struct vm_config *c, const struct
 	push_option(a, "-mon", strdup("chardev=qmp,mode=control"));
 	push_option(a, "-chardev", hb_strf("socket,id=data,fd=%d", w->data_fd));
 	if (c->mode == VM_EXACT) {
-		/* A virtio device's queues are served at the host's time, a UART within the guest's. */
+		/* A virtio device's queues are served at the host's time, a UART within the
+		 * guest's. */
 		push_option(a, "-serial", strdup("chardev:data"));
 	} else {
 		push_option(a, "-device", strdup("virtio-serial-pci"));
@@ -370,8 +371,8 @@ static void child_exec(pid_t parent, const struct wires *w, int null_fd, char **
 	fcntl(w->data[1], F_SETFD, 0);
 	fcntl(w->qmp[1], F_SETFD, 0);
 	fcntl(w->console, F_SETFD, 0);
-	execvp(argv[0], argv);
-	dprintf(2, "%s: %s", argv[0], strerror(errno));
+	execvp(QEMU, argv);
+	dprintf(2, QEMU ": %s", strerror(errno));
 	_exit(127);
 }
 

@@ -126,7 +126,7 @@ static void test_bounded(void **state)
 	(void)state;
 	assert_non_null(text);
 	for (size_t i = 0; i < n; i++)
-		strcpy(text + i * one, "WARNING: again\n");
+		snprintf(text + i * one, one + 1, "WARNING: again\n");
 	scan_text(text);
 	free(text);
 	only(CONSOLE_WARNING, n);

@@ -43,7 +43,7 @@ static int make_initramfs(const char *path)
 	assert_non_null(out);
 	assert_true(n > 0);
 	fake[n] = '\0';
-	strcpy(strrchr(fake, '/'), "/fake_guest");
+	snprintf(strrchr(fake, '/'), 32, "/fake_guest");
 	assert_int_equal(cpio_add(out, "dev", S_IFDIR | 0755, NULL, 0), 0);
 	assert_int_equal(cpio_add_node(out, "dev/console", S_IFCHR | 0600, 5, 1), 0);
 	assert_int_equal(cpio_add_file(out, "init", 0755, fake), 0);
@@ -56,7 +56,7 @@ static int setup(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	assert_non_null(f);
-	strcpy(f->directory, "/tmp/e2e_vm_test.XXXXXX");
+	snprintf(f->directory, sizeof(f->directory), "/tmp/e2e_vm_test.XXXXXX");
 	assert_non_null(mkdtemp(f->directory));
 	f->bzimage = getenv("HUGEBENCH_TEST_KERNEL");
 	f->initramfs = hb_strf("%s/initramfs", f->directory);

@@ -28,12 +28,12 @@ static int setup(void **state)
 	ssize_t n;
 
 	assert_non_null(f);
-	strcpy(f->directory, "/tmp/session_test.XXXXXX");
+	snprintf(f->directory, sizeof(f->directory), "/tmp/session_test.XXXXXX");
 	assert_non_null(mkdtemp(f->directory));
 	n = readlink("/proc/self/exe", f->agent, sizeof(f->agent) - 32);
 	assert_true(n > 0);
 	f->agent[n] = '\0';
-	strcpy(strrchr(f->agent, '/'), "/fake_guest");
+	snprintf(strrchr(f->agent, '/'), 32, "/fake_guest");
 	f->planned = json_pack("{s:s, s:i, s:s, s:s, s:i, s:b, s:i, s:{s:{s:I, s:I}, s:[{s:s, s:s, "
 			       "s:i}, {s:s, s:s, s:i}]}}",
 			       "id", "001-base-x-r1", "seq", 1, "kernel", "base", "cell", "x",
@@ -241,7 +241,7 @@ static void test_no_agent(void **state)
 {
 	struct fixture *f = *state;
 
-	strcpy(f->agent, "/nonexistent/agent");
+	snprintf(f->agent, sizeof(f->agent), "/nonexistent/agent");
 	assert_int_equal(run_as(f, "ok", NULL), -ENOENT);
 	assert_non_null(strstr(f->e.text, "/nonexistent/agent"));
 }
