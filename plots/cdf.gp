@@ -2,13 +2,13 @@
 # Cumulated distribution. Columns: fraction, ns.
 load plots.'/common.gp'
 set logscale x
-set xlabel 'latency (us)'
+set xlabel 'latency'
 set ylabel 'part of the operations (%)'
 set yrange [0:100]
-set format x '%g'
+set format x '%.0s %cs'
 do for [t in 'svg png'] {
 	eval terminal(t)
 	set output stem.'.'.t
-	plot for [i = 0 : arms - 1] data index i using ($2 / 1000):(100 * $1) with lines lt i + 1 title columnheader(1)
+	plot for [i = 0 : arms - 1] data index i using ($2 / 1e9):(100 * $1) with lines lt i + 1 title columnheader(1)
 	unset output
 }

@@ -5,6 +5,7 @@
 height = 720
 load plots.'/common.gp'
 n = words(antagonists)
+set xrange [0:*]
 set xlabel 'time in the measured phase (s)' offset 0, 0.5
 do for [t in 'svg png'] {
 	eval terminal(t)
