@@ -280,8 +280,11 @@ static int check_options(const struct instance *in, const struct pg_options *o, 
 	if (!o->huge_pages && o->claim != PG_CLAIM_NONE)
 		return hb_error_set(e, -EINVAL, "claim = %s contradicts huge_pages = off",
 				    claim_choices[o->claim]);
-	if (o->load == PG_LOAD_CHURN && o->latency_limit && !o->rate)
-		return 0;
+	if (!o->prewarm && o->claim == PG_CLAIM_SHARING)
+		return hb_error_set(
+			e, -EINVAL,
+			"prewarm = off: nothing would fill the segment, so that claim = "
+			"sharing cannot hold");
 	if (o->script == PG_TPCB_LIKE && (o->load == PG_LOAD_SCAN || o->load == PG_LOAD_MIXED))
 		return hb_error_set(e, -EINVAL, "script = tpcb-like has no meaning with load = %s",
 				    load_choices[o->load]);
