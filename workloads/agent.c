@@ -4,6 +4,7 @@
  *
  *	hugebench-agent --describe		workloads, options and metrics as JSON
  *	hugebench-agent --native FD [--yes]	a session over the descriptor, on the running kernel
+ *	hugebench-agent --self			what the timed path costs, on the running kernel
  *	hugebench-agent --exec NAME ARGS...	a process of workload NAME (workload_ops.exec)
  *
  * As PID 1: mounts, hello over the data port, then cells as WIRE_RUN brings them until WIRE_QUIT.
@@ -23,6 +24,7 @@
 #include "workloads/clock.h"
 #include "workloads/guest.h"
 #include "workloads/kmsg.h"
+#include "workloads/selfbench.h"
 #include "workloads/workload.h"
 
 #define MOUNTED		"HUGEBENCH_MOUNTED"
@@ -227,10 +229,21 @@ static int exec_workload(const char *name, int argc, char **argv)
 	return ops->exec(argc, argv);
 }
 
+static int self(void)
+{
+	struct hb_error e = {""};
+
+	clock_setup(0, 0);
+	if (!selfbench(&e))
+		return EXIT_SUCCESS;
+	fprintf(stderr, "hugebench-agent: %s\n", e.text);
+	return EXIT_FAILURE;
+}
+
 static int usage(void)
 {
-	fprintf(stderr,
-		"usage: hugebench-agent --describe | --native FD [--yes] | --exec NAME ARGS...\n");
+	fprintf(stderr, "usage: hugebench-agent --describe | --self | --native FD [--yes] | --exec "
+			"NAME ARGS...\n");
 	return 2;
 }
 
@@ -246,6 +259,8 @@ int main(int argc, char **argv)
 		return exec_workload(argv[2], argc - 2, argv + 2);
 	if (argc == 2 && !strcmp(argv[1], "--describe"))
 		return describe();
+	if (argc == 2 && !strcmp(argv[1], "--self"))
+		return self();
 	if ((argc == 3 || (argc == 4 && !strcmp(argv[3], "--yes"))) &&
 	    !strcmp(argv[1], "--native") && !hb_parse_u64(argv[2], &fd) && fd <= INT_MAX)
 		return native(fd, argc == 4);
