@@ -96,6 +96,7 @@ void costs_learn(json_t *costs, const json_t *planned, const json_t *cell)
 			 phase_seconds(planned, "warmup_ns") - phase_seconds(planned, "measure_ns");
 	HB_FREE char *key = cost_key(planned);
 	json_t *known = json_object_get(costs, mode);
+	const json_t *before;
 
 	if (!json_is_number(total) || !key)
 		return;
@@ -103,6 +104,9 @@ void costs_learn(json_t *costs, const json_t *planned, const json_t *cell)
 		known = json_object();
 		json_object_set_new(costs, mode, known);
 	}
+	before = json_object_get(known, key);
+	if (json_is_number(before)) /* one slow boot is not the rule */
+		seconds = (json_number_value(before) + seconds) / 2;
 	json_object_set_new(known, key, json_real(seconds));
 }
 

@@ -230,6 +230,9 @@ static void costs_are_learnt(void **state)
 	known = costs_estimate(costs, planned, &measured);
 	assert_int_equal(measured, 1);
 	assert_float_equal(known, 13.5, 1e-9);
+	json_object_set_new(json_object_get(cell, "times"), "total_ns", json_real(33.5e9));
+	costs_learn(costs, planned, cell);
+	assert_float_equal(costs_estimate(costs, planned, &measured), 23.5, 1e-9);
 	json_decref(cell);
 	json_decref(plan);
 	json_decref(costs);

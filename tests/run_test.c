@@ -331,6 +331,33 @@ static void interrupt_keeps_finished_cells(void **state)
 	status_is("stopped", "finished");
 }
 
+/* An agent that never answers: the second Ctrl-C does not wait for anything. */
+static void second_interrupt_is_forced(void **state)
+{
+	HB_FREE char *file = path_of("t.ini");
+	char *args[] = {"--results", results,  "--agent", agent, "-s",
+			file,	     "--name", "forced",  NULL};
+	uint64_t began;
+	pid_t pid;
+
+	(void)state;
+	write_scenario(scenario);
+	setenv("fake", "silent", 1);
+	pid = start(args);
+	unsetenv("fake");
+	for (int i = 0; i < 200 && !cells_of("forced", true); i++)
+		usleep(20000);
+	began = hb_now_ns();
+	kill(pid, SIGSTOP); /* so that both are there when it goes on */
+	kill(pid, SIGINT);
+	kill(pid, SIGTERM);
+	kill(pid, SIGCONT);
+	assert_int_equal(finish(pid), 130);
+	assert_true(hb_now_ns() - began < 3 * NSEC_PER_SEC);
+	status_is("forced", "running");
+	expect_run(0, "[4/4]", "--resume", "--name", "forced");
+}
+
 static void killed_run_is_resumed(void **state)
 {
 	pid_t pid = start_slow("killed");
@@ -400,6 +427,7 @@ int main(void)
 		cmocka_unit_test(unexpected_verdict_is_one),
 		cmocka_unit_test(missing_cells_are_resumed),
 		cmocka_unit_test(interrupt_keeps_finished_cells),
+		cmocka_unit_test(second_interrupt_is_forced),
 		cmocka_unit_test(killed_run_is_resumed),
 		cmocka_unit_test(budget_ends_a_run),
 		cmocka_unit_test(other_format_is_refused),
