@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <fcntl.h>
+#include <glob.h>
 #include <inttypes.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -278,6 +279,76 @@ int cache_commit(const char *work, const char *dir, struct hb_error *e)
 		return hb_error_set(e, -errno, "cannot rename %s to %s: %s", work, dir,
 				    strerror(errno));
 	return 0;
+}
+
+int cache_hold(const char *dir, int *fd, struct hb_error *e)
+{
+	HB_FREE char *path = hb_strf("%s/manifest.json", dir);
+	int hold = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+
+	if (hold < 0)
+		return hb_error_set(e, -errno, "cannot open %s: %s", path, strerror(errno));
+	/* Its time of change is the time of last use; an entry of somebody else's has none. */
+	futimens(hold, NULL);
+	if (flock(hold, LOCK_SH)) {
+		int rc = hb_error_set(e, -errno, "cannot lock %s: %s", path, strerror(errno));
+
+		close(hold);
+		return rc;
+	}
+	*fd = hold;
+	return 0;
+}
+
+/* Remove an entry unless it is held. */
+static void remove_unheld(const char *dir)
+{
+	HB_FREE char *path = hb_strf("%s/manifest.json", dir);
+	HB_CLOSE int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+
+	if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB))
+		hb_remove_all(dir);
+}
+
+struct entry {
+	char *dir;
+	int64_t used;
+};
+
+static int by_use(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+
+	return (y->used > x->used) - (y->used < x->used);
+}
+
+void cache_prune(const char *parent, const char *member, size_t keep)
+{
+	HB_FREE char *pattern = hb_strf("%s/*/%s", parent, member);
+	HB_FREE struct entry *entries = NULL;
+	glob_t g = {0};
+	size_t n = 0;
+
+	if (!pattern || glob(pattern, 0, NULL, &g))
+		return;
+	entries = calloc(g.gl_pathc, sizeof(*entries));
+	for (size_t i = 0; entries && i < g.gl_pathc; i++) {
+		char *dir = strndup(g.gl_pathv[i], strlen(g.gl_pathv[i]) - strlen(member) - 1);
+		HB_FREE char *manifest = dir ? hb_strf("%s/manifest.json", dir) : NULL;
+		struct stat st;
+
+		if (manifest && !stat(manifest, &st))
+			entries[n++] = (struct entry){dir, change_time(&st)};
+		else
+			free(dir);
+	}
+	qsort(entries, n, sizeof(*entries), by_use);
+	for (size_t i = 0; i < n; i++) {
+		if (i >= keep)
+			remove_unheld(entries[i].dir);
+		free(entries[i].dir);
+	}
+	globfree(&g);
 }
 
 int cache_space(const char *path, uint64_t bytes, const char *purpose, struct hb_error *e)

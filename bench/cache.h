@@ -50,6 +50,17 @@ int cache_open(const char *dir, json_t **manifest, struct hb_error *e);
  */
 int cache_commit(const char *work, const char *dir, struct hb_error *e);
 
+/*
+ * Mark entry @dir as used now and in use until *@fd is closed or the process ends: cache_prune()
+ * then spares it.
+ */
+int cache_hold(const char *dir, int *fd, struct hb_error *e);
+/*
+ * Of the entries below @parent that have the file @member, remove all but the @keep last used ones
+ * and those that are held. What cannot be removed stays; that is no error.
+ */
+void cache_prune(const char *parent, const char *member, size_t keep);
+
 /* -ENOSPC with both figures when the file system of @path has less than @bytes free for us. */
 int cache_space(const char *path, uint64_t bytes, const char *purpose, struct hb_error *e);
 

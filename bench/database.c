@@ -19,7 +19,9 @@
 #define EMPTY_BYTES (64ULL << 20)
 #define START_NS    (120 * NSEC_PER_SEC)
 #define STOP_NS	    (300 * NSEC_PER_SEC)
-#define POLL_NS	    (50 * 1000 * 1000ULL)
+/* How many databases stay, those in use aside. */
+#define KEPT	3
+#define POLL_NS (50 * 1000 * 1000ULL)
 
 /* A database being made. */
 struct preparing {
@@ -401,7 +403,7 @@ int database_resolve(const char *cache, const struct hostpg *pg, unsigned int sc
 	HB_CLOSE int lock = -1;
 	int rc;
 
-	*db = (struct database){0};
+	*db = (struct database){.held = -1};
 	rc = choose_user(db, e);
 	if (!rc &&
 	    ((rc = database_key(db, pg, scale)) || (rc = parent ? hb_mkdir_all(parent) : -ENOMEM)))
@@ -419,6 +421,10 @@ int database_resolve(const char *cache, const struct hostpg *pg, unsigned int sc
 		if (rc == -ENOENT)
 			rc = database_make(cache, pg, scale, db, dir, e);
 	}
+	if (!rc)
+		rc = cache_hold(dir, &db->held, e);
+	if (!rc)
+		cache_prune(parent, "pgdata", KEPT);
 	if (rc)
 		database_free(db);
 	return rc;
@@ -428,5 +434,7 @@ void database_free(struct database *db)
 {
 	free(db->key);
 	free(db->directory);
+	if (db->held > STDERR_FILENO)
+		close(db->held);
 	*db = (struct database){0};
 }

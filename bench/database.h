@@ -18,6 +18,7 @@ struct database {
 	char *directory; /* the data directory on the host; never changed once it is there */
 	uid_t uid;	 /* its owner: us, or the user "postgres" or "nobody" when we are root */
 	gid_t gid;
+	int held; /* open while it may not be removed to make room */
 };
 
 /*

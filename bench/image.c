@@ -16,6 +16,8 @@
 #define IMAGE_STEPS "1"
 /* Of `hugebench image`; what fills shared buffers of 2 GiB. */
 #define DEFAULT_SCALE "16"
+/* How many images of each kind stay, those in use aside. */
+#define KEPT 4
 
 /* What an image is made of; without PostgreSQL db and pg are empty. */
 struct ingredients {
@@ -119,7 +121,7 @@ static int entry_lookup(const char *dir)
 }
 
 /* Find or make the entry of @in; *@file is the path of what is in it. */
-static int entry_resolve(const struct ingredients *in, char **file, struct hb_error *e)
+static int entry_resolve(const struct ingredients *in, char **file, int *held, struct hb_error *e)
 {
 	HB_FREE char *parent = hb_strf("%s/images", in->cache);
 	HB_FREE char *dir = hb_strf("%s/images/%s", in->cache, in->key);
@@ -139,20 +141,24 @@ static int entry_resolve(const struct ingredients *in, char **file, struct hb_er
 		if (rc == -ENOENT)
 			rc = entry_make(in, dir, e);
 	}
+	if (!rc)
+		rc = cache_hold(dir, held, e);
 	if (rc)
 		return rc;
+	cache_prune(parent, entry_file(in), KEPT);
 	*file = hb_strf("%s/%s", dir, entry_file(in));
 	return *file ? 0 : hb_error_set(e, -ENOMEM, "out of memory");
 }
 
 /* One of the two files: with a database or with the agent alone. */
-static int resolve_one(unsigned int scale, char **file, struct image *img, struct hb_error *e)
+static int resolve_one(unsigned int scale, char **file, int *held, struct image *img,
+		       struct hb_error *e)
 {
 	struct ingredients in;
 	int rc = ingredients_find(&in, scale, e);
 
 	if (!rc)
-		rc = entry_resolve(&in, file, e);
+		rc = entry_resolve(&in, file, held, e);
 	if (!rc) {
 		free(img->id);
 		img->id = strdup(in.key);
@@ -168,10 +174,10 @@ int image_resolve(unsigned int pg_scale, struct image *img, struct hb_error *e)
 {
 	int rc;
 
-	*img = (struct image){0};
-	rc = resolve_one(0, &img->initramfs, img, e);
+	*img = (struct image){.held = {-1, -1}};
+	rc = resolve_one(0, &img->initramfs, &img->held[0], img, e);
 	if (!rc && pg_scale)
-		rc = resolve_one(pg_scale, &img->root, img, e);
+		rc = resolve_one(pg_scale, &img->root, &img->held[1], img, e);
 	if (rc)
 		image_free(img);
 	return rc;
@@ -183,6 +189,9 @@ void image_free(struct image *img)
 	free(img->root);
 	free(img->initramfs);
 	free(img->postgres);
+	for (size_t i = 0; i < ARRAY_SIZE(img->held); i++)
+		if (img->held[i] > STDERR_FILENO)
+			close(img->held[i]);
 	*img = (struct image){0};
 }
 

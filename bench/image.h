@@ -11,6 +11,7 @@ struct image {
 			    PostgreSQL */
 	char *initramfs; /* cpio with the agent alone */
 	char *postgres;	 /* "15.18", or NULL */
+	int held[2];	 /* open while the files may not be removed to make room */
 };
 
 /*

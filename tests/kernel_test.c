@@ -4,6 +4,7 @@
  * kernel's has but takes no time.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,6 +19,7 @@
 #include <cmocka.h>
 
 #include "bench/bzimage.h"
+#include "bench/cache.h"
 #include "bench/elfinfo.h"
 #include "bench/kbuild.h"
 #include "bench/kernel.h"
@@ -227,6 +229,45 @@ static void test_damage_is_repaired(void **state)
 	assert_int_equal(builds(), 5);
 	assert_int_equal(hb_file_read(again, &text, NULL), 0);
 	assert_string_equal(text, code);
+}
+
+static void put_entry(const char *name, long used)
+{
+	HB_FREE char *file = hb_strf("cache/things/%s/thing", name);
+	HB_FREE char *manifest = hb_strf("cache/things/%s/manifest.json", name);
+	HB_FREE char *path = hb_strf("%s/%s", root, manifest);
+	struct timespec times[2] = {{.tv_sec = used}, {.tv_sec = used}};
+
+	put(file, "x");
+	put(manifest, "{}");
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+/* The last used ones stay, and one that is held, however old. */
+static void test_prune(void **state)
+{
+	static const char *const names[] = {"a", "b", "c", "d"};
+	static const int stays[] = {1, 0, 1, 1};
+	HB_FREE char *parent = hb_strf("%s/things", cache);
+	HB_FREE char *held = hb_strf("%s/a", parent), *manifest = hb_strf("%s/manifest.json", held);
+	struct timespec old[2] = {{.tv_sec = 50}, {.tv_sec = 50}};
+	int fd;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		put_entry(names[i], 100 * (i + 1));
+	put("cache/things/other/manifest.json", "{}");
+	assert_int_equal(cache_hold(held, &fd, NULL), 0);
+	assert_int_equal(utimensat(AT_FDCWD, manifest, old, 0), 0);
+	cache_prune(parent, "thing", 2);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		HB_FREE char *dir = hb_strf("%s/%s", parent, names[i]);
+
+		assert_int_equal(!access(dir, F_OK), stays[i]);
+	}
+	close(fd);
+	cache_prune(parent, "thing", 2);
+	assert_int_not_equal(access(held, F_OK), 0);
 }
 
 static void test_two_at_once_build_once(void **state)
@@ -468,6 +509,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_key_has_every_input, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_key_lacks_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damage_is_repaired, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_prune, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_two_at_once_build_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_patch_that_does_not_apply, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_fuzz, setup, teardown),
