@@ -14,7 +14,7 @@ struct cell_config {
 	int yes;    /* the user allows changes of the machine, which are noted and put back */
 	int kmsg;   /* from kmsg_open(), or -1: the log cannot be read */
 	/* Ends the agent (power off, or _exit()) when tasks hang that nobody can kill. */
-	void (*end)(void) __attribute__((noreturn));
+	__attribute__((noreturn)) void (*end)(void);
 };
 
 /*

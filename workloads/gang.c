@@ -36,6 +36,7 @@ const struct workload_ops *const *workloads_sorted(unsigned int *n)
 {
 	static const struct workload_ops **sorted;
 
+	/* cppcheck-suppress comparePointers ; both ends of one section */
 	*n = __stop_workloads - __start_workloads;
 	if (!sorted) {
 		sorted = calloc(*n + 1, sizeof(*sorted));

@@ -24,7 +24,7 @@ struct watchdog {
 	uint64_t stall_ns;
 	int kmsg;
 	json_t *parameters; /* for the result; borrowed */
-	void (*end)(void) __attribute__((noreturn));
+	__attribute__((noreturn)) void (*end)(void);
 
 	pthread_t thread;
 	int running;

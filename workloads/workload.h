@@ -27,10 +27,10 @@
 #include "bench/base/option.h"
 #include "bench/base/util.h"
 
-#define WORKLOAD_ABI 1
+#define WORKLOAD_ABI  1
 #define TASK_COUNTERS 40
-#define TARGET_PIDS 1024
-#define CACHE_LINE 64
+#define TARGET_PIDS   1024
+#define CACHE_LINE    64
 
 enum workload_role {
 	ROLE_WORKLOAD,	 /* what is measured */
@@ -56,31 +56,34 @@ struct workload_ops {
 	enum workload_role role;
 	const struct option_row *options; /* Required: rows up to OPTION_END */
 	size_t options_size;		  /* of the structure that the rows fill */
-	const struct metric_row *metrics; /* Required: rows up to METRIC_END, at most TASK_COUNTERS */
-	const char *const *needs;	  /* Kernel symbols, "CONFIG_USERFAULTFD", NULL at the end; or NULL */
+	const struct metric_row
+		*metrics; /* Required: rows up to METRIC_END, at most TASK_COUNTERS */
+	const char *const
+		*needs; /* Kernel symbols, "CONFIG_USERFAULTFD", NULL at the end; or NULL */
 
 	/*
-	 * Not required: huge pages (of the default size) that the options need with @tasks tasks, so
-	 * that the agent sizes the pool before setup(). Default 0.
+	 * Not required: huge pages (of the default size) that the options need with @tasks tasks,
+	 * so that the agent sizes the pool before setup(). Default 0.
 	 */
 	uint64_t (*huge_pages)(const void *options, unsigned int tasks);
 	/*
-	 * Required. -EOPNOTSUPP with a reason: the cell is a SKIP (the reason names the CONFIG_ symbol or
-	 * the CPU feature); any other error: the cell is INVALID.
+	 * Required. -EOPNOTSUPP with a reason: the cell is a SKIP (the reason names the CONFIG_
+	 * symbol or the CPU feature); any other error: the cell is INVALID.
 	 */
 	int (*setup)(struct instance *in, struct hb_error *e);
 	int (*task_init)(struct task *t, struct hb_error *e); /* Not required */
 	/* Required. 0, or -errno with a reason: the cell is INVALID. */
 	int (*run)(struct task *t, struct hb_error *e);
 	void (*task_exit)(struct task *t); /* Not required */
-	/* Not required. Is the claim true (PMD tables shared, segment on hugetlb, ...)? No: INVALID with the reason. */
+	/* Not required. Is the claim true (PMD tables shared, segment on hugetlb, ...)? No: INVALID
+	 * with the reason. */
 	int (*prove)(struct instance *in, struct hb_error *e);
 	/* Not required: instance_gauge() and instance_note() calls. An error: INVALID. */
 	int (*report)(struct instance *in, struct hb_error *e);
 	void (*teardown)(struct instance *in); /* Not required */
 	/*
-	 * Not required: main() of a process that this workload starts with exec of the agent itself,
-	 * as `hugebench-agent --exec NAME args...`; returns the exit status.
+	 * Not required: main() of a process that this workload starts with exec of the agent
+	 * itself, as `hugebench-agent --exec NAME args...`; returns the exit status.
 	 */
 	int (*exec)(int argc, char **argv);
 };
@@ -100,7 +103,8 @@ struct target {
 	uint64_t used;	/* bytes from the start of the file that the tasks touch */
 	/*
 	 * The smallest size that an antagonist ever gives the file: stored before the first
-	 * truncation, never raised. A SIGBUS below it is an error of the kernel, one at or past it is expected.
+	 * truncation, never raised. A SIGBUS below it is an error of the kernel, one at or past it
+	 * is expected.
 	 */
 	_Atomic uint64_t floor;
 	_Atomic unsigned int npids;
@@ -109,11 +113,12 @@ struct target {
 
 /* One task's figures: shared with the agent, written by the task alone. */
 struct task_shared {
-	_Alignas(CACHE_LINE) _Atomic uint64_t progress; /* operations since the start; the watchdog reads it */
-	_Atomic uint64_t begin_ns, end_ns;		/* the task's own measured window */
-	_Atomic uint64_t counter[TASK_COUNTERS];	/* by row of ops->metrics */
-	_Atomic int exit_code;				/* of run(): 0 or -errno */
-	_Atomic int tid;				/* of the task's thread: the watchdog looks at its state */
+	_Alignas(CACHE_LINE) _Atomic uint64_t
+		progress;		   /* operations since the start; the watchdog reads it */
+	_Atomic uint64_t begin_ns, end_ns; /* the task's own measured window */
+	_Atomic uint64_t counter[TASK_COUNTERS]; /* by row of ops->metrics */
+	_Atomic int exit_code;			 /* of run(): 0 or -errno */
+	_Atomic int tid; /* of the task's thread: the watchdog looks at its state */
 	char error[256];
 	struct hist *hist[TASK_COUNTERS]; /* for METRIC_HIST rows, else NULL */
 };
@@ -139,8 +144,8 @@ struct cell {
 struct instance {
 	const struct workload_ops *ops;
 	struct cell *cell;
-	void *options;		   /* ops->options_size bytes */
-	void *priv;		   /* the workload's own; setup() to teardown() */
+	void *options; /* ops->options_size bytes */
+	void *priv;    /* the workload's own; setup() to teardown() */
 	unsigned int ntasks;
 	int threads;		   /* setup() may set 1: tasks are threads of one process */
 	pid_t server;		   /* setup() may set: its children do the tasks' work; 0: none */
@@ -151,8 +156,9 @@ struct instance {
 
 struct task {
 	struct instance *in;
-	struct task_shared *shared; /* figures go here: *live in the measured phase, else a scratch copy */
-	struct task_shared *live;   /* what the agent reads: progress, window, exit code */
+	struct task_shared
+		*shared; /* figures go here: *live in the measured phase, else a scratch copy */
+	struct task_shared *live; /* what the agent reads: progress, window, exit code */
 	struct task_shared *scratch;
 	unsigned int index; /* 0 .. ntasks - 1 */
 	int phase;	    /* last phase seen */
@@ -185,8 +191,8 @@ static inline bool task_continue(struct task *t)
 }
 
 /*
- * The same within a long operation whose figures are complete up to here, so that a phase can begin in its
- * middle; takes nothing from mode exact's work. False: cut the operation short.
+ * The same within a long operation whose figures are complete up to here, so that a phase can begin
+ * in its middle; takes nothing from mode exact's work. False: cut the operation short.
  */
 static inline bool task_step(struct task *t)
 {
@@ -223,14 +229,16 @@ uint64_t task_ticks_to_insn(uint64_t ticks);
 uint64_t task_random(struct task *t);
 
 /*
- * For antagonists with a rate: sleep until *@next_ns (CLOCK_MONOTONIC; 0 at first: now) and move it on by
- * 1 / @rate seconds; ends early when the phase changes. Rate 0: as fast as it goes. What was missed is not made up for.
+ * For antagonists with a rate: sleep until *@next_ns (CLOCK_MONOTONIC; 0 at first: now) and move it
+ * on by 1 / @rate seconds; ends early when the phase changes. Rate 0: as fast as it goes. What was
+ * missed is not made up for.
  */
 void task_pace(struct task *t, uint64_t *next_ns, double rate);
 
 /* For report(): a METRIC_GAUGE or METRIC_EXACT value of row @row. */
 void instance_gauge(struct instance *in, unsigned int row, double value);
-/* For setup(), prove(), report(): a fact for the cell's record, e.g. ("proof", "HugetlbPages 0 kB of 1 GiB"). */
+/* For setup(), prove(), report(): a fact for the cell's record, e.g. ("proof", "HugetlbPages 0 kB
+ * of 1 GiB"). */
 void instance_note(struct instance *in, const char *key, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* The first instance of role ROLE_WORKLOAD whose target has what antagonists need, or NULL. */
