@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Cells in real guests with the fake guest as init: a good one, and the ways in which a guest
- * fails. The kernel is HUGEBENCH_TEST_KERNEL, the path of a bzImage; without it the tests are
- * skipped.
+ * fails.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -20,6 +19,7 @@
 
 #include "bench/accel.h"
 #include "bench/cpio.h"
+#include "bench/kernel.h"
 #include "bench/session.h"
 
 struct fixture {
@@ -51,6 +51,26 @@ static int make_initramfs(const char *path)
 	return fclose(out);
 }
 
+/* The kernel of all guests here; make test has built it before. */
+static struct kernel kernel;
+
+static int resolve_kernel(void **state)
+{
+	struct hb_error e;
+
+	(void)state;
+	if (kernel_resolve("base", &kernel, &e))
+		fail_msg("%s", e.text);
+	return 0;
+}
+
+static int free_kernel(void **state)
+{
+	(void)state;
+	kernel_free(&kernel);
+	return 0;
+}
+
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
@@ -58,7 +78,7 @@ static int setup(void **state)
 	assert_non_null(f);
 	snprintf(f->directory, sizeof(f->directory), "/tmp/e2e_vm_test.XXXXXX");
 	assert_non_null(mkdtemp(f->directory));
-	f->bzimage = getenv("HUGEBENCH_TEST_KERNEL");
+	f->bzimage = kernel.bzimage;
 	f->initramfs = hb_strf("%s/initramfs", f->directory);
 	assert_int_equal(make_initramfs(f->initramfs), 0);
 	f->planned = json_pack("{s:s, s:i, s:{s:{s:I, s:I}, s:[{s:s, s:s, s:i}]}}", "id", "001",
@@ -106,10 +126,6 @@ static int run_as(struct fixture *f, const char *fake)
 		       .memory = 512ULL << 20},
 	};
 
-	if (!f->bzimage) {
-		print_message("skipped: HUGEBENCH_TEST_KERNEL names no bzImage\n");
-		skip();
-	}
 	return session_run(&c, &f->cell, &f->e);
 }
 
@@ -264,8 +280,6 @@ static void test_we_are_killed(void **state)
 	pid_t pid, qemu;
 	char path[64], *text = NULL;
 
-	if (!f->bzimage)
-		skip();
 	/* Orphans come to us, so that the end of QEMU can be waited for. */
 	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
 	pid = fork();
@@ -301,8 +315,6 @@ static void test_probe_boot(void **state)
 	struct fixture *f = *state;
 	struct accel a;
 
-	if (!f->bzimage)
-		skip();
 	assert_int_equal(accel_boot(f->bzimage, VM_EMULATED, &a, &f->e), 0);
 	if (!a.works)
 		fail_msg("%s", a.reason);
@@ -326,5 +338,5 @@ int main(void)
 		T(test_probe_boot),
 	};
 
-	return cmocka_run_group_tests_name("e2e_vm", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("e2e_vm", tests, resolve_kernel, free_kernel);
 }
