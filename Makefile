@@ -121,12 +121,15 @@ image: all
 
 # Correctness of the kernels on debug builds: a table of bugs and kernels. KERNELS=a,b narrows it.
 # oracle: the search for a deadlock, for BUDGET.
-.PHONY: check-kernels oracle
+.PHONY: check-kernels oracle selftests
 check-kernels: all
 	$(Q)$(BUILD)/hugebench check $(if $(KERNELS),-k $(KERNELS))
 
 oracle: all
 	$(Q)$(BUILD)/hugebench oracle $(if $(KERNELS),-k $(KERNELS)) $(if $(BUDGET),-b $(BUDGET))
+
+selftests: all
+	$(Q)$(BUILD)/hugebench selftests $(if $(KERNELS),-k $(KERNELS))
 
 # The promises of the statistics, simulated; seeded, so the figures are the same every time.
 .PHONY: check-stats

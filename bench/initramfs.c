@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,6 +18,28 @@ static int add_unwinder(json_t *files, struct hb_error *e)
 	if (json_object_get(files, guest) || access(guest, R_OK))
 		return 0;
 	return elf_closure(guest, NULL, NULL, files, e);
+}
+
+/* The kernel's selftests, when `hugebench selftests` has built them beside this executable. */
+static int add_selftests(json_t *files, struct hb_error *e)
+{
+	HB_FREE char *dir = paths_beside("selftests");
+	DIR *d = dir ? opendir(dir) : NULL;
+	struct dirent *entry;
+	int rc = dir ? 0 : -ENOMEM;
+
+	while (d && !rc && (entry = readdir(d))) {
+		HB_FREE char *guest = hb_strf("/selftests/%s", entry->d_name);
+		HB_FREE char *host = hb_strf("%s/%s", dir, entry->d_name);
+
+		if (entry->d_name[0] == '.')
+			continue;
+		if (!guest || !host || json_object_set_new(files, guest, json_string(host)))
+			rc = -ENOMEM;
+	}
+	if (d)
+		closedir(d);
+	return rc ? hb_error_set(e, rc, "out of memory") : 0;
 }
 
 static int agent_digest(struct agent_files *a, struct hb_error *e)
@@ -49,6 +72,8 @@ int agent_files_find(struct agent_files *a, struct hb_error *e)
 		rc = elf_closure(a->agent, NULL, NULL, a->libraries, e);
 	if (!rc)
 		rc = add_unwinder(a->libraries, e);
+	if (!rc)
+		rc = add_selftests(a->libraries, e);
 	if (!rc) {
 		json_object_del(a->libraries, a->agent);
 		rc = agent_digest(a, e);
