@@ -40,10 +40,10 @@ static const struct touch_rows rows = {
 
 struct fixture {
 	struct cell_shared cell_shared;
+	struct task_shared shared;
 	struct cell cell;
 	struct target target;
 	struct instance in;
-	struct task_shared shared;
 	struct task task;
 	struct touch touch;
 	struct hist hist[2];

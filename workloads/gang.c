@@ -39,11 +39,11 @@ const struct workload_ops *const *workloads_sorted(unsigned int *n)
 	/* cppcheck-suppress comparePointers ; both ends of one section */
 	*n = __stop_workloads - __start_workloads;
 	if (!sorted) {
-		sorted = calloc(*n + 1, sizeof(*sorted));
+		sorted = calloc(*n + 1, sizeof(void *));
 		if (!sorted)
 			abort();
-		memcpy(sorted, __start_workloads, *n * sizeof(*sorted));
-		qsort(sorted, *n, sizeof(*sorted), compare_names);
+		memcpy(sorted, __start_workloads, *n * sizeof(void *));
+		qsort(sorted, *n, sizeof(void *), compare_names);
 	}
 	return sorted;
 }
@@ -266,7 +266,7 @@ int gang_prepare(struct gang *g, struct cell *cell, const char *nodes, struct hb
 		in->target = carve(&at, sizeof(*in->target));
 		in->target->fd = -1;
 		atomic_store(&in->target->floor, UINT64_MAX);
-		in->task = calloc(in->ntasks, sizeof(*in->task));
+		in->task = calloc(in->ntasks + 1, sizeof(void *));
 		if (!in->task)
 			return hb_error_set(e, -ENOMEM, "no memory");
 		for (unsigned int k = 0; k < in->ntasks; k++)

@@ -53,11 +53,10 @@ json_t *hugetlb_sizes(void)
 	DIR *dir = opendir(SYS_POOLS);
 
 	while (dir && (d = readdir(dir))) {
-		uint64_t kb;
+		json_int_t kb;
 
-		if (sscanf(d->d_name, "hugepages-%" SCNu64 "kB", &kb) == 1)
-			json_array_append_new(sizes,
-					      json_pack("{s:I}", "bytes", (json_int_t)(kb << 10)));
+		if (sscanf(d->d_name, "hugepages-%lldkB", &kb) == 1)
+			json_array_append_new(sizes, json_pack("{s:I}", "bytes", kb << 10));
 	}
 	if (dir)
 		closedir(dir);

@@ -498,7 +498,6 @@ static int attach_main(int argc, char **argv)
 	f.bytes = bytes;
 	f.page = page;
 	clock_choose(!strcmp(argv[1], "tsc"));
-	before = touch_fault_count();
 	begin = task_ticks();
 	if (hugetlb_file_map(&f, (void *)(uintptr_t)addr, 0, !strcmp(argv[2], "sparse"), NULL))
 		return 1;
@@ -576,7 +575,7 @@ static int prove_shared(struct instance *in, struct hugetlb_usage *best, struct 
 
 	/* Tasks of shape remap hold a populated table only part of the time. */
 	while (tries < PROBE_TRIES_MIN || hb_now_ns() < until) {
-		struct hugetlb_usage u;
+		struct hugetlb_usage u = {0};
 		int rc = probe(in, &u, e);
 
 		tries++;

@@ -47,6 +47,8 @@ uint64_t touch_threshold(uint64_t *plain)
 	char *map;
 
 	map = mmap(NULL, CALIBRATE_PAGES * size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (plain)
+		*plain = 0;
 	if (map == MAP_FAILED)
 		return 1;
 	madvise(map, CALIBRATE_PAGES * size, MADV_NOHUGEPAGE);

@@ -146,13 +146,11 @@ static char *lines_text(const json_t *lines)
 	size_t len = 0;
 	char *text = NULL;
 	FILE *f = open_memstream(&text, &len);
-	const json_t *line;
-	size_t i;
 
 	if (!f)
 		return NULL;
-	json_array_foreach (lines, i, line)
-		fprintf(f, "%s\n", json_string_value(line));
+	for (size_t i = 0; i < json_array_size(lines); i++)
+		fprintf(f, "%s\n", json_string_value(json_array_get(lines, i)));
 	return fclose(f) ? NULL : text;
 }
 
