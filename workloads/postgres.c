@@ -641,12 +641,12 @@ static int prove_sharing(struct instance *in, struct hb_error *e)
 		      (seg.end - seg.start) >> 20, sharable / GIB, seg.mapped_bytes >> 20,
 		      own >> 20);
 	if (!sharable)
-		return hb_error_set(e, -ENOTSUP,
+		return hb_error_set(e, -ENXIO,
 				    "no whole aligned GiB in a segment of %" PRIu64
 				    " MiB: nothing can be shared",
 				    (seg.end - seg.start) >> 20);
 	if (!shared || shared < sharable / 4)
-		return hb_error_set(e, -ENOTSUP,
+		return hb_error_set(e, -ENXIO,
 				    "no proof of shared PMD tables: a fresh backend maps %" PRIu64
 				    " MiB, of which it faulted in %" PRIu64 " MiB itself",
 				    seg.mapped_bytes >> 20, own >> 20);
@@ -669,13 +669,13 @@ static int pg_prove(struct instance *in, struct hb_error *e)
 		      (seg.end - seg.start) >> 20, seg.start,
 		      seg.hugetlb ? "hugetlb" : "no hugetlb", seg.page_bytes >> 10);
 	if (seg.hugetlb != !!o->huge_pages)
-		return hb_error_set(e, -ENOTSUP, "huge_pages = %s, but the segment is %shugetlb",
+		return hb_error_set(e, -ENXIO, "huge_pages = %s, but the segment is %shugetlb",
 				    o->huge_pages ? "on" : "off", seg.hugetlb ? "" : "not ");
 	if (!seg.hugetlb)
 		return 0;
 	err = prove_sharing(in, e);
 	/* A segment too small to share is what a control without the claim wants. */
-	return o->claim == PG_CLAIM_SHARING || err != -ENOTSUP ? err : 0;
+	return o->claim == PG_CLAIM_SHARING || err != -ENXIO ? err : 0;
 }
 
 /* Scripts of ours live in a directory that is gone after the cell. */
