@@ -37,6 +37,7 @@ struct run {
 	struct image image;
 	unsigned int postgres_scale; /* of the prepared database; 0: no cell is of PostgreSQL */
 	struct guest_size size;
+	unsigned int tsc_khz; /* of the host, for vm.h */
 	json_t *costs;
 	uint64_t budget; /* ns; 0: not limited */
 	struct store store;

@@ -175,6 +175,7 @@ static int cell_measure(const struct run *r, const json_t *planned, const char *
 		.memory_path = memory,
 		.vcpus = r->size.vcpus,
 		.nodes = r->size.nodes,
+		.tsc_khz = r->tsc_khz,
 		.memory = r->size.memory,
 	};
 	run_image(r, &c.vm);

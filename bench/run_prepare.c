@@ -12,6 +12,7 @@
 #include "bench/describe.h"
 #include "bench/paths.h"
 #include "bench/run.h"
+#include "bench/tsc.h"
 
 bool run_is_native(const struct run *r)
 {
@@ -40,6 +41,7 @@ int run_open(struct run *r, struct hb_error *e)
 	r->workloads = describe_agent(r->agent, e);
 	if (!r->workloads)
 		return -ENODEV;
+	r->tsc_khz = tsc_khz();
 	r->costs = costs_load();
 	return r->costs ? 0 : -ENOMEM;
 }

@@ -125,6 +125,7 @@ static json_t *guest_record(const struct run *r)
 		.command_line = "",
 		.vcpus = r->size.vcpus,
 		.nodes = r->size.nodes,
+		.tsc_khz = r->tsc_khz,
 		.memory = r->size.memory,
 	};
 	HB_FREE char *line = NULL;

@@ -541,6 +541,20 @@ static int judge_console(struct session *s, struct hb_error *e)
 	return 0;
 }
 
+/*
+ * The agent keeps to the guest's clock. That clock may be late to tell us, never early: a measured
+ * phase that was shorter by our clock means that the guest's ran fast, and every rate is wrong.
+ */
+static void judge_clock(struct session *s)
+{
+	uint64_t planned = spec_ns(s, "measure_ns"), took = s->took[STEP_MEASURE];
+	const char *agent = json_string_value(json_object_get(s->result, "verdict"));
+
+	if (agent && !strcmp(agent, "OK") && took < planned - planned / 10)
+		settle(s, "INVALID", "the guest's clock runs fast: %.1f s of it took %.1f s here",
+		       planned / 1e9, took / 1e9);
+}
+
 static void fill_times(const struct session *s, json_t *cell)
 {
 	/* The names of results/FORMAT.md; draining belongs to the collecting. */
@@ -712,6 +726,8 @@ static int run_guest(struct session *s, json_t **cell, struct hb_error *e)
 		settle(s, "HANG", "the tasks made no progress");
 	if (!rc && !s->c->native)
 		rc = judge_console(s, e);
+	if (!rc && !s->c->native && s->c->vm.mode != VM_EXACT)
+		judge_clock(s);
 	if (!rc && s->result)
 		add_evidence_array(s, json_object_get(s->result, "evidence"));
 	if (rc)

@@ -147,8 +147,11 @@ char *vm_command_line(const struct vm_config *c)
 	static const char tcg[] = " mitigations=off tsc=reliable no_timer_check nokaslr";
 	static const char exact[] = " norandmaps";
 	const char *own = c->command_line ? c->command_line : "";
+	char frequency[40] = "";
 
-	return hb_strf("%s%s%s%s%s%s", common, c->mode == VM_KVM ? "" : tcg,
+	if (c->mode == VM_EMULATED && c->tsc_khz)
+		snprintf(frequency, sizeof(frequency), " tsc_early_khz=%u", c->tsc_khz);
+	return hb_strf("%s%s%s%s%s%s%s", common, c->mode == VM_KVM ? "" : tcg, frequency,
 		       c->mode == VM_EXACT ? exact : "",
 		       c->root ? " root=/dev/vda rw init=/sbin/hugebench-agent" : "",
 		       *own ? " " : "", own);

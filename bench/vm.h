@@ -28,6 +28,12 @@ struct vm_config {
 	 */
 	const char *memory_path;
 	unsigned int vcpus, nodes;
+	/*
+	 * tsc_khz() of the host, 0: unknown. An emulated guest is told: it would calibrate its
+	 * counter while its vCPU may be off the host's CPU, and its clock could run at twice the
+	 * speed.
+	 */
+	unsigned int tsc_khz;
 	uint64_t memory; /* bytes, of all nodes together; each gets an equal part, whole 2 MiB pages
 			  */
 };

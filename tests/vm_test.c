@@ -163,7 +163,16 @@ static void test_command_line(void **state)
 	assert_non_null(all);
 	has(all, "console=ttyS0 ");
 	has(all, " oops=panic ");
+	lacks(all, "tsc_early_khz");
 	assert_string_equal(all + strlen(all) - strlen(" lockdep=1"), " lockdep=1");
+	free(all);
+	c.tsc_khz = 2596000;
+	all = vm_command_line(&c);
+	has(all, " tsc_early_khz=2596000 ");
+	free(all);
+	c.mode = VM_EXACT;
+	all = vm_command_line(&c);
+	lacks(all, "tsc_early_khz");
 	free(all);
 }
 
