@@ -71,12 +71,15 @@ static char *shell_script(const struct boot *b)
 		"mount -t devpts devpts /dev/pts; mount -t tmpfs tmpfs /dev/shm\n"
 		"mount -t debugfs debugfs /sys/kernel/debug; mount -t hugetlbfs none /mnt/huge\n"
 		"stty rows %u cols %u\n"
-		"%s\n"
-		"status=$?\n"
+		"port=/dev/null\n"
 		"for p in /sys/class/virtio-ports/*; do\n"
-		"	grep -q '^" WIRE_PORT_NAME
-		"$' $p/name && echo \"status $status\" >/dev/${p##*/}\n"
+		"	grep -q '^" WIRE_PORT_NAME "$' $p/name && port=/dev/${p##*/}\n"
 		"done\n"
+		/* A shell of its own: an exit in the command must not end init. */
+		"cat >/command <<'END OF COMMAND'\n%s\nEND OF COMMAND\n"
+		"echo ready >$port\n"
+		"sh /command\n"
+		"echo \"status $?\" >$port\n"
 		"poweroff -f\n",
 		w.ws_row, w.ws_col, b->command ? b->command : "setsid cttyhack sh || sh");
 }
@@ -173,7 +176,8 @@ static int terminal_raw(struct termios *saved)
 	return !tcsetattr(STDIN_FILENO, TCSANOW, &raw);
 }
 
-/* Move what @from has to @to. The number of bytes, 0 at the end, -EINTR for the escape key. */
+/* Move what @from has to @to (-1: drop it). The number of bytes, 0 at the end, -EINTR for the
+ * escape key. */
 static ssize_t relay(int from, int to, int keys)
 {
 	char buf[4096];
@@ -183,7 +187,7 @@ static ssize_t relay(int from, int to, int keys)
 		return 0;
 	if (keys && memchr(buf, ESCAPE_KEY, n))
 		return -EINTR;
-	return hb_write_all(to, buf, n) ? 0 : n;
+	return to >= 0 && hb_write_all(to, buf, n) ? 0 : n;
 }
 
 /* What the guest said on the data port. */
@@ -207,12 +211,15 @@ static int talk(const struct boot *b, struct vm *vm, int console, struct status_
 	struct pollfd p[] = {
 		{console, POLLIN, 0}, {vm_data_fd(vm), POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}};
 	uint64_t deadline = b->timeout ? hb_now_ns() + b->timeout : UINT64_MAX;
-	int status;
+	int status, ready, keys = isatty(STDIN_FILENO);
 
 	while (!vm_exited(vm, &status) && !vm_panicked(vm)) {
 		if (hb_now_ns() > deadline)
 			return hb_error_set(e, -ETIMEDOUT, "the time is over; the guest was ended");
-		if (poll(p, ARRAY_SIZE(p), POLL_MS) < 0)
+		/* Before the shell is there, a pipe waits and of the keys only the escape counts.
+		 */
+		ready = !!strstr(s->text, "ready");
+		if (poll(p, keys || ready ? 3 : 2, POLL_MS) < 0)
 			return errno == EINTR ? -EINTR : -errno;
 		if (p[0].revents && relay(console, STDOUT_FILENO, 0) <= 0)
 			p[0].fd = -1;
@@ -220,8 +227,8 @@ static int talk(const struct boot *b, struct vm *vm, int console, struct status_
 			status_take(s, p[1].fd);
 		else if (p[1].revents)
 			p[1].fd = -1;
-		if (p[2].revents) {
-			ssize_t n = relay(STDIN_FILENO, console, isatty(STDIN_FILENO));
+		if ((keys || ready) && p[2].revents) {
+			ssize_t n = relay(STDIN_FILENO, ready ? console : -1, keys);
 
 			if (n == -EINTR)
 				return -EINTR;
@@ -359,6 +366,7 @@ int cmd_boot(int argc, char **argv)
 	struct boot b = {.mode = "auto", .memory = 1ULL << 30, .vcpus = 2};
 	struct status_text s = {.text = ""};
 	struct hb_error e = {.text = ""};
+	const char *said;
 	int rc, status;
 
 	if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &b))
@@ -371,9 +379,10 @@ int cmd_boot(int argc, char **argv)
 		fprintf(stderr, "hugebench boot: %s\n", e.text);
 		return rc == -ENOENT || rc == -EINVAL ? EXIT_USAGE : EXIT_HOST;
 	}
-	if (!b.command && !*s.text)
+	said = strstr(s.text, "status ");
+	if (!b.command)
 		return EXIT_OK;
-	if (sscanf(s.text, "status %d", &status) != 1) {
+	if (!said || sscanf(said, "status %d", &status) != 1) {
 		fprintf(stderr, "hugebench boot: the guest ended before the command did\n");
 		return EXIT_HOST;
 	}
