@@ -172,8 +172,8 @@ static int unknown_option(const struct option_row *rows, const char *name, struc
 	for (const struct option_row *r = rows; r->name; r++) {
 		size_t used = strlen(all);
 
-		if (!nearest || option_name_distance(name, r->name) <
-					option_name_distance(name, nearest->name))
+		if (!nearest ||
+		    option_name_distance(name, r->name) < option_name_distance(name, nearest->name))
 			nearest = r;
 		snprintf(all + used, sizeof(all) - used, "%s%s", used ? ", " : "", r->name);
 	}
