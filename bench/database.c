@@ -342,6 +342,7 @@ static int prepare(struct preparing *p, const char *cache, const char *work, str
 	if (!rc)
 		rc = keep(p, work, e);
 	hb_remove_all(scratch);
+	p->scratch = NULL;
 	if (p->log >= 0)
 		close(p->log);
 	free(p->data);

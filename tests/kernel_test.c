@@ -425,7 +425,6 @@ static void put_bzimage(const char *path, const char *elf)
 	out[0x1f1] = 4;
 	memcpy(out + 0x202, "HdrS\x0f\x02", 6);
 	memcpy(out + 0x20e, "\x00\x08", 2);
-	strcpy((char *)out + 0xa00 - 512 + 0x200, "");
 	memcpy(out + 0xa00 - 0x200, "6.1.0-test (x@y) #1", 20);
 	memcpy(out + 0x20e, "\x00\x06", 2);
 	assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY),

@@ -347,7 +347,7 @@ static void power_curve(void)
 						     stats_rank_p(p.a, boots[b], p.b, boots[b]),
 						     &rule, METRIC_HIGHER) == STATS_BETTER;
 			}
-			printf(" %5.1f %%", 100.0 * found / (RUNS / 10));
+			printf(" %5.1f %%", 100.0 * found / (RUNS / 10.0));
 			printf(e + 1 < sizeof(effects) / sizeof(*effects) ? " " : "\n");
 		}
 	}
