@@ -9,8 +9,6 @@
 
 #include "bench/commands.h"
 #include "bench/evidence.h"
-#include "bench/load.h"
-#include "bench/paths.h"
 #include "bench/runs.h"
 
 #define COLUMN 24
@@ -143,17 +141,11 @@ static void print_evidence(const struct load_run *run)
 	}
 }
 
-static int show(const char *name, struct hb_error *e)
+static int print_run(const struct load_run *run, struct hb_error *e)
 {
 	struct names cells = {NULL, 0}, kernels = {NULL, 0};
-	HB_FREE char *results = paths_results(e);
-	HB_FREE char *dir = results ? hb_strf("%s/%s", results, name) : NULL;
-	struct load_run *run = NULL;
-	int rc = dir ? load_run(dir, &run, e) : -ENOMEM;
+	int rc = names_collect(run, false, &cells);
 
-	if (rc)
-		return rc;
-	rc = names_collect(run, false, &cells);
 	if (!rc)
 		rc = names_collect(run, true, &kernels);
 	if (rc) {
@@ -164,7 +156,6 @@ static int show(const char *name, struct hb_error *e)
 	}
 	free(cells.name);
 	free(kernels.name);
-	load_free(run);
 	return rc;
 }
 
@@ -180,21 +171,8 @@ int cmd_check(int argc, char **argv)
 		NULL,
 		NULL};
 	struct check_args a = {.run = {.scenario = "check"}};
-	struct hb_error e = {.text = ""};
-	char name[64];
-	int status = EXIT_OK;
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &a))
 		return EXIT_USAGE;
-	if (!a.show) {
-		status = runs_once(&a.run, "check", name, sizeof(name));
-		if (status != EXIT_OK && status != EXIT_CELLS)
-			return status;
-		a.show = name;
-	}
-	if (show(a.show, &e)) {
-		fprintf(stderr, "hugebench: %s\n", e.text);
-		return EXIT_USAGE;
-	}
-	return status;
+	return runs_once_and_show(&a.run, "check", a.show, print_run);
 }

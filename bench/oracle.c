@@ -11,7 +11,6 @@
 #include "bench/bound.h"
 #include "bench/commands.h"
 #include "bench/evidence.h"
-#include "bench/paths.h"
 #include "bench/runs.h"
 
 #define LEVEL 0.95
@@ -116,13 +115,13 @@ static int outcome_compare(const void *a, const void *b)
 	return strcmp(((const struct outcome *)a)->kernel, ((const struct outcome *)b)->kernel);
 }
 
-static int evaluate(const struct load_run *run)
+static int evaluate(const struct load_run *run, struct hb_error *e)
 {
 	HB_FREE struct outcome *o = calloc(run->ncells + 1, sizeof(*o));
 	size_t n = 0;
 
 	if (!o)
-		return -ENOMEM;
+		return hb_error_set(e, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < run->ncells; i++) {
 		const struct load_cell *c = &run->cells[i];
 		size_t k = 0;
@@ -141,22 +140,6 @@ static int evaluate(const struct load_run *run)
 	return 0;
 }
 
-static int show(const char *name, struct hb_error *e)
-{
-	HB_FREE char *results = paths_results(e);
-	HB_FREE char *dir = results ? hb_strf("%s/%s", results, name) : NULL;
-	struct load_run *run = NULL;
-	int rc = dir ? load_run(dir, &run, e) : -ENOMEM;
-
-	if (rc)
-		return rc;
-	rc = evaluate(run);
-	if (rc)
-		hb_error_set(e, rc, "out of memory");
-	load_free(run);
-	return rc;
-}
-
 int cmd_oracle(int argc, char **argv)
 {
 	static const struct argp argp = {
@@ -169,21 +152,8 @@ int cmd_oracle(int argc, char **argv)
 		NULL,
 		NULL};
 	struct oracle_args a = {.run = {.scenario = "oracle"}};
-	struct hb_error e = {.text = ""};
-	char name[64];
-	int status = EXIT_OK;
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &a))
 		return EXIT_USAGE;
-	if (!a.show) {
-		status = runs_once(&a.run, "oracle", name, sizeof(name));
-		if (status != EXIT_OK && status != EXIT_CELLS)
-			return status;
-		a.show = name;
-	}
-	if (show(a.show, &e)) {
-		fprintf(stderr, "hugebench: %s\n", e.text);
-		return EXIT_USAGE;
-	}
-	return status;
+	return runs_once_and_show(&a.run, "oracle", a.show, evaluate);
 }

@@ -6,6 +6,7 @@
 
 #include "bench/base/util.h"
 #include "bench/commands.h"
+#include "bench/paths.h"
 #include "bench/runs.h"
 
 #define RUNS_ARGV 16
@@ -51,7 +52,8 @@ static void stdout_restore(int saved)
 	close(saved);
 }
 
-int runs_once(const struct runs_args *a, const char *prefix, char *name, size_t len)
+/* @name: the run's. Returns the exit status of cmd_run(). */
+static int runs_once(const struct runs_args *a, const char *prefix, char *name, size_t len)
 {
 	char *argv[RUNS_ARGV] = {(char *)"hugebench run"};
 	int argc = 1, saved, status;
@@ -67,4 +69,37 @@ int runs_once(const struct runs_args *a, const char *prefix, char *name, size_t 
 	status = cmd_run(argc, argv);
 	stdout_restore(saved);
 	return status;
+}
+
+static int runs_show(const char *name, runs_print print)
+{
+	struct hb_error e = {.text = ""};
+	HB_FREE char *results = paths_results(&e);
+	HB_FREE char *dir = results ? hb_strf("%s/%s", results, name) : NULL;
+	struct load_run *run = NULL;
+	int rc = dir ? load_run(dir, &run, &e) : -ENOMEM;
+
+	if (!rc)
+		rc = print(run, &e);
+	load_free(run);
+	if (rc >= 0)
+		return rc ? EXIT_CELLS : EXIT_OK;
+	fprintf(stderr, "hugebench: %s\n", e.text);
+	return EXIT_USAGE;
+}
+
+int runs_once_and_show(const struct runs_args *a, const char *prefix, const char *show,
+		       runs_print print)
+{
+	int status = EXIT_OK, shown;
+	char name[64];
+
+	if (!show) {
+		status = runs_once(a, prefix, name, sizeof(name));
+		if (status != EXIT_OK && status != EXIT_CELLS)
+			return status;
+		show = name;
+	}
+	shown = runs_show(show, print);
+	return shown == EXIT_OK ? status : shown;
 }

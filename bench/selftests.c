@@ -170,11 +170,12 @@ static int print_row(const struct load_run *run, const struct load_metric *m)
 	return differs;
 }
 
-static int print_run(const struct load_run *run)
+static int print_run(const struct load_run *run, struct hb_error *e)
 {
 	const struct load_cell *widest = NULL;
 	int differs = 0;
 
+	(void)e;
 	printf("%-28s", "");
 	for (size_t i = 0; i < run->ncells; i++) {
 		printf(" %-16s", run->cells[i].kernel);
@@ -195,20 +196,6 @@ static int print_run(const struct load_run *run)
 				       c->notes[k].text);
 	}
 	return differs;
-}
-
-static int show(const char *name, int *differs, struct hb_error *e)
-{
-	HB_FREE char *results = paths_results(e);
-	HB_FREE char *dir = results ? hb_strf("%s/%s", results, name) : NULL;
-	struct load_run *run = NULL;
-	int rc = dir ? load_run(dir, &run, e) : -ENOMEM;
-
-	if (rc)
-		return rc;
-	*differs = print_run(run);
-	load_free(run);
-	return 0;
 }
 
 static const struct argp_option options[] = {
@@ -242,8 +229,6 @@ int cmd_selftests(int argc, char **argv)
 					 NULL};
 	struct runs_args a = {.scenario = "selftests"};
 	struct hb_error e = {.text = ""};
-	int status, differs = 0;
-	char name[64];
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &a))
 		return EXIT_USAGE;
@@ -251,12 +236,5 @@ int cmd_selftests(int argc, char **argv)
 		fprintf(stderr, "hugebench: %s\n", e.text);
 		return EXIT_HOST;
 	}
-	status = runs_once(&a, "selftests", name, sizeof(name));
-	if (status != EXIT_OK && status != EXIT_CELLS)
-		return status;
-	if (show(name, &differs, &e)) {
-		fprintf(stderr, "hugebench: %s\n", e.text);
-		return EXIT_USAGE;
-	}
-	return differs ? EXIT_CELLS : status;
+	return runs_once_and_show(&a, "selftests", NULL, print_run);
 }
