@@ -4,6 +4,8 @@
 MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 .DELETE_ON_ERROR:
 .SUFFIXES:
+# Objects of tests are no intermediate files: they are kept.
+.SECONDARY:
 .DEFAULT_GOAL := all
 
 CC := gcc
