@@ -123,12 +123,18 @@ static void heading(FILE *out, const struct doc_block *b)
 	fputc('\n', out);
 }
 
+/* Lines of a log, which are not wrapped: what is too long for the page ends in dots. */
 static void verbatim(FILE *out, const char *text)
 {
+	const size_t room = DOC_WIDTH - 2;
+
 	while (*text) {
 		size_t len = strcspn(text, "\n");
 
-		fprintf(out, "  %.*s\n", (int)len, text);
+		if (len > room)
+			fprintf(out, "  %.*s...\n", (int)room - 3, text);
+		else
+			fprintf(out, "  %.*s\n", (int)len, text);
 		text += len + (text[len] == '\n');
 	}
 }

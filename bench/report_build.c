@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bench/report.h"
+#include "bench/stacks.h"
 
 /* A footnote says what befell the boots of one group and arm; numbered in the order of the report.
  */
@@ -188,7 +189,10 @@ static void metric_row(const struct compare_model *m, struct doc *d, struct note
 		   });
 }
 
-/* Does the row say anything that the maximum below it does not? */
+/*
+ * Does the row say anything that the maximum below it does not? A cell that has figures, but not
+ * this one, has nothing to say here; one without any shows its verdict.
+ */
 static bool row_wanted(const struct compare_model *m, unsigned int group,
 		       const struct compare_metric *like)
 {
@@ -196,6 +200,8 @@ static bool row_wanted(const struct compare_model *m, unsigned int group,
 	unsigned int k = compare_find_metric(g, like->source, like->label);
 	bool sparse = false;
 
+	if (g->nmetrics && k == g->nmetrics)
+		return false;
 	for (unsigned int a = 0; a < m->narms && k < g->nmetrics; a++) {
 		if (!g->figures[k * m->narms + a].arm.n)
 			continue;
@@ -340,6 +346,23 @@ static void sections(const struct compare_model *m, struct doc *d, struct notes 
 
 #define EVIDENCE_LINES 12
 
+/* Where the tasks of a hang are blocked; false when the evidence has no stacks. */
+static bool blocked_chains(struct doc *d, const struct load_cell *c)
+{
+	json_t *chains = stacks_chains(c->evidence), *chain;
+	bool any = json_array_size(chains) > 0;
+	size_t i;
+
+	json_array_foreach (chains, i, chain) {
+		json_int_t tasks = json_integer_value(json_object_get(chain, "tasks"));
+
+		doc_item(d, "-", "%lld task%s blocked: %s", (long long)tasks, tasks == 1 ? "" : "s",
+			 json_string_value(json_object_get(chain, "chain")));
+	}
+	json_decref(chains);
+	return any;
+}
+
 static void evidence(struct doc *d, const struct load_cell *c)
 {
 	HB_FREE char *text = NULL;
@@ -395,7 +418,7 @@ static void footnote(const struct compare_model *m, struct doc *d, unsigned int 
 		 : t->expected		     ? ", some as the scenario expects"
 					     : "",
 		 *shown->reason ? ": " : "", shown->reason, shown->id);
-	if (shown->evidence)
+	if (shown->evidence && !blocked_chains(d, shown))
 		evidence(d, shown);
 }
 
