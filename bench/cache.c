@@ -369,3 +369,17 @@ int cache_space(const char *path, uint64_t bytes, const char *purpose, struct hb
 			    purpose, hb_format_size(want, sizeof(want), bytes), path,
 			    hb_format_size(got, sizeof(got), have));
 }
+
+int cache_lookup(const char *dir, const char *what)
+{
+	struct hb_error damage = {.text = ""};
+	json_t *manifest = NULL;
+	int rc = cache_open(dir, &manifest, &damage);
+
+	if (rc == -EBADMSG) {
+		fprintf(stderr, "hugebench: the %s is made again: %s\n", what, damage.text);
+		rc = -ENOENT;
+	}
+	json_decref(manifest);
+	return rc;
+}

@@ -64,4 +64,8 @@ void cache_prune(const char *parent, const char *member, size_t keep);
 /* -ENOSPC with both figures when the file system of @path has less than @bytes free for us. */
 int cache_space(const char *path, uint64_t bytes, const char *purpose, struct hb_error *e);
 
+/* 0: the entry of @dir is there; -ENOENT: not, or damaged (stderr says that @what is made again).
+ */
+int cache_lookup(const char *dir, const char *what);
+
 #endif

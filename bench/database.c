@@ -381,21 +381,6 @@ static int database_make(const char *cache, const struct hostpg *pg, unsigned in
 	return rc;
 }
 
-/* 0: it is there; -ENOENT: not, or damaged (which is said). */
-static int lookup(const char *dir)
-{
-	struct hb_error damage = {.text = ""};
-	json_t *manifest = NULL;
-	int rc = cache_open(dir, &manifest, &damage);
-
-	if (rc == -EBADMSG) {
-		fprintf(stderr, "hugebench: the database is made again: %s\n", damage.text);
-		rc = -ENOENT;
-	}
-	json_decref(manifest);
-	return rc;
-}
-
 int database_resolve(const char *cache, const struct hostpg *pg, unsigned int scale,
 		     struct database *db, struct hb_error *e)
 {
@@ -418,7 +403,7 @@ int database_resolve(const char *cache, const struct hostpg *pg, unsigned int sc
 	if (!rc)
 		rc = cache_lock(cache, "database", &lock, e);
 	if (!rc) {
-		rc = lookup(dir);
+		rc = cache_lookup(dir, "database");
 		if (rc == -ENOENT)
 			rc = database_make(cache, pg, scale, db, dir, e);
 	}

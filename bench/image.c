@@ -106,20 +106,6 @@ static int entry_make(const struct ingredients *in, const char *dir, struct hb_e
 	return rc;
 }
 
-static int entry_lookup(const char *dir)
-{
-	struct hb_error damage = {.text = ""};
-	json_t *manifest = NULL;
-	int rc = cache_open(dir, &manifest, &damage);
-
-	if (rc == -EBADMSG) {
-		fprintf(stderr, "hugebench: the image is made again: %s\n", damage.text);
-		rc = -ENOENT;
-	}
-	json_decref(manifest);
-	return rc;
-}
-
 /* Find or make the entry of @in; *@file is the path of what is in it. */
 static int entry_resolve(const struct ingredients *in, char **file, int *held, struct hb_error *e)
 {
@@ -130,14 +116,14 @@ static int entry_resolve(const struct ingredients *in, char **file, int *held, s
 
 	if (!parent || !dir)
 		return hb_error_set(e, -ENOMEM, "out of memory");
-	rc = entry_lookup(dir);
+	rc = cache_lookup(dir, "image");
 	if (rc == -ENOENT) {
 		rc = hb_mkdir_all(parent);
 		if (rc)
 			return hb_error_set(e, rc, "cannot make %s: %s", parent, strerror(-rc));
 		rc = cache_lock(in->cache, "image", &lock, e);
 		if (!rc)
-			rc = entry_lookup(dir);
+			rc = cache_lookup(dir, "image");
 		if (rc == -ENOENT)
 			rc = entry_make(in, dir, e);
 	}
