@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <fcntl.h>
+#include <glob.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,17 +25,20 @@
 /* How many databases stay, those in use aside. */
 #define KEPT	3
 #define POLL_NS (50 * 1000 * 1000ULL)
+#define SCRATCH "/var/tmp/hugebench-"
 
 /* A database being made. */
 struct preparing {
 	const struct hostpg *pg;
 	const struct database *db;
 	unsigned int scale;
-	char *scratch; /* private directory that the server's user may enter; socket and data are
-			  here */
+	char *scratch;	 /* private directory that the server's user may enter; socket and data are
+			    here */
+	char *bin;	 /* the programs, where that user can read them */
+	char *libraries; /* as in struct hostpg */
 	char *data;
 	char *log_path;
-	int log;
+	int lock, log; /* the lock on scratch */
 	pid_t server;
 };
 
@@ -84,11 +90,11 @@ static int step(struct preparing *p, const char *what, char *const args[], struc
 			     "PGUSER=postgres",
 			     "PGDATABASE=postgres",
 			     "PGCONNECT_TIMEOUT=60",
-			     p->pg->libraries,
+			     p->libraries,
 			     NULL};
 	static const char *const unset[] = {"PGDATA",	 "PGHOST",     "PGPORT", "PGOPTIONS",
 					    "PGSERVICE", "PGPASSWORD", NULL};
-	HB_FREE char *program = hb_strf("%s/%s", p->pg->bin, args[0]);
+	HB_FREE char *program = hb_strf("%s/%s", p->bin, args[0]);
 	struct child c = {.directory = p->scratch, .env = env, .unset = unset};
 	HB_FREE char *out = NULL;
 	char *argv[24] = {program};
@@ -122,8 +128,8 @@ static int run_initdb(struct preparing *p, struct hb_error *e)
 /* No durability and little WAL: a crash of this server means to begin again. */
 static int start_server(struct preparing *p, struct hb_error *e)
 {
-	HB_FREE char *program = hb_strf("%s/postgres", p->pg->bin);
-	const char *env[] = {"LC_ALL=C", "TZ=UTC", p->pg->libraries, NULL};
+	HB_FREE char *program = hb_strf("%s/postgres", p->bin);
+	const char *env[] = {"LC_ALL=C", "TZ=UTC", p->libraries, NULL};
 	struct child c = {.directory = p->scratch, .env = env};
 	char *argv[] = {program,
 			"-D",
@@ -259,8 +265,8 @@ static int fill(struct preparing *p, struct hb_error *e)
 /* A database that was not shut down cleanly would be recovered at every boot. */
 static int check_state(struct preparing *p, struct hb_error *e)
 {
-	HB_FREE char *program = hb_strf("%s/pg_controldata", p->pg->bin);
-	const char *env[] = {"LC_ALL=C", p->pg->libraries, NULL};
+	HB_FREE char *program = hb_strf("%s/pg_controldata", p->bin);
+	const char *env[] = {"LC_ALL=C", p->libraries, NULL};
 	struct child c = {.env = env};
 	char *argv[] = {program, p->data, NULL};
 	HB_FREE char *out = NULL;
@@ -294,6 +300,26 @@ static int prepare_steps(struct preparing *p, struct hb_error *e)
 	return rc ? rc : check_state(p, e);
 }
 
+/*
+ * The cache of root is below a home that the server's user may not enter: programs that were
+ * unpacked there are copied to the scratch directory.
+ */
+static int programs_within_reach(struct preparing *p, struct hb_error *e)
+{
+	const char *prefix = p->pg->prefix;
+	HB_FREE char *unpacked = hb_strf("%s/usr", prefix);
+	char *argv[] = {"cp", "-a", unpacked, p->scratch, NULL};
+
+	if (*prefix && !geteuid()) {
+		if (!unpacked || hb_run(argv, -1))
+			return hb_error_set(e, -EIO, "cannot copy %s to %s", unpacked, p->scratch);
+		prefix = p->scratch;
+	}
+	p->bin = hb_strf("%s%s", prefix, p->pg->bin + strlen(p->pg->prefix));
+	p->libraries = *prefix ? hostpg_libraries(prefix) : NULL;
+	return p->bin && (p->libraries || !*prefix) ? 0 : hb_error_set(e, -ENOMEM, "out of memory");
+}
+
 /* Bring the data directory into the cache entry @work, which may be on another file system. */
 static int keep(struct preparing *p, const char *work, struct hb_error *e)
 {
@@ -316,37 +342,81 @@ static int keep(struct preparing *p, const char *work, struct hb_error *e)
 	return hb_run(argv, -1) ? hb_error_set(e, -EIO, "cannot copy %s to %s", p->data, to) : 0;
 }
 
-static int prepare(struct preparing *p, const char *cache, const char *work, struct hb_error *e)
+/*
+ * Short, for a socket's name holds 107 bytes; and where an unprivileged user may enter. Locked
+ * while it is in use: whoever finds it unlocked may remove it.
+ */
+static int scratch_make(struct preparing *p, struct hb_error *e)
 {
-	/* Short, for the socket's name holds 107 bytes; and where an unprivileged user may enter.
-	 */
-	char scratch[] = "/var/tmp/hugebench-XXXXXX";
-	int rc;
+	char path[] = SCRATCH "XXXXXX";
 
-	p->log_path = hb_strf("%s/logs/database.log", cache);
-	if (!mkdtemp(scratch))
+	if (!mkdtemp(path))
 		return hb_error_set(e, -errno, "cannot make a directory in /var/tmp: %s",
 				    strerror(errno));
-	p->scratch = scratch;
-	p->data = hb_strf("%s/pgdata", scratch);
+	p->scratch = strdup(path);
+	p->data = hb_strf("%s/pgdata", path);
+	p->lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (!p->scratch || !p->data)
+		return hb_error_set(e, -ENOMEM, "out of memory");
+	if (p->lock < 0 || flock(p->lock, LOCK_EX | LOCK_NB))
+		return hb_error_set(e, -errno, "cannot lock %s: %s", path, strerror(errno));
+	if (!geteuid() && chown(path, p->db->uid, p->db->gid))
+		return hb_error_set(e, -errno, "cannot give %s away: %s", path, strerror(errno));
+	return 0;
+}
+
+/* Remove what killed preparations of user @uid left behind: up to 8 GiB each. */
+static void scratch_sweep(uid_t uid)
+{
+	struct stat st;
+	glob_t g = {0};
+
+	if (!glob(SCRATCH "??????", GLOB_ONLYDIR, NULL, &g))
+		for (size_t i = 0; i < g.gl_pathc; i++) {
+			HB_CLOSE int fd = open(g.gl_pathv[i],
+					       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+			if (fd >= 0 && !fstat(fd, &st) && st.st_uid == uid &&
+			    !flock(fd, LOCK_EX | LOCK_NB))
+				hb_remove_all(g.gl_pathv[i]);
+		}
+	globfree(&g);
+}
+
+static void preparing_end(struct preparing *p)
+{
+	if (p->scratch)
+		hb_remove_all(p->scratch);
+	if (p->lock >= 0)
+		close(p->lock);
+	if (p->log >= 0)
+		close(p->log);
+	free(p->scratch);
+	free(p->data);
+	free(p->bin);
+	free(p->libraries);
+	free(p->log_path);
+}
+
+static int prepare(struct preparing *p, const char *cache, const char *work, struct hb_error *e)
+{
+	int rc;
+
+	scratch_sweep(p->db->uid);
+	p->log_path = hb_strf("%s/logs/database.log", cache);
 	p->log = p->log_path ? open(p->log_path,
 				    O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666)
 			     : -1;
-	if (!p->data || p->log < 0)
+	if (p->log < 0)
 		rc = hb_error_set(e, -errno, "cannot write %s: %s", p->log_path, strerror(errno));
-	else if (!geteuid() && chown(scratch, p->db->uid, p->db->gid))
-		rc = hb_error_set(e, -errno, "cannot give %s away: %s", scratch, strerror(errno));
-	else if (!(rc = cache_space(scratch, EMPTY_BYTES + p->scale * SCALE_BYTES, "a database",
-				    e)))
+	else if (!(rc = scratch_make(p, e)) &&
+		 !(rc = cache_space(p->scratch, EMPTY_BYTES + p->scale * SCALE_BYTES, "a database",
+				    e)) &&
+		 !(rc = programs_within_reach(p, e)))
 		rc = prepare_steps(p, e);
 	if (!rc)
 		rc = keep(p, work, e);
-	hb_remove_all(scratch);
-	p->scratch = NULL;
-	if (p->log >= 0)
-		close(p->log);
-	free(p->data);
-	free(p->log_path);
+	preparing_end(p);
 	return rc;
 }
 
@@ -357,7 +427,7 @@ static int database_make(const char *cache, const struct hostpg *pg, unsigned in
 	static const char *const names[] = {"pgdata/PG_VERSION", "pgdata/global/pg_control", NULL};
 	HB_FREE char *work = hb_strf("%s/work/database", cache);
 	HB_FREE char *logs = hb_strf("%s/logs", cache);
-	struct preparing p = {.pg = pg, .db = db, .scale = scale, .log = -1};
+	struct preparing p = {.pg = pg, .db = db, .scale = scale, .lock = -1, .log = -1};
 	uint64_t started = hb_now_ns();
 	json_t *manifest;
 	int rc;

@@ -228,6 +228,11 @@ static int find_prefix(const char *cache, char **prefix, long *major, struct hb_
 				     HOSTPG_MIN_VERSION);
 }
 
+char *hostpg_libraries(const char *prefix)
+{
+	return hb_strf("LD_LIBRARY_PATH=%s/usr/lib/x86_64-linux-gnu", prefix);
+}
+
 int hostpg_find(const char *cache, struct hostpg *pg, struct hb_error *e)
 {
 	long major;
@@ -238,8 +243,7 @@ int hostpg_find(const char *cache, struct hostpg *pg, struct hb_error *e)
 	if (!rc) {
 		pg->bin = hb_strf("%s" PG_ROOT "/%ld/bin", pg->prefix, major);
 		if (*pg->prefix)
-			pg->libraries =
-				hb_strf("LD_LIBRARY_PATH=%s/usr/lib/x86_64-linux-gnu", pg->prefix);
+			pg->libraries = hostpg_libraries(pg->prefix);
 		rc = pg->bin && pg->files ? ask_version(pg, e)
 					  : hb_error_set(e, -ENOMEM, "out of memory");
 	}

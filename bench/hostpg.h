@@ -27,6 +27,8 @@ struct hostpg {
  * needs no root. -ENODEV: not to be had, the message has the command.
  */
 int hostpg_find(const char *cache, struct hostpg *pg, struct hb_error *e);
+/* "LD_LIBRARY_PATH=..." for programs unpacked below @prefix; owned by the caller. */
+char *hostpg_libraries(const char *prefix);
 void hostpg_free(struct hostpg *pg);
 
 #endif
