@@ -195,7 +195,6 @@ int cmd_list(int argc, char **argv)
 	json_t *workloads;
 	int rc;
 
-	argv[0] = "hugebench list";
 	if (argp_parse(&argp, argc, argv, 0, NULL, &agent))
 		return EXIT_USAGE;
 	if (!agent)

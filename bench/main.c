@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The `hugebench` command: a table of subcommands. */
 #include <argp.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench/base/util.h"
 #include "bench/commands.h"
@@ -35,8 +37,31 @@ static void usage(FILE *out)
 		fprintf(out, "  %-8s %s\n", c->name, c->help);
 }
 
+/* The next file to be opened would get the number of a standard stream that is closed. */
+static void streams_open(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* argp calls the program by argv[0] in its messages and usage. */
+static int command_run(const struct command *c, int argc, char **argv)
+{
+	HB_FREE char *name = hb_strf("hugebench %s", c->name);
+
+	if (name)
+		argv[0] = name;
+	return c->run(argc, argv);
+}
+
 int main(int argc, char **argv)
 {
+	streams_open();
 	argp_err_exit_status = EXIT_USAGE;
 	if (argc < 2 || !strcmp(argv[1], "--help")) {
 		usage(argc < 2 ? stderr : stdout);
@@ -44,7 +69,7 @@ int main(int argc, char **argv)
 	}
 	for (const struct command *c = commands; c->name; c++)
 		if (!strcmp(argv[1], c->name))
-			return c->run(argc - 1, argv + 1);
+			return command_run(c, argc - 1, argv + 1);
 	fprintf(stderr, "hugebench: no command '%s'\n", argv[1]);
 	usage(stderr);
 	return EXIT_USAGE;

@@ -209,7 +209,6 @@ int cmd_plots(int argc, char **argv)
 	struct hb_error e = {""};
 	int err;
 
-	argv[0] = "hugebench plots";
 	if (argp_parse(&argp, argc, argv, 0, NULL, &run))
 		return EXIT_USAGE;
 	err = plots(run, &e);

@@ -293,7 +293,6 @@ int cmd_report(int argc, char **argv)
 	struct arguments a = {0};
 	struct hb_error e = {""};
 
-	argv[0] = "hugebench report";
 	if (argp_parse(&argp, argc, argv, 0, NULL, &a))
 		return EXIT_USAGE;
 	if (!report(&a, &e))

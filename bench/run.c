@@ -228,7 +228,6 @@ int cmd_run(int argc, char **argv)
 	json_array_append_new(r.args.command, json_string("hugebench"));
 	for (int i = 0; i < argc; i++)
 		json_array_append_new(r.args.command, json_string(argv[i]));
-	argv[0] = "hugebench run";
 	if (!argp_parse(&argp, argc, argv, 0, NULL, &r.args) && !usage_check(&r.args)) {
 		rc = begin(&r, &e);
 		if (rc)
