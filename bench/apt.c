@@ -178,6 +178,38 @@ int apt_security_uri(const char *etc, char **uri, struct hb_error *e)
 			    etc);
 }
 
+char *apt_access(const char *dump)
+{
+	static const char *const kept[] = {"Acquire::http", "Acquire::Proxy", "Acquire::Check-",
+					   "Acquire::Force"};
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	for (const char *line = dump, *end; f && *line; line = end) {
+		end = strchrnul(line, '\n');
+		end += *end == '\n';
+		for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+			if (!strncasecmp(line, kept[i], strlen(kept[i])))
+				fwrite(line, end - line, 1, f);
+	}
+	if (!f || !fclose(f))
+		return text;
+	free(text);
+	return NULL;
+}
+
+/* What apt_access() keeps of this machine's configuration. */
+static char *host_access(void)
+{
+	char *argv[] = {"apt-config", "dump", NULL};
+	const char *env[] = {"LC_ALL=C.UTF-8", NULL};
+	struct child c = {.env = env};
+	HB_FREE char *dump = NULL;
+
+	return apt_access(child_capture(&c, argv, &dump) || !dump ? "" : dump);
+}
+
 /*
  * Sandbox: apt run as root would fetch as user _apt, who may not enter a private cache. What is
  * fetched is checked against the keyring either way.
@@ -189,20 +221,23 @@ static int write_config(const char *dir, const char *uri, const char *suite)
 	HB_FREE char *stanza = hb_strf("Types: deb\nURIs: %s\nSuites: %s\nComponents: main\n"
 				       "Signed-By: " KEYRING "\n",
 				       uri, suite);
-	HB_FREE char *text = hb_strf("Dir::Etc \"%s/etc\";\n"
+	HB_FREE char *access = host_access();
+	HB_FREE char *text = hb_strf("%sDir::Etc \"%s/etc\";\n"
 				     "Dir::Etc::sourcelist \"/dev/null\";\n"
 				     "Dir::Etc::sourceparts \"%s/etc/sources.list.d\";\n"
 				     "Dir::Etc::preferencesparts \"%s/etc/preferences.d\";\n"
+				     "Dir::Etc::netrc \"/etc/apt/auth.conf\";\n"
+				     "Dir::Etc::netrcparts \"/etc/apt/auth.conf.d\";\n"
 				     "Dir::State \"%s/state\";\n"
 				     "Dir::State::status \"/var/lib/dpkg/status\";\n"
 				     "Dir::Cache \"%s/cache\";\n"
 				     "APT::Sandbox::User \"root\";\n"
 				     "Acquire::Languages \"none\";\n"
 				     "Acquire::Retries \"2\";\n",
-				     dir, dir, dir, dir, dir);
+				     access ? access : "", dir, dir, dir, dir, dir);
 	int rc;
 
-	if (!sources || !config || !stanza || !text)
+	if (!sources || !config || !stanza || !access || !text)
 		return -ENOMEM;
 	rc = hb_file_write_atomic(sources, stanza, strlen(stanza));
 	return rc ? rc : hb_file_write_atomic(config, text, strlen(text));

@@ -116,6 +116,23 @@ static void test_others_are_ignored(void **state)
 	expect_uri("mirror+file:/etc/apt/mirrors/debian-security.list");
 }
 
+static void test_access_of_the_machine(void **state)
+{
+	HB_FREE char *none = apt_access("");
+	HB_FREE char *some = apt_access("APT::Architecture \"amd64\";\n"
+					"Acquire::http::Proxy \"http://proxy.example:3128\";\n"
+					"Acquire::IndexTargets::deb::Packages::Optional \"0\";\n"
+					"Acquire::Check-Valid-Until \"false\";\n"
+					"APT::Update::Post-Invoke:: \"false\";\n"
+					"Acquire::https::Timeout \"9\";");
+
+	(void)state;
+	assert_string_equal(none, "");
+	assert_string_equal(some, "Acquire::http::Proxy \"http://proxy.example:3128\";\n"
+				  "Acquire::Check-Valid-Until \"false\";\n"
+				  "Acquire::https::Timeout \"9\";");
+}
+
 static void test_package_description(void **state)
 {
 	struct hb_error e = {.text = ""};
@@ -239,6 +256,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_deb822_disabled_or_source_only, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_others_are_ignored, setup, teardown),
+		cmocka_unit_test(test_access_of_the_machine),
 		cmocka_unit_test_setup_teardown(test_package_description, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_package_identity, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_git_tree, setup, teardown),
