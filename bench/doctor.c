@@ -282,9 +282,10 @@ static void check_packages(json_t *rows)
 		{"flex", "flex", "warn"},
 		{"bison", "bison", "warn"},
 		{"bc", "bc", "warn"},
-		{"patch", "patch", "warn"},
+		{"git", "git", "warn"},
 		{"xz", "xz-utils", "warn"},
 		{"mke2fs", "e2fsprogs", "warn"},
+		{"busybox", "busybox", "warn"},
 		{"gnuplot", "gnuplot-nox", "warn"},
 	};
 	char missing[256] = "", mend[320];
