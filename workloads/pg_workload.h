@@ -46,7 +46,7 @@ struct pg_options {
 	uint64_t start_deadline; /* ns */
 };
 
-/* Rows of the metrics; the order of pg_metrics[] in postgres.c. */
+/* Rows of the metrics; the order of pg_metrics[]. */
 enum pg_row {
 	PG_TPS,
 	PG_TPS_CONNECTING,
@@ -100,9 +100,35 @@ struct pg_state {
 	double sharable_gib, shared_mib;
 };
 
-/* workload_ops.run */
-int pg_load_run(struct task *t, struct hb_error *e);
+/* pg_config.c */
+extern const struct option_row pg_option_rows[];
+/* Of the whole segment of buffers, the default resolved. */
+uint64_t pg_buffers_bytes(const struct pg_options *o);
+/* Refuses combinations that have no meaning. */
+int pg_config_check(const struct instance *in, struct hb_error *e);
+/* A server that is ready to be sized and started; to be freed also after an error. */
+int pg_config_server(struct pg_server *s, const struct pg_options *o, struct hb_error *e);
+/* Notes the version, and every setting that is not as the server has it by default. */
+int pg_config_note(struct instance *in, struct hb_error *e);
+
+/* pg_fill.c: the backend that stays, the buffers it fills, the queries that reach over them. */
+int pg_fill(struct instance *in, struct hb_error *e);
+
+/* pg_prove.c */
+/* What page tables a backend has that touched the whole segment: the mean over some. */
+int pg_page_tables(struct instance *in, struct hb_error *e);
+/* workload_ops.prove */
+int pg_prove(struct instance *in, struct hb_error *e);
+
+/* pg_load.c */
 /* Write the scripts that a load needs into the server's directory. */
 int pg_load_prepare(struct instance *in, struct hb_error *e);
+/* workload_ops.run */
+int pg_load_run(struct task *t, struct hb_error *e);
+
+/* pg_figures.c */
+extern const struct metric_row pg_metrics[];
+/* workload_ops.report */
+int pg_report(struct instance *in, struct hb_error *e);
 
 #endif
