@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "bench/base/restore.h"
+#include "workloads/functime.h"
 #include "workloads/hugetlb.h"
 #include "workloads/kmsg.h"
 #include "workloads/observe.h"
@@ -103,6 +104,66 @@ static void probe_histogram_is_sorted(void **state)
 	(void)state;
 	assert_string_equal(text, "<4 us: 42, <32768 us: 3");
 	assert_null(observe_hist_text("# event histogram\n\nTotals:\n    Hits: 0\n"));
+}
+
+#define TOTALS(hits, dropped)                                                                      \
+	"\nTotals:\n    Hits: " hits "\n    Entries: 2\n    Dropped: " dropped "\n"
+
+static const char *const times_head = "# event histogram\n#\n\n";
+
+static int times_read(const char *lines, const char *totals, struct hist *h, struct hb_error *e)
+{
+	HB_FREE char *text = hb_strf("%s%s%s", times_head, lines, totals);
+
+	hist_reset(h);
+	return functime_hist(text, h, e);
+}
+
+static void function_times_become_a_histogram(void **state)
+{
+	struct hb_error e = {""};
+	struct hist h;
+
+	(void)state;
+	assert_int_equal(times_read("{ lat:       4242 } hitcount:          3\n"
+				    "{ lat:        100 } hitcount:          1\n",
+				    TOTALS("4", "0"), &h, &e),
+			 0);
+	assert_int_equal(h.count, 4);
+	assert_int_equal(h.min, 100);
+	assert_int_equal(h.max, 4242);
+	assert_true(h.sum == 3 * 4242 + 100);
+	assert_int_equal(h.bucket[hist_index(4242)], 3);
+	assert_int_equal(times_read("", TOTALS("0", "0"), &h, &e), 0);
+	assert_int_equal(h.count, 0);
+}
+
+/* What is lost or not understood is no histogram, and nothing of it is kept. */
+static void function_times_are_whole_or_refused(void **state)
+{
+	static const struct {
+		const char *lines, *totals;
+		int code;
+		const char *says;
+	} bad[] = {
+		{"{ lat: 42 } hitcount: 3\n", TOTALS("5", "2"), -ENOSPC, "dropped 2 of 5"},
+		{"{ lat: 42 } hitcount: 3\n", TOTALS("4", "0"), -EBADMSG, "3 of 4"},
+		{"{ lat: ~ 2^4 } hitcount: 3\n", TOTALS("3", "0"), -EBADMSG, "not known"},
+		{"{ lat: 42 } hits: 3\n", TOTALS("3", "0"), -EBADMSG, "not known"},
+		{"{ lat: 42 } hitcount: 3\n", "", -EBADMSG, "no totals"},
+		{"", "", -EBADMSG, "no totals"},
+		{"Dropped: 0 Hits: 0", "", -EBADMSG, "no totals"},
+	};
+	struct hb_error e;
+	struct hist h;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		e.text[0] = '\0';
+		assert_int_equal(times_read(bad[i].lines, bad[i].totals, &h, &e), bad[i].code);
+		assert_non_null(strstr(e.text, bad[i].says));
+		assert_int_equal(h.count, 0);
+	}
 }
 
 static void unknown_observation_is_refused(void **state)
@@ -233,6 +294,8 @@ int main(void)
 		cmocka_unit_test(sizes_must_fit_the_page),
 		cmocka_unit_test(log_trouble_is_found),
 		cmocka_unit_test(probe_histogram_is_sorted),
+		cmocka_unit_test(function_times_become_a_histogram),
+		cmocka_unit_test(function_times_are_whole_or_refused),
 		cmocka_unit_test(unknown_observation_is_refused),
 		cmocka_unit_test(restore_needs_a_note),
 		cmocka_unit_test(noted_values_come_back),

@@ -174,6 +174,7 @@ static int parse_spec(struct run *r, struct hb_error *e)
 		return hb_error_set(e, -ERANGE, "interval_ns and stall_ns must not be 0");
 	r->cell.spec = (json_t *)spec;
 	r->cell.native = r->c->native;
+	r->cell.change = !r->c->native || r->c->yes;
 	r->cell.exact = !strcmp(get_text(spec, "mode", ""), "exact");
 	r->cell.seed = get_u64(spec, "seed", 1);
 	r->cell.work = get_u64(spec, "work", 0);
@@ -380,11 +381,9 @@ static void reports(struct run *r)
 /* Mode exact is not observed: all of it would be in the figures. */
 static int observe_setup(struct run *r, struct hb_error *e)
 {
-	int change = !r->c->native || r->c->yes;
-
 	return r->cell.exact ? 0
 			     : observe_open(&r->observe, json_object_get(r->c->spec, "observe"),
-					    change, r->notes, e);
+					    r->cell.change, r->notes, e);
 }
 
 static int run_gang(struct run *r, struct hb_error *e)

@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "workloads/observe.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define TRACING	     "/sys/kernel/tracing"
+#include "workloads/functime.h"
+
 #define LOCK_STAT    "/proc/lock_stat"
 #define LOCK_STAT_ON "/proc/sys/kernel/lock_stat"
 #define LOCK_LINES   12
-/* Tasks that may sleep in one probed function at a time; kretprobes beyond are lost. */
-#define PROBE_DEPTH 512
-#define POWERS	    63
+#define POWERS	     63
 
 enum { WANT_VMSTAT, WANT_STATUS, WANT_KPROBES, WANT_LOCKS };
 static const char *const names_known[] = {"vmstat", "status", "kprobes", "locks"};
@@ -34,89 +31,23 @@ static void note(struct observe *o, const char *key, const char *text)
 						  key, "text", text));
 }
 
-/* Append one line to a file of tracefs; such a file takes one command per write(). */
-static int command(const char *file, const char *line)
+static struct functime probe(unsigned int i)
 {
-	HB_CLOSE int fd = open(file, O_WRONLY | O_APPEND | O_CLOEXEC);
-
-	return fd < 0 ? -errno : hb_write_all(fd, line, strlen(line));
-}
-
-static int commandf(const char *file, const char *fmt, const char *function)
-{
-	HB_FREE char *line = NULL;
-
-	/* The formats are the literals below; each %1$s is the function. */
-	if (asprintf(&line, fmt, function) < 0) {
-		line = NULL;
-		return -ENOMEM;
-	}
-	return command(file, line);
-}
-
-static int trigger(const char *system, const char *fmt_event, const char *fmt, const char *function)
-{
-	HB_FREE char *event = NULL, *file = NULL;
-
-	if (asprintf(&event, fmt_event, function) < 0)
-		return -ENOMEM;
-	file = hb_strf(TRACING "/events/%s/%s/trigger", system, event);
-	return file ? commandf(file, fmt, function) : -ENOMEM;
-}
-
-/*
- * Time from entry to return by a synthetic event, and a histogram of it
- * (Documentation/trace/histogram.rst). Names carry the function, since variables are looked up over
- * all events.
- */
-static int probe_make(const char *function)
-{
-	HB_FREE char *returns = hb_strf("r%d:hb/%s_ret %s\n", PROBE_DEPTH, function, function);
-	int rc = returns ? commandf(TRACING "/kprobe_events", "p:hb/%1$s %1$s\n", function)
-			 : -ENOMEM;
-
-	if (!rc)
-		rc = command(TRACING "/kprobe_events", returns);
-	if (!rc)
-		rc = commandf(TRACING "/synthetic_events", "hb_%1$s u64 lat\n", function);
-	if (!rc)
-		rc = trigger("hb", "%1$s", "hist:keys=common_pid:ts_%1$s=common_timestamp.usecs\n",
-			     function);
-	if (!rc)
-		rc = trigger("hb", "%1$s_ret",
-			     "hist:keys=common_pid:lat_%1$s=common_timestamp.usecs-$ts_%1$s:"
-			     "onmatch(hb.%1$s).hb_%1$s($lat_%1$s)\n",
-			     function);
-	if (!rc)
-		rc = trigger("synthetic", "hb_%1$s", "hist:keys=lat.log2\n", function);
-	return rc;
-}
-
-/* In reverse; what was never made is not there to remove, so errors mean nothing. */
-static void probe_remove(const char *function)
-{
-	trigger("synthetic", "hb_%1$s", "!hist:keys=lat.log2\n", function);
-	trigger("hb", "%1$s_ret",
-		"!hist:keys=common_pid:lat_%1$s=common_timestamp.usecs-$ts_%1$s:onmatch(hb.%1$s)."
-		"hb_%1$s($lat_%1$s)\n",
-		function);
-	trigger("hb", "%1$s", "!hist:keys=common_pid:ts_%1$s=common_timestamp.usecs\n", function);
-	commandf(TRACING "/synthetic_events", "!hb_%1$s u64 lat\n", function);
-	commandf(TRACING "/kprobe_events", "-:hb/%1$s_ret\n", function);
-	commandf(TRACING "/kprobe_events", "-:hb/%1$s\n", function);
+	return (struct functime){.function = functions[i], .name = functions[i], .coarse = true};
 }
 
 static void probes_open(struct observe *o)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(functions); i++) {
 		HB_FREE char *key = hb_strf("kprobes.%s", functions[i]), *text = NULL;
-		int rc = probe_make(functions[i]);
+		const struct functime f = probe(i);
+		int rc = functime_open(&f);
 
 		if (!rc) {
 			o->probes |= 1u << i;
 			continue;
 		}
-		probe_remove(functions[i]);
+		functime_close(&f);
 		text = hb_strf("not probed: %s (inlined in this kernel, or CONFIG_KPROBE_EVENTS, "
 			       "CONFIG_HIST_TRIGGERS missing)",
 			       strerror(-rc));
@@ -164,9 +95,12 @@ void observe_begin(struct observe *o)
 {
 	if (wants(o, WANT_VMSTAT) && hb_file_read("/proc/vmstat", &o->vmstat, NULL))
 		o->vmstat = NULL;
-	for (unsigned int i = 0; i < ARRAY_SIZE(functions); i++)
+	for (unsigned int i = 0; i < ARRAY_SIZE(functions); i++) {
+		const struct functime f = probe(i);
+
 		if (o->probes & (1u << i))
-			trigger("synthetic", "hb_%1$s", "hist:keys=lat.log2:clear\n", functions[i]);
+			functime_clear(&f);
+	}
 	if (wants(o, WANT_LOCKS))
 		hb_file_write(LOCK_STAT, "0");
 }
@@ -240,13 +174,10 @@ char *observe_hist_text(const char *hist)
 static void probes_end(struct observe *o)
 {
 	for (unsigned int i = 0; i < ARRAY_SIZE(functions); i++) {
-		HB_FREE char *path = hb_strf(TRACING "/events/synthetic/hb_%s/hist", functions[i]);
 		HB_FREE char *key = hb_strf("kprobes.%s", functions[i]), *hist = NULL, *text = NULL;
+		const struct functime f = probe(i);
 
-		if (!(o->probes & (1u << i)) || !path || !key)
-			continue;
-		trigger("synthetic", "hb_%1$s", "hist:keys=lat.log2:pause\n", functions[i]);
-		if (hb_file_read(path, &hist, NULL))
+		if (!(o->probes & (1u << i)) || !key || functime_read(&f, &hist))
 			continue;
 		text = observe_hist_text(hist);
 		note(o, key, text ? text : "not called");
@@ -322,9 +253,12 @@ void observe_end(struct observe *o, const struct cell *cell)
 
 void observe_close(struct observe *o)
 {
-	for (unsigned int i = 0; i < ARRAY_SIZE(functions); i++)
+	for (unsigned int i = 0; i < ARRAY_SIZE(functions); i++) {
+		const struct functime f = probe(i);
+
 		if (o->probes & (1u << i))
-			probe_remove(functions[i]);
+			functime_close(&f);
+	}
 	if (wants(o, WANT_LOCKS))
 		hb_file_write(LOCK_STAT_ON, "0");
 	free(o->vmstat);

@@ -50,6 +50,10 @@ const struct option_row pg_option_rows[] = {
 	OPTION(probe_buffers, .name = "probe_buffers", .type = OPTION_U64, .dflt = "512",
 	       .min = "1", .max = "100000",
 	       .help = "buffers that the first query of a session touches, over the whole segment"),
+	OPTION(fault_time, .name = "fault_time", .type = OPTION_BOOL, .dflt = "off",
+	       .help = "measure the server's time in hugetlb_fault() by kprobes, which slows "
+		       "faults "
+		       "down"),
 	OPTION(start_deadline, .name = "start_deadline", .type = OPTION_DURATION, .dflt = "2m",
 	       .min = "1s", .max = "1h", .help = "for the server to accept connections"),
 	OPTION(data, .name = "data", .type = OPTION_STRING, .dflt = "/var/lib/hugebench/pgdata",

@@ -51,6 +51,10 @@ const struct metric_row pg_metrics[] = {
 	       "transactions not started, so far behind the schedule"),
 	METRIC(PG_FAULTS, "faults_per_transaction", GAUGE, "faults", LOWER, 0,
 	       "page faults of all server processes per transaction of pgbench"),
+	METRIC(PG_FAULT_TIME, "fault_time", HIST, "ns", LOWER, 0,
+	       "with fault_time: the server's processes in hugetlb_fault(), sleeping included"),
+	METRIC(PG_FAULT_TIME_SHARE, "fault_time_per_transaction", GAUGE, "ns", LOWER, 0,
+	       "that time per transaction of pgbench"),
 	METRIC(PG_PAGE_TABLES, "page_tables_per_connection", GAUGE, "KiB", LOWER, 1,
 	       "page tables of a backend that has touched the whole segment"),
 	METRIC(PG_HUGE_PAGES, "huge_pages", GAUGE, "pages", LOWER, 0,
@@ -165,6 +169,8 @@ int pg_report(struct instance *in, struct hb_error *e)
 	report_summary(in, &f->summary);
 	report_statements(in, &f->summary);
 	instance_gauge(in, PG_FAULTS, (double)f->faults / f->summary.processed);
+	if (o->fault_time)
+		instance_gauge(in, PG_FAULT_TIME_SHARE, f->fault_ns / f->summary.processed);
 	if (isfinite(st->page_tables_kib))
 		instance_gauge(in, PG_PAGE_TABLES, st->page_tables_kib);
 	if (f->huge_pages != UINT64_MAX)

@@ -336,6 +336,22 @@ static int load_phase(struct task *t, int phase, struct hb_error *e)
 	return err;
 }
 
+static int read_fault_times(struct task *t, struct hb_error *e)
+{
+	struct pg_state *st = t->in->priv;
+	struct hist *h = t->shared->hist[PG_FAULT_TIME];
+	HB_FREE char *text = NULL;
+	int err = functime_read(&pg_fault_probe, &text);
+
+	if (err)
+		return hb_error_set(e, err, "the times in hugetlb_fault() cannot be read: %s",
+				    strerror(-err));
+	err = functime_hist(text, h, e);
+	if (!err)
+		st->found->fault_ns = h->sum;
+	return err;
+}
+
 static int measured(struct task *t, struct hb_error *e)
 {
 	struct pg_state *st = t->in->priv;
@@ -348,10 +364,17 @@ static int measured(struct task *t, struct hb_error *e)
 	err = pg_server_faults(&st->server, &before);
 	if (err)
 		return hb_error_set(e, err, "the server's page faults cannot be read");
+	if (st->fault_probe && functime_clear(&pg_fault_probe))
+		return hb_error_set(e, -EIO, "the times in hugetlb_fault() cannot be reset");
 	err = load_phase(t, PHASE_MEASURE, e);
 	if (err)
 		return err;
 	wait_backends_gone(st, backends);
+	if (st->fault_probe) {
+		err = read_fault_times(t, e);
+		if (err)
+			return err;
+	}
 	err = pg_server_faults(&st->server, &after);
 	if (err)
 		return hb_error_set(e, err, "the server's page faults cannot be read");

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "workloads/functime.h"
 #include "workloads/pg_probe.h"
 #include "workloads/pg_segment.h"
 #include "workloads/pg_server.h"
@@ -43,6 +44,7 @@ struct pg_options {
 	int prewarm;
 	double probe_rate;
 	uint64_t probe_buffers;
+	int fault_time;
 	uint64_t start_deadline; /* ns */
 };
 
@@ -66,6 +68,8 @@ enum pg_row {
 	PG_LATE,
 	PG_SKIPPED,
 	PG_FAULTS,
+	PG_FAULT_TIME,
+	PG_FAULT_TIME_SHARE,
 	PG_PAGE_TABLES,
 	PG_HUGE_PAGES,
 	PG_HUGE_PAGES_NEEDED,
@@ -81,6 +85,7 @@ struct pg_found {
 	int complete; /* the measured load ended and all below is valid */
 	struct pg_summary summary;
 	uint64_t faults;     /* of the server during the measured load */
+	double fault_ns;     /* of them in hugetlb_fault(), with fault_time */
 	uint64_t huge_pages; /* in use at the end of the measured load */
 	uint64_t probes;
 	uint64_t probes_missed; /* due in the measured phase, never started */
@@ -96,6 +101,7 @@ struct pg_state {
 	char *sparse;	 /* the same with a few buffers of every GiB */
 	char *scan_file; /* script of PG_LOAD_SCAN */
 	uint64_t huge_pages_needed;
+	bool fault_probe;	/* pg_fault_probe is in place */
 	double page_tables_kib; /* per connection; NAN: not measured */
 	double sharable_gib, shared_mib;
 };
@@ -113,6 +119,9 @@ int pg_config_note(struct instance *in, struct hb_error *e);
 
 /* pg_fill.c: the backend that stays, the buffers it fills, the queries that reach over them. */
 int pg_fill(struct instance *in, struct hb_error *e);
+
+/* hugetlb_fault() of every process of the server. */
+extern const struct functime pg_fault_probe;
 
 /* pg_prove.c */
 /* What page tables a backend has that touched the whole segment: the mean over some. */

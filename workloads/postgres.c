@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "workloads/pg_workload.h"
@@ -113,6 +114,34 @@ static int fill_and_sample(struct instance *in, struct hb_error *e)
 	return err ? err : publish(in, e);
 }
 
+const struct functime pg_fault_probe = {
+	.function = "hugetlb_fault",
+	.name = "pg_hugetlb_fault",
+	.comm = "postgres",
+};
+
+static int probe_faults(struct instance *in, struct hb_error *e)
+{
+	struct pg_state *st = in->priv;
+	int err;
+
+	if (!in->cell->change)
+		return hb_error_set(e, -EPERM,
+				    "fault_time = on changes the machine's tracing: only with "
+				    "--yes");
+	err = functime_open(&pg_fault_probe);
+	if (err) {
+		functime_close(&pg_fault_probe);
+		return hb_error_set(e, -EOPNOTSUPP,
+				    "fault_time = on: hugetlb_fault() cannot be probed: %s "
+				    "(inlined in this kernel, or CONFIG_KPROBE_EVENTS or "
+				    "CONFIG_HIST_TRIGGERS missing)",
+				    strerror(-err));
+	}
+	st->fault_probe = true;
+	return 0;
+}
+
 static int pg_setup(struct instance *in, struct hb_error *e)
 {
 	const struct pg_options *o = in->options;
@@ -133,6 +162,8 @@ static int pg_setup(struct instance *in, struct hb_error *e)
 	in->server = st->server.postmaster;
 	pg_server_conninfo(&st->server, st->conninfo, sizeof(st->conninfo));
 	err = fill_and_sample(in, e);
+	if (!err && o->fault_time)
+		err = probe_faults(in, e);
 	return err ? pg_server_explain(&st->server, err, e) : 0;
 }
 
@@ -142,6 +173,8 @@ static void pg_teardown(struct instance *in)
 
 	if (!st)
 		return;
+	if (st->fault_probe)
+		functime_close(&pg_fault_probe);
 	pg_session_close(st->warm);
 	pg_server_free(&st->server);
 	free(st->touch);

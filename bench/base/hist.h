@@ -42,18 +42,24 @@ static inline unsigned int hist_index(uint64_t v)
 	return (shift << HIST_SUB_BITS) + (v >> shift);
 }
 
-static inline void hist_record(struct hist *h, uint64_t v)
+/* The same value @n times. */
+static inline void hist_add(struct hist *h, uint64_t v, uint64_t n)
 {
-	h->count++;
-	h->sum += v;
+	h->count += n;
+	h->sum += (double)v * n;
 	if (v < h->min)
 		h->min = v;
 	if (v > h->max)
 		h->max = v;
 	if (v >> HIST_MAX_BITS)
-		h->overflow++;
+		h->overflow += n;
 	else
-		h->bucket[hist_index(v)]++;
+		h->bucket[hist_index(v)] += n;
+}
+
+static inline void hist_record(struct hist *h, uint64_t v)
+{
+	hist_add(h, v, 1);
 }
 
 void hist_reset(struct hist *h);
