@@ -2,8 +2,10 @@
 /* Patterns are those of Linux 5.10 to 6.12: kernel/panic.c, kernel/hung_task.c,
  * kernel/locking/lockdep.c, ... */
 #include <ctype.h>
-#include <stdlib.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "bench/console.h"
 
@@ -172,15 +174,25 @@ int console_scan_text(const char *text, size_t len, struct console_scan *s)
 
 int console_scan_file(const char *path, struct console_scan *s)
 {
-	HB_FREE char *text = NULL;
-	size_t len = 0;
-	int rc = hb_file_read(path, &text, &len);
+	HB_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	char *text;
+	int rc;
 
-	if (rc && rc != -ENOENT) {
-		*s = (struct console_scan){0};
-		return rc;
-	}
-	return console_scan_text(text ? text : "", text ? len : 0, s);
+	*s = (struct console_scan){0};
+	if (fd < 0)
+		return errno == ENOENT ? console_scan_text("", 0, s) : -errno;
+	if (fstat(fd, &st))
+		return -errno;
+	if (!st.st_size)
+		return console_scan_text("", 0, s);
+	/* Mapped, for a kernel that prints without end makes a file of any size. */
+	text = mmap(NULL, st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (text == MAP_FAILED)
+		return -errno;
+	rc = console_scan_text(text, st.st_size, s);
+	munmap(text, st.st_size);
+	return rc;
 }
 
 void console_scan_free(struct console_scan *s)

@@ -76,6 +76,19 @@ static json_t *cell_expect(const struct spec_cell *cell, const json_t *kernels, 
 	return expect ? json_deep_copy(expect) : json_pack("[s]", "OK");
 }
 
+bool plan_expects(const json_t *planned, const char *verdict)
+{
+	json_t *expect = json_object_get(planned, "expect"), *v;
+	size_t i;
+
+	if (!json_array_size(expect))
+		return !strcmp(verdict, "OK");
+	json_array_foreach (expect, i, v)
+		if (json_is_string(v) && !strcmp(json_string_value(v), verdict))
+			return true;
+	return false;
+}
+
 static json_t *cell_spec(const struct spec *spec, const struct spec_cell *cell, const char *mode,
 			 uint64_t seed)
 {

@@ -26,6 +26,9 @@ char *plan_control_name(const char *name);
 json_t *plan_make(const struct spec *spec, const char *mode, const json_t *kernels, uint64_t seed,
 		  unsigned int repetitions);
 
+/* Does the entry @planned of plan.json expect @verdict? One that says nothing expects OK. */
+bool plan_expects(const json_t *planned, const char *verdict);
+
 struct plan_choice {
 	unsigned int repetitions;
 	double seconds; /* the whole plan, estimated */

@@ -68,18 +68,6 @@ static const struct kernel *kernel_of(const struct run *r, const json_t *planned
 	return NULL;
 }
 
-/* Is the verdict among those that the plan expects? */
-static bool is_expected(const json_t *planned, const char *verdict)
-{
-	const json_t *v;
-	size_t i;
-
-	json_array_foreach (json_object_get(planned, "expect"), i, v)
-		if (!strcmp(json_string_value(v), verdict))
-			return true;
-	return false;
-}
-
 /* The first CONFIG_ symbol that a workload of the cell needs and the kernel lacks, with its user;
  * or NULL. */
 static const char *symbol_missing(const struct run *r, const json_t *planned,
@@ -125,14 +113,14 @@ static json_t *cell_skip(const struct run *r, const json_t *planned, const char 
 	if (gmtime_r(&now, &tm))
 		strftime(started, sizeof(started), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	return json_pack(
-		"{s:i, s:O, s:O, s:O, s:O, s:O, s:O, s:s, s:s, s:s, s:[], s:o, s:o, s:O, "
+		"{s:i, s:O, s:O, s:O, s:O, s:O, s:O, s:s, s:s, s:s, s:b, s:[], s:o, s:o, s:O, "
 		"s:{}, s:[], s:[], s:{}, s:s}",
 		"format", STORE_FORMAT, "id", json_object_get(planned, "id"), "seq",
 		json_object_get(planned, "seq"), "kernel", json_object_get(planned, "kernel"),
 		"cell", json_object_get(planned, "cell"), "rep", json_object_get(planned, "rep"),
 		"warmup_boot", json_object_get(planned, "warmup_boot"), "mode", r->mode, "verdict",
-		"SKIP", "reason", reason, "evidence", "workloads",
-		instance_names(planned, "workload"), "antagonists",
+		"SKIP", "reason", reason, "expected", plan_expects(planned, "SKIP"), "evidence",
+		"workloads", instance_names(planned, "workload"), "antagonists",
 		instance_names(planned, "antagonist"), "tasks", json_object_get(first, "tasks"),
 		"parameters", "metrics", "notes", "times", "started", started);
 }
@@ -198,8 +186,6 @@ static int cell_run(const struct run *r, const json_t *planned, struct progress 
 		store_cell_abort(dir);
 		return rc;
 	}
-	json_object_set_new(*cell, "expected",
-			    json_boolean(is_expected(planned, text(*cell, "verdict"))));
 	rc = store_cell_commit(&r->store, text(planned, "id"), dir, *cell, e);
 	if (rc)
 		json_decref(*cell);
@@ -296,7 +282,7 @@ static void record_stop(struct run *r, int repetitions, const char *why)
 }
 
 /* A cell of an earlier sitting: count it. */
-static int cell_count(const struct run *r, const json_t *planned, unsigned int *unexpected)
+static void cell_count(const struct run *r, const json_t *planned, unsigned int *unexpected)
 {
 	HB_FREE char *file = hb_strf("cells/%s/cell.json", text(planned, "id"));
 	json_t *cell = file ? store_read(&r->store, file, NULL) : NULL;
@@ -305,7 +291,6 @@ static int cell_count(const struct run *r, const json_t *planned, unsigned int *
 	    json_is_false(json_object_get(cell, "expected")))
 		++*unexpected;
 	json_decref(cell);
-	return 0;
 }
 
 static int cells_walk(struct run *r, struct progress *p, const char *memory,

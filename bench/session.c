@@ -18,6 +18,7 @@
 #include "bench/console.h"
 #include "bench/cpio.h"
 #include "bench/native.h"
+#include "bench/plan.h"
 #include "bench/session.h"
 
 #define SEC NSEC_PER_SEC
@@ -55,8 +56,21 @@ struct session {
 	json_t *files; /* "SOURCE.NAME" -> file of the histogram */
 
 	const char *verdict; /* the host's own, NULL: the agent's */
-	char reason[512];
+	char reason[1024];
 };
+
+/*
+ * What the agent or QEMU says becomes a line of plain ASCII: a text cut in the middle of a
+ * character is no JSON string, and a control sequence has no business on the user's terminal.
+ */
+static void plain_line(char *text)
+{
+	for (; *text; text++)
+		if (isspace((unsigned char)*text))
+			*text = ' ';
+		else if (!isascii(*text) || !isprint(*text))
+			*text = '?';
+}
 
 /* Settle the verdict; the first one stands. Returns 1: the cell is over. */
 static int settle(struct session *s, const char *verdict, const char *fmt, ...)
@@ -72,6 +86,7 @@ static int settle(struct session *s, const char *verdict, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(s->reason, sizeof(s->reason), fmt, ap);
 	va_end(ap);
+	plain_line(s->reason);
 	return 1;
 }
 
@@ -410,7 +425,7 @@ static int on_deadline(struct session *s)
 			      step_names[s->step]);
 	if (s->step == STEP_BOOT)
 		return settle(s, "TIMEOUT", "no hello within %llu s",
-			      (unsigned long long)(step_timeout(s, STEP_BOOT) / SEC));
+			      (unsigned long long)((hb_now_ns() - s->step_started) / SEC));
 	return settle(s, "TIMEOUT", "no end of phase %s within its deadline", step_names[s->step]);
 }
 
@@ -633,34 +648,22 @@ static json_t *metrics(const struct session *s)
 	return list;
 }
 
-static bool is_expected(const struct session *s, const char *verdict)
-{
-	json_t *expect = json_object_get(s->c->planned, "expect"), *v;
-	size_t i;
-
-	if (!json_array_size(expect))
-		return !strcmp(verdict, "OK");
-	json_array_foreach (expect, i, v)
-		if (json_is_string(v) && !strcmp(json_string_value(v), verdict))
-			return true;
-	return false;
-}
-
 static json_t *make_cell(struct session *s, const char *started)
 {
 	static const char *const objects[] = {"parameters", "conservation"};
-	const char *verdict = s->verdict;
-	const char *reason = s->reason;
 	json_t *cell = json_object(), *notes;
+	const char *verdict, *reason;
 
-	if (!verdict) {
+	if (!s->verdict) {
 		verdict = json_string_value(json_object_get(s->result, "verdict"));
 		reason = json_string_value(json_object_get(s->result, "reason"));
+		settle(s, verdict, "%s", reason ? reason : "");
 	}
+	verdict = s->verdict;
 	fill_planned(s, cell);
 	json_object_set_new(cell, "verdict", json_string(verdict));
-	json_object_set_new(cell, "reason", json_string(reason ? reason : ""));
-	json_object_set_new(cell, "expected", json_boolean(is_expected(s, verdict)));
+	json_object_set_new(cell, "reason", json_string(s->reason));
+	json_object_set_new(cell, "expected", json_boolean(plan_expects(s->c->planned, verdict)));
 	json_object_set(cell, "evidence", s->evidence);
 	for (size_t i = 0; i < ARRAY_SIZE(objects); i++)
 		if (json_is_object(json_object_get(s->result, objects[i])))
@@ -705,7 +708,7 @@ static void release(struct session *s)
 
 static int run_guest(struct session *s, json_t **cell, struct hb_error *e)
 {
-	json_int_t deadline_s = json_integer_value(json_object_get(s->c->planned, "deadline_s"));
+	double deadline_s = json_number_value(json_object_get(s->c->planned, "deadline_s"));
 	HB_FREE char *placement = NULL;
 	char started[32];
 	time_t now = time(NULL);
@@ -714,7 +717,7 @@ static int run_guest(struct session *s, json_t **cell, struct hb_error *e)
 
 	strftime(started, sizeof(started), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
 	s->started = s->step_started = hb_now_ns();
-	s->deadline = deadline_s > 0 ? s->started + deadline_s * SEC : 0;
+	s->deadline = deadline_s > 0 ? s->started + (uint64_t)(deadline_s * SEC) : 0;
 	rc = start_guest(s, e);
 	if (rc)
 		return rc;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -150,6 +151,22 @@ static void test_no_file(void **state)
 	only(CONSOLE_KINDS, 0);
 }
 
+/* More than any text file that is read whole; the end of it counts too. */
+static void test_flood(void **state)
+{
+	char path[] = "/tmp/console_test.XXXXXX";
+	int fd = mkstemp(path);
+	static const char last[] = "\nKernel panic - not syncing: at last\n";
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, last, strlen(last), 80 << 20), strlen(last));
+	assert_int_equal(console_scan_file(path, &scan), 0);
+	close(fd);
+	unlink(path);
+	only(CONSOLE_PANIC, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -161,6 +178,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_bounded, teardown),
 		cmocka_unit_test_teardown(test_bytes_that_are_no_text, teardown),
 		cmocka_unit_test_teardown(test_no_file, teardown),
+		cmocka_unit_test_teardown(test_flood, teardown),
 	};
 
 	return cmocka_run_group_tests_name("console", tests, NULL, NULL);

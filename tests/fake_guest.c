@@ -224,6 +224,8 @@ static void measure(int guest)
 	frame(WIRE_PHASE, "{\"phase\":\"drain\",\"t_ns\":20}");
 	frame(WIRE_PHASE, "{\"phase\":\"collect\",\"t_ns\":21}");
 	histogram(is("badhist") ? "../../evil" : "null");
+	if (is("badreason"))
+		result("INVALID", "one\\n\\ttwo\\u001b[2J\\u00b5");
 	result(is("badverdict") ? "GREAT" : is("dirty") ? "DIRTY" : "OK", "");
 }
 

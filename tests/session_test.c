@@ -170,8 +170,9 @@ static void test_cell_deadline(void **state)
 	struct fixture *f = *state;
 	uint64_t start = hb_now_ns();
 
-	json_object_set_new(f->planned, "deadline_s", json_integer(1));
-	expect(f, "silent", "TIMEOUT", "no hello");
+	/* As plan.json has it: with a fraction. */
+	json_object_set_new(f->planned, "deadline_s", json_real(1.5));
+	expect(f, "silent", "TIMEOUT", "no hello within 1 s");
 	/* The whole, with the time the agent gets to clean up, ends before the boot's own limit. */
 	assert_true(hb_now_ns() - start < 14 * NSEC_PER_SEC);
 }
@@ -228,6 +229,12 @@ static void test_unknown_verdict(void **state)
 	expect(*state, "badverdict", "INVALID", "GREAT");
 }
 
+/* The agent's words may be cut in the middle of a character, and may hold what terminals obey. */
+static void test_reason_is_one_plain_line(void **state)
+{
+	expect(*state, "badreason", "INVALID", "one  two?[2J??");
+}
+
 static void test_interrupted(void **state)
 {
 	struct fixture *f = *state;
@@ -264,6 +271,7 @@ int main(void)
 		T(test_right_build_id),
 		T(test_hist_name_cannot_leave_the_directory),
 		T(test_unknown_verdict),
+		T(test_reason_is_one_plain_line),
 		T(test_interrupted),
 		T(test_no_agent),
 	};
