@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <math.h>
 #include <string.h>
 
 #include "bench/costs.h"
@@ -84,7 +85,7 @@ double costs_estimate(const json_t *costs, const json_t *planned, int *measured)
 	mine = key ? json_object_get(known, key) : NULL;
 	*measured = json_is_number(mine);
 	if (*measured)
-		return phases + json_number_value(mine);
+		return phases + fmax(0, json_number_value(mine));
 	return phases + overhead_mean(known, overhead_guess(mode)) + hang_seconds(planned);
 }
 
@@ -92,8 +93,10 @@ void costs_learn(json_t *costs, const json_t *planned, const json_t *cell)
 {
 	const char *mode = text(json_object_get(planned, "spec"), "mode");
 	const json_t *total = json_object_get(json_object_get(cell, "times"), "total_ns");
-	double seconds = json_number_value(total) / NSEC_PER_SEC -
-			 phase_seconds(planned, "warmup_ns") - phase_seconds(planned, "measure_ns");
+	/* Below 0 for a cell that ended before its phases did. */
+	double seconds = fmax(0, json_number_value(total) / NSEC_PER_SEC -
+					 phase_seconds(planned, "warmup_ns") -
+					 phase_seconds(planned, "measure_ns"));
 	HB_FREE char *key = cost_key(planned);
 	json_t *known = json_object_get(costs, mode);
 	const json_t *before;
@@ -142,8 +145,10 @@ int costs_save(const json_t *costs, struct hb_error *e)
 	HB_FREE char *dump = json_dumps(costs, JSON_INDENT(1) | JSON_SORT_KEYS);
 	int rc;
 
-	if (!path || !dump)
-		return -ENOMEM;
+	if (!path)
+		return -ENOENT;
+	if (!dump)
+		return hb_error_set(e, -ENOMEM, "no memory for the costs of cells");
 	rc = hb_file_write_atomic(path, dump, strlen(dump));
 	return rc ? hb_error_set(e, rc, "cannot write %s: %s", path, strerror(-rc)) : 0;
 }

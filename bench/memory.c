@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/mempolicy.h>
 #include <mntent.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -45,12 +46,15 @@ uint64_t memory_limit(void)
 	return available > reserve ? available - reserve : 0;
 }
 
-/* Of a file name of ours: is the run that made it gone? Its lock went with it. */
-static bool is_stale(int dir, const char *name)
+/*
+ * Remove a file of ours whose run is gone: its lock went with it. With the lock held, so that
+ * create_locked() of another run sees either no lock or no link.
+ */
+static bool remove_stale(int dir, const char *name)
 {
 	HB_CLOSE int fd = openat(dir, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 
-	return fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB);
+	return fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB) && !unlinkat(dir, name, 0);
 }
 
 int memory_sweep(const char *directory)
@@ -63,7 +67,7 @@ int memory_sweep(const char *directory)
 		return 0;
 	while ((entry = readdir(d)))
 		if (!strncmp(entry->d_name, NAME_PREFIX, strlen(NAME_PREFIX)) &&
-		    is_stale(dirfd(d), entry->d_name) && !unlinkat(dirfd(d), entry->d_name, 0))
+		    remove_stale(dirfd(d), entry->d_name))
 			removed++;
 	closedir(d);
 	return removed;
@@ -71,7 +75,8 @@ int memory_sweep(const char *directory)
 
 /*
  * Create and lock one file. A sweep of another run may catch it between the two and remove it:
- * then it has no link any more, and another is made.
+ * then it has no link any more, and another is made. The name is ours alone: one that exists is
+ * about to be removed.
  */
 static int create_locked(const char *path)
 {
@@ -79,8 +84,12 @@ static int create_locked(const char *path)
 		int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 		struct stat st;
 
-		if (fd < 0)
+		if (fd < 0 && errno != EEXIST)
 			return -errno;
+		if (fd < 0) {
+			poll(NULL, 0, 1);
+			continue;
+		}
 		if (!flock(fd, LOCK_EX | LOCK_NB) && !fstat(fd, &st) && st.st_nlink)
 			return fd;
 		close(fd);
@@ -88,16 +97,16 @@ static int create_locked(const char *path)
 	return -EAGAIN;
 }
 
-/* Prefer host node @node for what this thread allocates; -1: the default again. */
-static void prefer_node(int node)
+/* Prefer host node @node for what this thread allocates. */
+static void prefer_node(unsigned int node)
 {
-	unsigned long mask = node >= 0 ? 1UL << node : 0;
+	unsigned long mask = 0;
 
+	if (node >= sizeof(mask) * 8)
+		return;
+	mask = 1UL << node;
 	/* Only a preference: where it cannot be had, the memory is still good. */
-	if (node < 0)
-		syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0);
-	else if ((size_t)node < sizeof(mask) * 8)
-		syscall(SYS_set_mempolicy, MPOL_PREFERRED, &mask, sizeof(mask) * 8 + 1);
+	syscall(SYS_set_mempolicy, MPOL_PREFERRED, &mask, sizeof(mask) * 8 + 1);
 }
 
 /*
@@ -149,9 +158,12 @@ static int open_node(struct memory *m, unsigned int node, uint64_t bytes, int ho
 	if (m->fd[node] < 0)
 		return m->fd[node];
 	m->nodes = node + 1;
-	prefer_node(host_node);
+	/* Not bound to a node: the policy that the user has chosen, as by numactl, stays. */
+	if (host_node >= 0)
+		prefer_node(host_node);
 	rc = fill(m->fd[node], bytes, interrupted);
-	prefer_node(-1);
+	if (host_node >= 0)
+		syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0);
 	return rc;
 }
 

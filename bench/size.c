@@ -40,7 +40,7 @@ int size_host(struct host_size *h, struct hb_error *e)
 /*
  * Four vCPUs are enough to contend; an emulated guest gets them on fewer CPUs too, while kvm never
  * has more vCPUs than CPUs (a vCPU that waits for a CPU shows as lock latency). Larger hosts give
- * half.
+ * half. Every node gets as many as the others.
  */
 static unsigned int vcpus_choose(const char *mode, const struct host_size *h, unsigned int nodes)
 {
@@ -54,7 +54,7 @@ static unsigned int vcpus_choose(const char *mode, const struct host_size *h, un
 		vcpus = h->cpus;
 	if (vcpus < 2)
 		vcpus = 2;
-	return vcpus < nodes ? nodes : vcpus;
+	return vcpus < nodes ? nodes : vcpus - vcpus % nodes;
 }
 
 /* Three quarters of what can be had, at most 8 GiB on a small host and 64 GiB on a large one, whole
@@ -78,9 +78,11 @@ int size_guest(const struct spec_scenario *spec, const char *mode, const struct 
 	g->vcpus = spec->vcpus ? spec->vcpus : vcpus_choose(mode, h, g->nodes);
 	g->memory = spec->memory ? spec->memory : memory_choose(h);
 	/* Mode exact has one vCPU; its other node is memory to migrate to. */
-	if (g->vcpus < g->nodes && strcmp(mode, "exact"))
-		return hb_error_set(e, -EINVAL, "%u vCPUs cannot fill %u nodes", g->vcpus,
-				    g->nodes);
+	if (g->vcpus % g->nodes && strcmp(mode, "exact"))
+		return hb_error_set(e, -EINVAL,
+				    "%u vCPUs cannot be shared out evenly to %u nodes; give "
+				    "-o vcpus=N, a multiple of the nodes",
+				    g->vcpus, g->nodes);
 	if (g->memory > h->limit || g->memory < 512 * MIB) {
 		hb_format_size(wanted, sizeof(wanted), g->memory);
 		hb_format_size(allowed, sizeof(allowed), h->limit);

@@ -54,7 +54,9 @@ static int directory_sync_files(const char *dir)
 		HB_FREE char *path = hb_strf("%s/%s", dir, entries[i]->d_name);
 		struct stat st;
 
-		if (!rc && path && !lstat(path, &st) && S_ISREG(st.st_mode)) {
+		if (!rc && !path)
+			rc = -ENOMEM;
+		if (!rc && !lstat(path, &st) && S_ISREG(st.st_mode)) {
 			HB_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 			if (fd < 0 || fsync(fd))
@@ -189,8 +191,8 @@ static int unfinished_remove(const struct store *s, struct hb_error *e)
 	for (int i = 0; i < n; i++) {
 		HB_FREE char *path = hb_strf("%s/%s", cells, entries[i]->d_name);
 
-		if (path && !strncmp(entries[i]->d_name, UNFINISHED, strlen(UNFINISHED)))
-			rc = hb_remove_all(path);
+		if (!rc && !strncmp(entries[i]->d_name, UNFINISHED, strlen(UNFINISHED)))
+			rc = path ? hb_remove_all(path) : -ENOMEM;
 		free(entries[i]);
 	}
 	free(entries);

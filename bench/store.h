@@ -26,7 +26,8 @@ struct store {
 int store_create(const char *results, const char *name, struct store *s, struct hb_error *e);
 /*
  * An existing run, to go on with it; what an interrupted cell left is removed. -ENOENT: no such
- * run, or nothing was planned; -EPROTO: of another format; -EBUSY: another hugebench runs it.
+ * run; -EPROTO: no run.json that can be read, or of another format; -EBUSY: another hugebench runs
+ * it.
  */
 int store_resume(const char *results, const char *name, struct store *s, struct hb_error *e);
 /* Release the lock and the memory; the files stay. */

@@ -55,6 +55,7 @@ static void units_print(void **state)
 	(void)state;
 	assert_string_equal(hb_format_size(b, sizeof(b), 1ULL << 30), "1 GiB");
 	assert_string_equal(hb_format_size(b, sizeof(b), 1536), "1.5 KiB");
+	assert_string_equal(hb_format_duration(b, sizeof(b), 999.7), "1 us");
 	assert_string_equal(hb_format_duration(b, sizeof(b), 1250), "1.25 us");
 	assert_string_equal(hb_format_duration(b, sizeof(b), 200e9), "3 m 20 s");
 }
@@ -273,6 +274,7 @@ static void files_are_whole_or_absent(void **state)
 	assert_true(hb_file_write_atomic(path, "12\n", 3) == -ENOENT);
 	*strrchr(path, '/') = '\0';
 	assert_int_equal(hb_mkdir_all(path), 0);
+	assert_int_equal(hb_mkdir_all(""), -ENOENT);
 	path[strlen(path)] = '/';
 	assert_int_equal(hb_file_write_atomic(path, "12\n", 3), 0);
 	assert_int_equal(hb_file_read_u64(path, &v), 0);

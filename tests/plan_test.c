@@ -233,6 +233,11 @@ static void costs_are_learnt(void **state)
 	json_object_set_new(json_object_get(cell, "times"), "total_ns", json_real(33.5e9));
 	costs_learn(costs, planned, cell);
 	assert_float_equal(costs_estimate(costs, planned, &measured), 23.5, 1e-9);
+	/* A panic half a second after the boot is no time to be gained in other cells. */
+	json_object_set_new(json_object_get(cell, "times"), "total_ns", json_real(0.5e9));
+	for (int i = 0; i < 60; i++)
+		costs_learn(costs, planned, cell);
+	assert_float_equal(costs_estimate(costs, planned, &measured), 10, 1e-9);
 	json_decref(cell);
 	json_decref(plan);
 	json_decref(costs);
@@ -258,6 +263,11 @@ static void size_comes_from_the_host(void **state)
 	assert_int_equal(size_guest(&s, "kvm", &large, &g, &e), 0);
 	assert_int_equal(g.vcpus, 32);
 	assert_int_equal(g.memory, 64 * GIB);
+	s.nodes = 3;
+	assert_int_equal(size_guest(&s, "emulated", &small, &g, &e), 0);
+	assert_int_equal(g.vcpus, 3);
+	s.vcpus = 4;
+	assert_int_equal(size_guest(&s, "emulated", &small, &g, &e), -EINVAL);
 }
 
 static void memory_that_is_not_there_is_refused(void **state)

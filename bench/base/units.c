@@ -135,7 +135,7 @@ char *hb_format_duration(char *buf, size_t len, double ns)
 {
 	uint64_t seconds = llround(ns / 1e9);
 
-	if (ns < 1e3)
+	if (ns < 999.5)
 		snprintf(buf, len, "%.3g ns", ns);
 	else if (ns < 999.5e3)
 		snprintf(buf, len, "%.3g us", ns / 1e3);

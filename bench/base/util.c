@@ -186,6 +186,8 @@ int hb_mkdir_all(const char *path)
 
 	if (!copy)
 		return -ENOMEM;
+	if (!*copy)
+		return -ENOENT;
 	for (char *p = copy + 1;; p++) {
 		char c = *p;
 
