@@ -63,7 +63,7 @@ const struct option_row spec_scenario_rows[] = {
 	 "looking"},
 	{"warmup_boot", OPTION_BOOL, offsetof(struct spec_scenario, warmup_boot), "no", NULL, NULL,
 	 NULL, "a first boot of every kernel that is not counted"},
-	{"seed", OPTION_U64, offsetof(struct spec_scenario, seed), "0", "0", "4503599627370496",
+	{"seed", OPTION_U64, offsetof(struct spec_scenario, seed), "0", "0", "4503599627370495",
 	 NULL, "of the order and of the workloads; 0: a new one, recorded"},
 	OPTION_END};
 
@@ -314,8 +314,7 @@ static int tasks_set_all(const struct reader *r, struct spec_cell *cell, const c
 	return 0;
 }
 
-/* "WORKLOAD.tasks = N" or "WORKLOAD.option = value"; -ENOENT without a message: not of that form.
- */
+/* "WORKLOAD.tasks = N" or "WORKLOAD.option = value". */
 static int instance_set(const struct reader *r, const struct ini_section *s, struct spec_cell *cell,
 			const struct ini_entry *entry)
 {
@@ -415,9 +414,10 @@ static int timing_check(const struct spec_timing *t, struct hb_error *e)
 static int cell_fill(const struct reader *r, const struct ini_section *s, struct spec_cell *cell)
 {
 	const struct ini_entry *tasks = ini_entry_find(s, "tasks");
+	const struct ini_entry *workload = ini_entry_find(s, "workload");
 	int rc;
 
-	if (!ini_entry_find(s, "workload"))
+	if (!workload || !*workload->value)
 		return hb_error_set(r->e, -EINVAL, "%s:%d: [%s] has no 'workload'", r->ini.path,
 				    s->line, s->name);
 	rc = instances_add(r, s, "workload", false, cell);

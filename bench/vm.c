@@ -42,7 +42,7 @@ struct vm {
 	struct placement placement;
 };
 
-/* A growing argv; the first failure sticks. */
+/* A growing argv; the first failure sticks. A string that is NULL had no memory. */
 struct args {
 	char **v;
 	size_t n;
@@ -228,6 +228,10 @@ static void push_memory(struct args *a, const struct vm_config *c, const struct 
 						     : hb_strf(",cpus=%u-%u", n * per_node,
 							       (n + 1) * per_node - 1);
 
+		if (!backend || !bind || !cpus || (c->memory_path && !path)) {
+			a->rc = -ENOMEM;
+			return;
+		}
 		push_option(a, "-object",
 			    hb_strf("%s,id=mem%u,size=%lluM,prealloc=on%s", backend, n,
 				    (unsigned long long)vm_node_bytes(c) >> 20, bind));
@@ -245,8 +249,10 @@ static void push_kernel(struct args *a, const struct vm_config *c)
 		HB_FREE char *path = escape(c->root);
 
 		push_option(a, "-drive",
-			    hb_strf("file=%s,if=none,id=root,format=raw,snapshot=on,cache=unsafe",
-				    path ? path : ""));
+			    path ? hb_strf("file=%s,if=none,id=root,format=raw,snapshot=on,"
+					   "cache=unsafe",
+					   path)
+				 : NULL);
 		push_option(a, "-device", strdup("virtio-blk-pci,drive=root"));
 	}
 }
@@ -257,8 +263,10 @@ static void push_devices(struct args *a, const struct vm_config *c, const struct
 
 	/* Nobody is connected as a rule, then QEMU drops the output once it is in the log file. */
 	push_option(a, "-chardev",
-		    hb_strf("socket,id=console,fd=%d,server=on,wait=off,logfile=%s,logappend=off",
-			    w->console_fd, console ? console : ""));
+		    console ? hb_strf("socket,id=console,fd=%d,server=on,wait=off,logfile=%s,"
+				      "logappend=off",
+				      w->console_fd, console)
+			    : NULL);
 	push_option(a, "-serial", strdup("chardev:console"));
 	push_option(a, "-chardev", hb_strf("socket,id=qmp,fd=%d", w->qmp_fd));
 	push_option(a, "-mon", strdup("chardev=qmp,mode=control"));
@@ -505,11 +513,6 @@ int vm_start(const struct vm_config *c, struct vm **out, struct hb_error *e)
 int vm_data_fd(const struct vm *vm)
 {
 	return vm->data_fd;
-}
-
-pid_t vm_pid(const struct vm *vm)
-{
-	return vm->pid;
 }
 
 const char *vm_placement(const struct vm *vm)

@@ -67,7 +67,6 @@ void vm_argv_free(char **argv);
 int vm_start(const struct vm_config *c, struct vm **vm, struct hb_error *e);
 /* Data stream to the agent; -1 when not connected. Owned by the vm. */
 int vm_data_fd(const struct vm *vm);
-pid_t vm_pid(const struct vm *vm);
 /* Where the vCPUs run and the memory lies, one line for the record; owned by the vm. */
 const char *vm_placement(const struct vm *vm);
 /* 1: QEMU is gone (reaped, *status as of waitpid), 0: alive. */

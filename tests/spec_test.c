@@ -263,6 +263,7 @@ static void garbage_is_refused(void **state)
 		"dir/t.ini:3: the key stands in this");
 	refused("[scenario]\n[scenario]\n", -EINVAL, "dir/t.ini:2: this section stands");
 	refused(HEAD "[cell a]\n", -EINVAL, "dir/t.ini:3: [cell a] has no 'workload'");
+	refused(HEAD "[cell a]\nworkload =\n", -EINVAL, "dir/t.ini:3: [cell a] has no 'workload'");
 	refused("\x7f"
 		"ELF\x01\x02\n",
 		-EINVAL, "dir/t.ini:1");

@@ -38,28 +38,6 @@ uint64_t hist_bucket_high(unsigned int index)
 	return hist_bucket_low(index + 1);
 }
 
-double hist_quantile(const struct hist *h, double q)
-{
-	double rank = ceil(q * h->count), seen = 0;
-
-	if (!h->count)
-		return NAN;
-	if (q <= 0)
-		return h->min;
-	if (q >= 1)
-		return h->max;
-	for (unsigned int i = 0; i < HIST_BUCKETS; i++) {
-		double low = hist_bucket_low(i), middle;
-
-		seen += h->bucket[i];
-		if (!h->bucket[i] || seen < rank)
-			continue;
-		middle = low + (hist_bucket_high(i) - 1 - low) / 2;
-		return fmin(fmax(middle, h->min), h->max);
-	}
-	return h->max;
-}
-
 double hist_mean(const struct hist *h)
 {
 	return h->count ? h->sum / h->count : NAN;
@@ -126,7 +104,11 @@ static int totals_check(const struct hist *h, struct hb_error *e)
 		return hb_error_set(e, -EINVAL,
 				    "buckets and overflow hold %llu values, count says %llu",
 				    (unsigned long long)total, (unsigned long long)h->count);
-	if (first < HIST_BUCKETS && (h->min >> HIST_MAX_BITS || hist_index(h->min) != first))
+	if (h->count && h->min > h->max)
+		return hb_error_set(e, -EINVAL, "min %llu is above max %llu",
+				    (unsigned long long)h->min, (unsigned long long)h->max);
+	if (first < HIST_BUCKETS ? h->min >> HIST_MAX_BITS || hist_index(h->min) != first
+				 : h->count && !(h->min >> HIST_MAX_BITS))
 		return hb_error_set(e, -EINVAL, "min %llu is not in the first bucket",
 				    (unsigned long long)h->min);
 	if (h->overflow ? !(h->max >> HIST_MAX_BITS)

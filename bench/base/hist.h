@@ -5,7 +5,7 @@
  * Values below 2^(HIST_SUB_BITS + 1) have a bucket each. Above, every power of two is cut into
  * 2^HIST_SUB_BITS buckets of equal width, so a bucket that starts at v is at most
  * v / 2^HIST_SUB_BITS wide: whatever value of the bucket is reported, the error is at most
- * 1/128 = 0.78 % of the true value; hist_quantile() reports the middle, at most 0.4 % off.
+ * 1/128 = 0.78 % of the true value.
  * Values of 2^HIST_MAX_BITS (18 minutes in ns) and more are counted in overflow; the true minimum,
  * maximum and sum are kept beside, so that no tail is cut off or clamped.
  */
@@ -67,12 +67,6 @@ void hist_merge(struct hist *into, const struct hist *from);
 /* First value of a bucket, and the first one past it. */
 uint64_t hist_bucket_low(unsigned int index);
 uint64_t hist_bucket_high(unsigned int index);
-/*
- * The smallest recorded value v such that at least q * count values are <= v (nearest rank),
- * to the error above; 0 and 1 give the true extremes; a rank inside the overflow gives the true
- * maximum. NAN when empty.
- */
-double hist_quantile(const struct hist *h, double q);
 /* Arithmetic mean; NAN when empty. */
 double hist_mean(const struct hist *h);
 
