@@ -37,20 +37,22 @@ static error_t parse(int key, char *value, struct argp_state *state)
 static int restore(void)
 {
 	struct hb_error e = {""};
-	HB_FREE char *path = restore_path();
+	HB_FREE char *path = restore_path(), *what = NULL;
 	int rc = path ? restore_pending(path, &e) : -ENOMEM;
 
 	if (!rc) {
 		puts("doctor: nothing to put back");
 		return EXIT_OK;
 	}
-	if (rc > 0)
+	if (rc > 0) {
+		what = restore_text(path);
 		rc = restore_apply(path, &e);
+	}
 	if (rc) {
 		fprintf(stderr, "hugebench: restore: %s\n", *e.text ? e.text : strerror(-rc));
 		return EXIT_HOST;
 	}
-	puts("doctor: settings are as before the run");
+	printf("doctor: put back: %s\n", what ? what : "");
 	return EXIT_OK;
 }
 
@@ -67,17 +69,23 @@ static int probe(const char *bzimage)
 	return EXIT_OK;
 }
 
-/* A native run that was killed leaves a note; say so. */
+/* A native run that was killed leaves a note; say what it changed. */
 static void add_pending(json_t *rows)
 {
-	HB_FREE char *path = restore_path();
+	HB_FREE char *path = restore_path(), *text = NULL, *detail = NULL;
+	struct hb_error e = {""};
+	int rc = path ? restore_pending(path, &e) : 0;
 
-	if (path && restore_pending(path, NULL) > 0)
-		json_array_append_new(
-			rows,
-			json_pack("{s:s, s:s, s:s, s:s}", "check", "settings", "state", "warn",
-				  "detail", "a native run was killed and left its settings behind",
-				  "mend", "hugebench doctor --restore"));
+	if (!rc)
+		return;
+	if (rc > 0) {
+		text = restore_text(path);
+		detail = hb_strf("a native run was killed and left its settings behind: %s",
+				 text ? text : path);
+	}
+	json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:s}", "check", "settings", "state",
+					      "warn", "detail", detail ? detail : e.text, "mend",
+					      rc > 0 ? "hugebench doctor --restore" : ""));
 }
 
 static void print(const json_t *rows)

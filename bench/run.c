@@ -18,6 +18,7 @@ enum {
 	KEY_RESULTS,
 	KEY_AGENT,
 	KEY_MIXED,
+	KEY_YES,
 };
 
 static const struct argp_option options[] = {
@@ -46,6 +47,10 @@ static const struct argp_option options[] = {
 	 0},
 	{"mixed-config", KEY_MIXED, NULL, 0,
 	 "compare kernels of one source although their configurations differ", 0},
+	{"yes", KEY_YES, NULL, 0,
+	 "mode native: change this machine's huge page pool (it is put back afterwards), and run "
+	 "antagonists on its kernel, which a bug of that kernel may hang",
+	 0},
 	{0}};
 
 static int override_add(struct run_args *a, const char *key, const char *value)
@@ -97,6 +102,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_MIXED:
 		a->mixed_config = 1;
+		return 0;
+	case KEY_YES:
+		a->yes = 1;
 		return 0;
 	case ARGP_KEY_ARG:
 		fprintf(stderr,

@@ -20,7 +20,7 @@ struct run_args {
 	json_t *overrides; /* array of "key=value" */
 	json_t *command;   /* array: the command line as given */
 	uint64_t budget;   /* ns; 0: not given */
-	int resume, dry_run, mixed_config;
+	int resume, dry_run, mixed_config, yes;
 };
 
 struct run {

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/base/restore.h"
 #include "bench/base/units.h"
 #include "bench/commands.h"
 #include "bench/costs.h"
@@ -135,6 +136,7 @@ static int cell_measure(const struct run *r, const json_t *planned, const char *
 		.kernel = k,
 		.agent = r->agent,
 		.native = run_is_native(r),
+		.native_yes = r->args.yes,
 		.directory = dir,
 		.interrupted = &interrupted,
 		.progress = progress_frame,
@@ -293,6 +295,25 @@ static void cell_count(const struct run *r, const json_t *planned, unsigned int 
 	json_decref(cell);
 }
 
+/* A guest is thrown away; the running kernel with tasks that hang is no place for more cells. */
+static int kernel_usable(const struct run *r, const json_t *cell, struct hb_error *e)
+{
+	if (!run_is_native(r) || strcmp(text(cell, "verdict"), "HANG"))
+		return 0;
+	return hb_error_set(e, -EIO, "the running kernel hangs: %s; reboot before anything else",
+			    text(cell, "reason"));
+}
+
+/* The agent was killed before it could put this machine's settings back. */
+static void settings_check(struct progress *p)
+{
+	HB_FREE char *path = restore_path(), *what = NULL;
+
+	if (path && restore_pending(path, NULL) > 0 && (what = restore_text(path)))
+		progress_note(p, "settings were left behind, %s; mend: hugebench doctor --restore",
+			      what);
+}
+
 static int cells_walk(struct run *r, struct progress *p, const char *memory,
 		      unsigned int *unexpected, struct hb_error *e)
 {
@@ -330,11 +351,14 @@ static int cells_walk(struct run *r, struct progress *p, const char *memory,
 		if (rc)
 			return rc;
 		costs_learn(r->costs, planned, cell);
+		rc = kernel_usable(r, cell, e);
 		p->done = i + 1;
 		p->seconds_left = seconds_left(r, i + 1);
 		progress_end(p, cell);
 		json_decref(cell);
 		cell_count(r, planned, unexpected);
+		if (rc)
+			return rc;
 	}
 	return 0;
 }
@@ -364,7 +388,9 @@ int run_cells(struct run *r, unsigned int *unexpected, struct hb_error *e)
 	if (!rc)
 		rc = cells_walk(r, &p, memory.path, unexpected, e);
 	progress_clear(&p);
-	if (!run_is_native(r))
+	if (run_is_native(r))
+		settings_check(&p);
+	else
 		memory_close(&memory);
 	if (costs_save(r->costs, &ignored))
 		progress_note(&p, "%s", ignored.text);

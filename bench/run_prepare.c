@@ -139,6 +139,15 @@ static int arms_choose(struct run *r, struct hb_error *e)
 	return r->arms ? 0 : hb_error_set(e, -ENOMEM, "no memory");
 }
 
+/* Leave that is not needed is not asked for. */
+static int yes_check(const struct run *r, struct hb_error *e)
+{
+	return r->args.yes && !run_is_native(r)
+		       ? hb_error_set(e, -EINVAL,
+				      "--yes is for mode native; a guest's settings are its own")
+		       : 0;
+}
+
 /* What the mode and the host's size decide; done again when mode auto is settled. */
 static int mode_check(struct run *r, struct hb_error *e)
 {
@@ -231,6 +240,8 @@ int run_read(struct run *r, struct hb_error *e)
 		rc = set_text(&r->mode_reason, strdup("asked for"), e);
 	if (!rc)
 		rc = mode_check(r, e);
+	if (!rc)
+		rc = yes_check(r, e);
 	if (rc)
 		return rc;
 	r->postgres_scale = postgres_scale(r);
@@ -474,6 +485,9 @@ int run_take_up(struct run *r, struct hb_error *e)
 	if (rc)
 		return rc;
 	r->budget = r->args.budget;
+	rc = yes_check(r, e);
+	if (rc)
+		return rc;
 	if (run_is_native(r))
 		return same_native(r, e);
 	rc = kernels_resolve(r, e);

@@ -174,7 +174,6 @@ static int parse_spec(struct run *r, struct hb_error *e)
 		return hb_error_set(e, -ERANGE, "interval_ns and stall_ns must not be 0");
 	r->cell.spec = (json_t *)spec;
 	r->cell.native = r->c->native;
-	r->cell.change = !r->c->native || r->c->yes;
 	r->cell.exact = !strcmp(get_text(spec, "mode", ""), "exact");
 	r->cell.seed = get_u64(spec, "seed", 1);
 	r->cell.work = get_u64(spec, "work", 0);
@@ -192,6 +191,19 @@ static int parse_spec(struct run *r, struct hb_error *e)
 		rc = parse_instance(r, &r->cell.instances[i], one, e);
 	}
 	return rc;
+}
+
+/* Antagonists are made to find a kernel's bugs, and this kernel has other users. */
+static int native_allowed(const struct run *r, struct hb_error *e)
+{
+	for (unsigned int i = 0; i < r->cell.ninstances && r->c->native && !r->c->yes; i++)
+		if (r->cell.instances[i].ops->role == ROLE_ANTAGONIST)
+			return hb_error_set(e, -EPERM,
+					    "%s beside page faults may hang a kernel that has a "
+					    "bug there, and this is the running one; --yes allows "
+					    "it",
+					    r->cell.instances[i].ops->name);
+	return 0;
 }
 
 static int pool_prepare(struct run *r, struct hb_error *e)
@@ -383,7 +395,7 @@ static int observe_setup(struct run *r, struct hb_error *e)
 {
 	return r->cell.exact ? 0
 			     : observe_open(&r->observe, json_object_get(r->c->spec, "observe"),
-					    r->cell.change, r->notes, e);
+					    !r->cell.native, r->notes, e);
 }
 
 static int run_gang(struct run *r, struct hb_error *e)
@@ -471,6 +483,8 @@ static void run_cell(struct run *r)
 	int rc = parse_spec(r, &e);
 
 	if (!rc)
+		rc = native_allowed(r, &e);
+	if (!rc)
 		rc = pool_prepare(r, &e);
 	if (!rc)
 		rc = gang_prepare(&r->gang, &r->cell, r->nodes, &e);
@@ -512,6 +526,23 @@ static void release(struct run *r)
 	json_decref(r->parameters);
 }
 
+/* Where the restore note goes; one that a killed run left is carried out before anything is
+ * measured. */
+static int restore_begin(struct run *r, struct hb_error *e)
+{
+	int rc;
+
+	if (!r->c->native || !r->c->yes)
+		return 0;
+	r->restore = restore_path();
+	if (!r->restore)
+		return hb_error_set(e, -ENOENT,
+				    "neither XDG_CACHE_HOME nor HOME says where the restore note "
+				    "may be");
+	rc = restore_pending(r->restore, e);
+	return rc > 0 ? restore_apply(r->restore, e) : rc;
+}
+
 int cell_run(const struct cell_config *c, struct hb_error *e)
 {
 	struct run r = {.c = c,
@@ -523,15 +554,13 @@ int cell_run(const struct cell_config *c, struct hb_error *e)
 	int rc;
 
 	r.gang.gun[0] = r.gang.gun[1] = r.gang.ready[0] = r.gang.ready[1] = -1;
-	if (c->native && c->yes)
-		r.restore = restore_path();
 	link_phase(c->link, "setup");
-	if (c->native && c->yes && !r.restore)
-		set_verdict(&r, "INVALID",
-			    "neither XDG_CACHE_HOME nor HOME says where the restore note may be");
+	rc = restore_begin(&r, e);
+	if (rc)
+		set_verdict(&r, "INVALID", e->text);
 	else
 		run_cell(&r);
-	if (r.restore && restore_apply(r.restore, e))
+	if (!rc && r.restore && restore_apply(r.restore, e))
 		set_verdict(&r, "INVALID", e->text);
 	rc = link_send(c->link, WIRE_RESULT, result_json(&r), e);
 	if (!rc)

@@ -130,6 +130,9 @@ static int pool_set(const char *path, uint64_t want, const char *note, struct hb
 	uint64_t have;
 	int rc;
 
+	/* Before the note: what cannot be changed need not be put back. */
+	if (access(path, W_OK))
+		return hb_error_set(e, -errno, "%s cannot be changed: %s", path, strerror(errno));
 	if (note && (rc = restore_note(note, path, e)))
 		return rc;
 	snprintf(value, sizeof(value), "%" PRIu64, want);
@@ -141,14 +144,34 @@ static int pool_set(const char *path, uint64_t want, const char *note, struct hb
 			return hb_error_set(e, rc, "%s: %s", path, strerror(-rc));
 		if (have >= want)
 			return 0;
-		/* Best effort: either file may be missing. */
-		hb_file_write("/proc/sys/vm/drop_caches", "1");
+		/* Best effort: either file may be missing. A host's caches are not ours to drop. */
+		if (!note)
+			hb_file_write("/proc/sys/vm/drop_caches", "1");
 		hb_file_write("/proc/sys/vm/compact_memory", "1");
 	}
 	return hb_error_set(e, -ENOMEM,
 			    "%s: wanted %" PRIu64 " huge pages, got %" PRIu64
 			    "; give more memory or a smaller size",
 			    path, want, have);
+}
+
+/* A host keeps half of what it has to spare; a guest is there for nothing else. */
+static int host_spares(uint64_t page, uint64_t pages, struct hb_error *e)
+{
+	HB_FREE char *text = NULL;
+	uint64_t spare;
+	int rc = hb_file_read("/proc/meminfo", &text, NULL);
+
+	if (rc)
+		return hb_error_set(e, rc, "/proc/meminfo: %s", strerror(-rc));
+	spare = meminfo_kb(text, "MemAvailable:") << 10;
+	if (pages <= spare / 2 / page)
+		return 0;
+	return hb_error_set(e, -ENOMEM,
+			    "%" PRIu64 " huge pages of %" PRIu64
+			    " KiB are more than half of this machine's available memory (%" PRIu64
+			    " MiB): give a smaller size, or enlarge the pool yourself",
+			    pages, page >> 10, spare >> 20);
 }
 
 int hugetlb_pool_grow(uint64_t page, uint64_t pages, const char *note, struct hb_error *e)
@@ -167,6 +190,8 @@ int hugetlb_pool_grow(uint64_t page, uint64_t pages, const char *note, struct hb
 
 		if (p.all.total >= taken + pages)
 			return 0;
+		if (note && (rc = host_spares(page, taken + pages - p.all.total, e)))
+			return rc;
 		return path ? pool_set(path, taken + pages, note, e)
 			    : hb_error_set(e, -ENOMEM, "no memory");
 	}
@@ -180,7 +205,11 @@ int hugetlb_pool_grow(uint64_t page, uint64_t pages, const char *note, struct hb
 
 		if (!path)
 			return hb_error_set(e, -ENOMEM, "no memory");
-		if (node_usable(n) && p.node[n].total < taken + share)
+		if (!node_usable(n) || p.node[n].total >= taken + share)
+			continue;
+		if (note)
+			rc = host_spares(page, (taken + share - p.node[n].total) * nodes, e);
+		if (!rc)
 			rc = pool_set(path, taken + share, note, e);
 	}
 	return rc;

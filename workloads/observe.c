@@ -78,7 +78,8 @@ int observe_open(struct observe *o, const json_t *names, int change, json_t *not
 	}
 	if (!change && (wants(o, WANT_KPROBES) || wants(o, WANT_LOCKS))) {
 		note(o, "observe",
-		     "kprobes and locks change the machine's tracing: left out without --yes");
+		     "kprobes and locks change the machine's tracing and would stay after a kill: "
+		     "left out in mode native");
 		o->wanted &= ~(1u << WANT_KPROBES | 1u << WANT_LOCKS);
 	}
 	if (wants(o, WANT_KPROBES))

@@ -136,7 +136,11 @@ int poison_begin(const struct cell *cell, struct poison **p, struct hb_error *e)
 	struct poison *new;
 	int err;
 
-	if (access(UNPOISON, W_OK) && !cell->native)
+	if (cell->native)
+		return hb_error_set(e, -EOPNOTSUPP,
+				    "takes memory out of service, which a kill would leave so: "
+				    "only in a guest");
+	if (access(UNPOISON, W_OK))
 		mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
 	if (access(UNPOISON, W_OK))
 		return hb_error_set(e, -EOPNOTSUPP, UNPOISON ": %m (CONFIG_HWPOISON_INJECT)");

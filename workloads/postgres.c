@@ -125,10 +125,10 @@ static int probe_faults(struct instance *in, struct hb_error *e)
 	struct pg_state *st = in->priv;
 	int err;
 
-	if (!in->cell->change)
-		return hb_error_set(e, -EPERM,
-				    "fault_time = on changes the machine's tracing: only with "
-				    "--yes");
+	if (in->cell->native)
+		return hb_error_set(e, -EOPNOTSUPP,
+				    "fault_time = on changes the machine's tracing, which a kill "
+				    "would leave so: only in a guest");
 	err = functime_open(&pg_fault_probe);
 	if (err) {
 		functime_close(&pg_fault_probe);

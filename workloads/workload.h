@@ -135,7 +135,6 @@ struct cell {
 	unsigned int ninstances;
 	uint64_t huge_page_bytes; /* default huge page size */
 	int native;		  /* 1: on the running kernel, no guest */
-	int change;		  /* 1: the machine may be changed: a guest, or the user said so */
 	int exact;		  /* 1: fixed work, task_ticks() counts instructions */
 	uint64_t seed;		  /* for every pseudo-random choice; the same in both arms */
 	uint64_t work;		  /* exact: operations per task, else 0 */

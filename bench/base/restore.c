@@ -8,6 +8,9 @@
 
 #define RESTORE_FORMAT 1
 #define BOOT_ID	       "/proc/sys/kernel/random/boot_id"
+/* Huge pages of a process that has just been killed are in use for a moment longer. */
+#define WRITE_TRIES    20
+#define WRITE_PAUSE_NS 50000000ULL
 
 char *restore_path(void)
 {
@@ -111,6 +114,26 @@ static bool note_has(const json_t *values, const char *file)
 	return false;
 }
 
+static bool note_of_this_boot(const json_t *note)
+{
+	const char *noted = json_string_value(json_object_get(note, "boot_id"));
+	HB_FREE char *boot = read_line(BOOT_ID);
+
+	return noted && boot && !strcmp(noted, boot);
+}
+
+/* -EBUSY: another process that still runs has written the note. */
+static int note_owner(const char *path, const json_t *note, struct hb_error *e)
+{
+	pid_t pid = json_integer_value(json_object_get(note, "pid"));
+	json_int_t start = json_integer_value(json_object_get(note, "start"));
+
+	if (!note_of_this_boot(note) || pid == getpid() || !start || process_start(pid) != start)
+		return 0;
+	return hb_error_set(e, -EBUSY, "process %d still runs with what %s notes; end it first",
+			    (int)pid, path);
+}
+
 int restore_note(const char *path, const char *file, struct hb_error *e)
 {
 	HB_FREE char *value = read_line(file);
@@ -123,9 +146,13 @@ int restore_note(const char *path, const char *file, struct hb_error *e)
 	if (rc == -ENOENT) {
 		note = note_new();
 		rc = note ? 0 : hb_error_set(e, -ENOMEM, "no memory");
+	} else if (!rc) {
+		rc = note_owner(path, note, e);
 	}
-	if (rc)
+	if (rc) {
+		json_decref(note);
 		return rc;
+	}
 	/* A note that a killed run left behind becomes ours, with the original values it has. */
 	json_object_set_new(note, "pid", json_integer(getpid()));
 	json_object_set_new(note, "start", json_integer(process_start(getpid())));
@@ -138,32 +165,38 @@ int restore_note(const char *path, const char *file, struct hb_error *e)
 	return rc;
 }
 
-static bool note_of_this_boot(const json_t *note)
-{
-	const char *noted = json_string_value(json_object_get(note, "boot_id"));
-	HB_FREE char *boot = read_line(BOOT_ID);
-
-	return noted && boot && !strcmp(noted, boot);
-}
-
 int restore_pending(const char *path, struct hb_error *e)
 {
 	json_t *note = NULL;
-	json_int_t start;
-	pid_t pid;
 	int rc = note_load(path, &note, e);
 
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
-	pid = json_integer_value(json_object_get(note, "pid"));
-	start = json_integer_value(json_object_get(note, "start"));
-	rc = 1;
-	if (note_of_this_boot(note) && pid != getpid() && start && process_start(pid) == start)
-		rc = hb_error_set(e, -EBUSY,
-				  "process %d still runs with what %s notes; end it first",
-				  (int)pid, path);
+	rc = note_owner(path, note, e);
 	json_decref(note);
-	return rc;
+	return rc ? rc : 1;
+}
+
+char *restore_text(const char *path)
+{
+	HB_FREE char *text = strdup("");
+	json_t *note = NULL;
+	const json_t *v;
+	size_t i;
+
+	if (note_load(path, &note, NULL))
+		return NULL;
+	json_array_foreach (json_object_get(note, "values"), i, v) {
+		const char *file = json_string_value(json_object_get(v, "path"));
+		const char *value = json_string_value(json_object_get(v, "value"));
+		HB_FREE char *now = file ? read_line(file) : NULL, *before = HB_STEAL(text);
+
+		if (before)
+			text = hb_strf("%s%s%s was %s and is %s", before, i ? ", " : "",
+				       file ? file : "?", value ? value : "?", now ? now : "?");
+	}
+	json_decref(note);
+	return HB_STEAL(text);
 }
 
 /* Only what a native run changes is written, whatever the note says: it may come from anybody. */
@@ -175,6 +208,27 @@ static bool path_allowed(const char *file)
 		!strncmp(file, "/proc/sys/vm/", 13));
 }
 
+/* Write @value and see that it is what the file has then. */
+static int write_back(const char *file, const char *value, struct hb_error *e)
+{
+	for (int i = 0;; i++) {
+		HB_FREE char *now = NULL;
+		int rc = hb_file_write(file, value);
+
+		if (rc)
+			return hb_error_set(e, rc, "cannot write %s back to %s: %s", value, file,
+					    strerror(-rc));
+		now = read_line(file);
+		if (now && !strcmp(now, value))
+			return 0;
+		if (i == WRITE_TRIES)
+			return hb_error_set(e, -EAGAIN,
+					    "%s was %s and is %s still: a process uses huge pages",
+					    file, value, now ? now : "?");
+		hb_sleep_until_ns(hb_now_ns() + WRITE_PAUSE_NS);
+	}
+}
+
 int restore_apply(const char *path, struct hb_error *e)
 {
 	json_t *note = NULL;
@@ -183,6 +237,7 @@ int restore_apply(const char *path, struct hb_error *e)
 
 	if (rc)
 		return rc == -ENOENT ? 0 : rc;
+	rc = note_owner(path, note, e);
 	values = json_object_get(note, "values");
 	for (size_t i = note_of_this_boot(note) ? json_array_size(values) : 0; i > 0 && !rc; i--) {
 		const json_t *v = json_array_get(values, i - 1);
@@ -192,9 +247,8 @@ int restore_apply(const char *path, struct hb_error *e)
 		if (!path_allowed(file) || !value)
 			rc = hb_error_set(e, -EINVAL, "%s: entry %zu is not one that a run writes",
 					  path, i);
-		else if ((rc = hb_file_write(file, value)))
-			hb_error_set(e, rc, "cannot write %s back to %s: %s", value, file,
-				     strerror(-rc));
+		else
+			rc = write_back(file, value, e);
 	}
 	json_decref(note);
 	if (!rc && unlink(path))

@@ -20,15 +20,24 @@
 /* $XDG_CACHE_HOME/hugebench/restore.json, or below ~/.cache; owned by the caller, NULL without
  * memory or home. */
 char *restore_path(void);
-/* Note the present value of @file (under /sys or /proc/sys) in the note at @path, made when it is
- * not there. */
+/*
+ * Note the present value of @file (under /sys or /proc/sys) in the note at @path, made when it is
+ * not there. -EBUSY: the note is of another process that still runs.
+ */
 int restore_note(const char *path, const char *file, struct hb_error *e);
 /*
  * 1: there is a note whose writer is gone; 0: no note; -EBUSY: the writer still runs (the message
  * says which process); other errors: the note cannot be read or is no note.
  */
 int restore_pending(const char *path, struct hb_error *e);
-/* Write the values back, last noted first, and remove the note. No note: 0. */
+/* What the note says and what is so now, "FILE was 0 and is 32, ..."; owned by the caller, NULL
+ * without a note. */
+char *restore_text(const char *path);
+/*
+ * Write the values back, last noted first, see that they hold, and remove the note. No note: 0.
+ * -EBUSY: the note is of another process that still runs; -EAGAIN: huge pages beyond the original
+ * pool are in use. The note stays after an error.
+ */
 int restore_apply(const char *path, struct hb_error *e);
 
 #endif
