@@ -187,7 +187,7 @@ static int apply_patch(struct building *g, const char *src, const char *patch, s
 {
 	/* A clone around the cache must not be taken for the tree to patch. */
 	HB_FREE char *ceiling = hb_strf("GIT_CEILING_DIRECTORIES=%s", g->b->work);
-	HB_FREE char *file = hb_strf("%s/kernels/%s", g->b->root, patch);
+	HB_FREE char *file = variant_input(g->b->root, patch);
 	const char *env[] = {ceiling, "LC_ALL=C", NULL};
 	struct child c = {.directory = src, .env = env, .unset = build_unset};
 	char *argv[] = {"git", "apply", "-v", "--whitespace=nowarn", file, NULL};
@@ -199,8 +199,8 @@ static int apply_patch(struct building *g, const char *src, const char *patch, s
 	rc = child_run(&c, argv, log_line, g);
 	if (!rc)
 		return 0;
-	return hb_error_set(e, -EIO, "kernel %s: kernels/%s does not apply to %s; see %s",
-			    g->b->v->name, patch, g->b->label, g->log_path);
+	return hb_error_set(e, -EIO, "kernel %s: %s does not apply to %s; see %s", g->b->v->name,
+			    patch, g->b->label, g->log_path);
 }
 
 static int apply_patches(struct building *g, const char *src, struct hb_error *e)
@@ -233,7 +233,7 @@ static int join_fragments(const struct kbuild *b, const char *first, const char 
 		fputs(text, out);
 	}
 	json_array_foreach (b->v->fragments, i, fragment) {
-		HB_FREE char *file = hb_strf("%s/kernels/%s", b->root, json_string_value(fragment));
+		HB_FREE char *file = variant_input(b->root, json_string_value(fragment));
 		HB_FREE char *text = NULL;
 		int rc = file ? hb_file_read(file, &text, NULL) : -ENOMEM;
 
@@ -453,7 +453,7 @@ static int wanted_put(struct wanted_list *l, const struct wanted *w)
 
 static int wanted_read(struct wanted_list *l, const char *root, const char *fragment)
 {
-	HB_FREE char *path = hb_strf("%s/kernels/%s", root, fragment);
+	HB_FREE char *path = variant_input(root, fragment);
 	HB_FCLOSE FILE *f = path ? fopen(path, "re") : NULL;
 	struct wanted w = {.file = fragment};
 	char line[512];
@@ -521,8 +521,8 @@ int kbuild_check_config(const char *root, const json_t *fragments, const char *c
 		if (!rc)
 			rc = wanted_read(&l, root, json_string_value(fragment));
 		if (rc)
-			hb_error_set(e, rc, "cannot read kernels/%s: %s",
-				     json_string_value(fragment), strerror(-rc));
+			hb_error_set(e, rc, "cannot read %s: %s", json_string_value(fragment),
+				     strerror(-rc));
 	}
 	if (!rc)
 		rc = report_lost(&l, text, config, e);

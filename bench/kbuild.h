@@ -28,7 +28,7 @@ struct kbuild {
 int kbuild_run(const struct kbuild *b, json_t **facts, struct hb_error *e);
 
 /*
- * Check that the last line for each symbol of @fragments (array, relative to @root/kernels) is what
+ * Check that the last line for each symbol of @fragments (array of variant_input()) is what
  * @config says; "# CONFIG_X is not set" also holds for a symbol without a line. -EIO: the message
  * has file:line of up to five that do not hold.
  */

@@ -41,7 +41,7 @@ static void digest_files(struct digest *d, const char *root, const char *label, 
 	size_t i;
 
 	json_array_foreach (list, i, one) {
-		HB_FREE char *path = hb_strf("%s/kernels/%s", root, json_string_value(one));
+		HB_FREE char *path = variant_input(root, json_string_value(one));
 
 		if (path)
 			digest_file(d, label, path);
@@ -434,8 +434,8 @@ static const char kernels_doc[] =
 	"version, "
 	"build-id, path of bzImage, path of .config.\v"
 	"Without a name: base and hinode. `hugebench list` shows all variants. In the environment: "
-	"KERNEL_SRC (a tarball or tree instead of the pinned package), KEEP=1 (keep sources and "
-	"objects).";
+	"HUGEBENCH_KERNELS (a directory of variants of one's own), KERNEL_SRC (a tarball or tree "
+	"instead of the pinned package), KEEP=1 (keep sources and objects).";
 
 int cmd_kernels(int argc, char **argv)
 {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A kernel variant: described in kernels/variants/NAME.ini or kernels/local/NAME.ini, built once,
- * cached. */
+/* A kernel variant: described in a file of its own (variant.h), built once, cached. */
 #ifndef HB_KERNEL_H
 #define HB_KERNEL_H
 
@@ -16,7 +15,7 @@ struct kernel {
 	char *source;	   /* "linux-source-5.10 5.10.262-1", path of a tarball, or "tree@ref" */
 	char *bzimage;	   /* path */
 	char *config;	   /* path of the .config */
-	json_t *series;	   /* array of patch files, in order, relative to kernels/ */
+	json_t *series;	   /* array of patch files, in order, as in struct variant */
 };
 
 /*

@@ -8,23 +8,58 @@
 #include "bench/keyfile.h"
 #include "bench/variant.h"
 
-/* Where descriptions are, below kernels/; the shipped ones win. */
+/* Where descriptions are: below kernels/, then $HUGEBENCH_KERNELS; the first one found wins. */
 static const char *const rooms[] = {"variants", "local"};
+#define ROOMS (ARRAY_SIZE(rooms) + 1)
+
+/* Directory number @i of the descriptions into *@path, without links; NULL: the user gave none. */
+static int room_path(const char *root, size_t i, char **path, struct hb_error *e)
+{
+	const char *given = getenv("HUGEBENCH_KERNELS");
+
+	*path = NULL;
+	if (i == ARRAY_SIZE(rooms)) {
+		if (!given || !*given)
+			return 0;
+		*path = realpath(given, NULL);
+		return *path ? 0
+			     : hb_error_set(e, -errno, "HUGEBENCH_KERNELS = %s: %s", given,
+					    strerror(errno));
+	}
+	*path = hb_strf("%s/kernels/%s", root, rooms[i]);
+	return *path ? 0 : hb_error_set(e, -ENOMEM, "out of memory");
+}
+
+/* A description behind another one of its name is never read. */
+static void add_name(json_t *names, json_t *name)
+{
+	const json_t *known;
+	size_t i;
+
+	json_array_foreach (names, i, known)
+		if (json_equal(known, name)) {
+			json_decref(name);
+			return;
+		}
+	json_array_append_new(names, name);
+}
 
 json_t *variant_names(const char *root)
 {
 	json_t *names = json_array();
 
-	for (size_t i = 0; names && i < ARRAY_SIZE(rooms); i++) {
-		HB_FREE char *pattern = hb_strf("%s/kernels/%s/*.ini", root, rooms[i]);
+	for (size_t i = 0; names && i < ROOMS; i++) {
+		HB_FREE char *room = NULL, *pattern = NULL;
 		glob_t g = {0};
 
+		if (!room_path(root, i, &room, NULL) && room)
+			pattern = hb_strf("%s/*.ini", room);
 		if (!pattern || glob(pattern, 0, NULL, &g))
 			g.gl_pathc = 0;
 		for (size_t j = 0; j < g.gl_pathc; j++) {
 			const char *base = strrchr(g.gl_pathv[j], '/') + 1;
 
-			json_array_append_new(names, json_stringn(base, strlen(base) - 4));
+			add_name(names, json_stringn(base, strlen(base) - 4));
 		}
 		globfree(&g);
 	}
@@ -50,8 +85,15 @@ static int find_file(const char *root, const char *name, char **file, struct hb_
 {
 	if (!*name || strchr(name, '/'))
 		return unknown_variant(root, name, e);
-	for (size_t i = 0; i < ARRAY_SIZE(rooms); i++) {
-		*file = hb_strf("%s/kernels/%s/%s.ini", root, rooms[i], name);
+	for (size_t i = 0; i < ROOMS; i++) {
+		HB_FREE char *room = NULL;
+		int rc = room_path(root, i, &room, e);
+
+		if (rc)
+			return rc;
+		if (!room)
+			continue;
+		*file = hb_strf("%s/%s.ini", room, name);
 		if (!*file)
 			return hb_error_set(e, -ENOMEM, "out of memory");
 		if (!access(*file, F_OK))
@@ -62,22 +104,35 @@ static int find_file(const char *root, const char *name, char **file, struct hb_
 	return unknown_variant(root, name, e);
 }
 
-/* Append what @pattern below kernels/ stands for; a pattern that matches nothing is an error. */
+char *variant_input(const char *root, const char *input)
+{
+	return *input == '/' ? strdup(input) : hb_strf("%s/kernels/%s", root, input);
+}
+
+/*
+ * Append what @pattern stands for, beside the description @file or else below kernels/; a pattern
+ * that matches nothing is an error.
+ */
 static int add_pattern(const char *root, const char *file, const char *pattern, json_t *list,
 		       struct hb_error *e)
 {
-	HB_FREE char *full = hb_strf("%s/kernels/%s", root, pattern);
+	HB_FREE char *beside = hb_strf("%.*s/%s", (int)(strrchr(file, '/') - file), file, pattern);
+	HB_FREE char *below = variant_input(root, pattern);
+	HB_FREE char *kernels = hb_strf("%s/kernels/", root);
 	glob_t g = {0};
 	int rc = 0;
 
-	if (!full)
+	if (!beside || !below || !kernels)
 		return hb_error_set(e, -ENOMEM, "out of memory");
-	if (glob(full, 0, NULL, &g))
-		rc = hb_error_set(e, -EINVAL, "%s: there is no kernels/%s", file, pattern);
+	if (glob(beside, 0, NULL, &g) && glob(below, 0, NULL, &g))
+		rc = hb_error_set(e, -EINVAL, "%s: there is no %s beside it, and no kernels/%s",
+				  file, pattern, pattern);
 	for (size_t i = 0; !rc && i < g.gl_pathc; i++) {
-		const char *relative = g.gl_pathv[i] + strlen(root) + strlen("/kernels/");
+		const char *path = g.gl_pathv[i];
 
-		if (json_array_append_new(list, json_string(relative)))
+		if (!strncmp(path, kernels, strlen(kernels)))
+			path += strlen(kernels);
+		if (json_array_append_new(list, json_string(path)))
 			rc = hb_error_set(e, -ENOMEM, "out of memory");
 	}
 	globfree(&g);

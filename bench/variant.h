@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Descriptions of kernel variants: kernels/variants/NAME.ini, kernels/local/NAME.ini. */
+/* Descriptions of kernel variants: NAME.ini in kernels/variants/, kernels/local/ or
+ * $HUGEBENCH_KERNELS. */
 #ifndef HB_VARIANT_H
 #define HB_VARIANT_H
 
@@ -15,8 +16,8 @@ struct variant {
 	struct source source; /* where the tree comes from; unused with bzimage */
 	char *bzimage;	      /* a ready kernel, or NULL */
 	char *config;	      /* full .config to start from (or of bzimage), or NULL: allnoconfig */
-	json_t *patches;      /* in order, relative to kernels/ */
-	json_t *fragments;    /* in order, relative to kernels/ */
+	json_t *patches;      /* in order, relative to kernels/ or with a / in front */
+	json_t *fragments;    /* the same */
 	int timed;	      /* 0: for correctness only, never to be timed */
 	int strict;	      /* 1: every line of the fragments must survive olddefconfig */
 };
@@ -28,6 +29,8 @@ struct variant {
  */
 int variant_load(const char *root, const char *name, struct variant *v, struct hb_error *e);
 void variant_free(struct variant *v);
+/* Path of one of the patches or fragments; owned by the caller, NULL without memory. */
+char *variant_input(const char *root, const char *input);
 /* Names of all variants, the shipped ones first, each group sorted; new reference, NULL without
  * memory. */
 json_t *variant_names(const char *root);

@@ -23,6 +23,7 @@
 #include "bench/elfinfo.h"
 #include "bench/kbuild.h"
 #include "bench/kernel.h"
+#include "bench/variant.h"
 
 /* A build adds a line to the file that HB_TEST_BUILDS names. */
 static const char makefile[] =
@@ -310,7 +311,7 @@ static void test_patch_that_does_not_apply(void **state)
 	(void)state;
 	put_variant("bad",
 		    "fragments = config/a.config\npatches = s/0001-*.patch, s/0009-*.patch\n");
-	expect_error("bad", -EIO, "kernels/s/0009-bad.patch does not apply");
+	expect_error("bad", -EIO, "s/0009-bad.patch does not apply");
 	expect_error("bad", -EIO, log);
 	assert_int_equal(hb_file_read(log, &text, NULL), 0);
 	assert_non_null(strstr(text, "patch failed: code.c"));
@@ -333,6 +334,37 @@ static void test_unknown_variant(void **state)
 	(void)state;
 	expect_error("nope", -ENOENT, "there are: changed, plain");
 	expect_error("../variants/plain", -ENOENT, "no kernel variant");
+}
+
+/* Descriptions, patches and fragments of one's own need not be in the clone. */
+static void test_directory_of_ones_own(void **state)
+{
+	HB_FREE char *own = hb_strf("%s/own", root), *none = hb_strf("%s/none", root);
+	HB_FREE char *patched = NULL, *changed = NULL;
+	json_t *names;
+
+	(void)state;
+	put("own/mine.ini", "[kernel]\ndescription = test\nfragments = config/a.config\n"
+			    "patches = mine/*.patch\n");
+	put("own/mine/0001-x.patch", patch_good);
+	put("own/plain.ini", "[kernel]\ndescription = not this one\nbzimage = /x\n");
+	expect_error("mine", -ENOENT, "no kernel variant 'mine'");
+	setenv("HUGEBENCH_KERNELS", own, 1);
+	patched = resolve("mine");
+	changed = resolve("changed");
+	/* The same inputs, wherever they are. */
+	assert_string_equal(patched, changed);
+	free(resolve("plain"));
+	names = variant_names(root);
+	/* plain, changed, mine: that of the clone hides the other plain */
+	assert_int_equal(json_array_size(names), 3);
+	json_decref(names);
+	put("own/lost.ini", "[kernel]\ndescription = test\nfragments = config/a.config\n"
+			    "patches = lost/*.patch\n");
+	expect_error("lost", -EINVAL, "lost/*.patch beside it, and no kernels/lost/*.patch");
+	setenv("HUGEBENCH_KERNELS", none, 1);
+	expect_error("mine", -ENOENT, "HUGEBENCH_KERNELS = ");
+	unsetenv("HUGEBENCH_KERNELS");
 }
 
 static void test_wrong_descriptions(void **state)
@@ -513,6 +545,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_patch_that_does_not_apply, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_fuzz, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unknown_variant, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_directory_of_ones_own, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wrong_descriptions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lost_symbol, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_last_fragment_wins, setup, teardown),
