@@ -11,7 +11,6 @@ static const char why_few[] = "too few boots for the rank test";
 static const char why_one[] = "one boot has no spread";
 static const char why_zero[] = "no ratio: an arm is zero";
 static const char why_sparse[] = "fewer than 10 values above the percentile in a boot";
-static const char why_digits[] = "boots of an arm do not agree to the digit";
 static const char why_look[] = "before the first planned look";
 
 static struct compare_group *find_group(struct compare_model *m, const char *cell)
@@ -83,24 +82,25 @@ static int by_cell_name(const void *a, const void *b)
 	return strverscmp(x->cell, y->cell);
 }
 
-/* Mode exact: the figure is a property of the kernel, there is no error to allow for. */
+/*
+ * Mode exact: the figure is a property of the kernel (load_run() has seen to it that all boots
+ * agree), there is no error to allow for, and a single instruction is a change.
+ */
 static void compare_exact(struct comparison *c, const struct compare_metric *metric,
-			  const struct compare_figure *a, const struct compare_figure *b,
-			  const struct stats_rule *rule)
+			  const struct compare_figure *a, const struct compare_figure *b)
 {
-	if (!(a->arm.estimate > 0) || !(b->arm.estimate > 0)) {
-		c->why = a->arm.n && b->arm.n ? why_zero : NULL;
+	double difference = b->arm.estimate - a->arm.estimate;
+
+	if (!a->arm.n || !b->arm.n)
 		return;
+	if (a->arm.estimate > 0 && b->arm.estimate > 0) {
+		c->change.log_ratio = log(b->arm.estimate / a->arm.estimate);
+		c->change.log_low = c->change.log_high = c->change.log_ratio;
+		c->change.se = c->change.log_mde = 0;
 	}
-	c->change.log_ratio = log(b->arm.estimate / a->arm.estimate);
-	if (!a->agrees || !b->agrees) {
-		c->why = why_digits;
-		return;
-	}
-	c->change.se = 0;
-	c->change.log_low = c->change.log_high = c->change.log_ratio;
-	c->change.log_mde = 0;
-	c->verdict = stats_judge(&c->change, 0, 0, rule, metric->better);
+	c->verdict = difference == 0					    ? STATS_SAME
+		     : (difference < 0) == (metric->better == METRIC_LOWER) ? STATS_BETTER
+									    : STATS_WORSE;
 }
 
 static double look_level(const struct compare_model *m, size_t boots)
@@ -132,7 +132,7 @@ static void compare_one(struct compare_model *m, struct comparison *c)
 		stats_compare(&(struct stats_arm){0, NAN, NAN}, &(struct stats_arm){0, NAN, NAN},
 			      m->rule.alpha, &c->change);
 		if (metric->judged)
-			compare_exact(c, metric, a, b, &m->rule);
+			compare_exact(c, metric, a, b);
 		return;
 	}
 	stats_compare(&a->arm, &b->arm, look_level(m, fewer(a, b)), &c->change);

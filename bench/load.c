@@ -198,6 +198,121 @@ static int read_cells(struct load_run *run, struct hb_error *e)
 	return 0;
 }
 
+/* Boots of one kernel and cell whose figures count. */
+static bool same_arm(const struct load_cell *a, const struct load_cell *b)
+{
+	return a->kernel == b->kernel && a->cell == b->cell && a->verdict == CELL_OK &&
+	       b->verdict == CELL_OK && !a->warmup_boot && !b->warmup_boot;
+}
+
+static const struct load_metric *metric_like(const struct load_cell *c, const struct load_metric *m)
+{
+	for (unsigned int i = 0; i < c->nmetrics; i++)
+		if (c->metrics[i].source == m->source && c->metrics[i].name == m->name)
+			return &c->metrics[i];
+	return NULL;
+}
+
+/* The numbers that a metric is known by: those of a distribution have names of their own. */
+static const struct {
+	const char *suffix;
+	size_t offset;
+} digits[] = {
+	{"", offsetof(struct load_metric, value)},
+	{".count", offsetof(struct load_metric, count)},
+	{".min", offsetof(struct load_metric, min)},
+	{".max", offsetof(struct load_metric, max)},
+};
+
+static double digit_of(const struct load_metric *m, size_t which)
+{
+	return m ? *(const double *)((const char *)m + digits[which].offset) : NAN;
+}
+
+static bool has_moved(const struct load_run *run, const struct load_cell *first,
+		      const struct load_metric *m, size_t which)
+{
+	double wanted = digit_of(m, which);
+
+	for (const struct load_cell *c = first; c < run->cells + run->ncells; c++) {
+		double v = digit_of(metric_like(c, m), which);
+
+		if (same_arm(first, c) && v != wanted && !(isnan(v) && isnan(wanted)))
+			return true;
+	}
+	return false;
+}
+
+static void write_boots(const struct load_run *run, const struct load_cell *first,
+			const struct load_metric *m, size_t which, FILE *out)
+{
+	fprintf(out, "%s.%s%s", m->source, m->name, digits[which].suffix);
+	for (const struct load_cell *c = first; c < run->cells + run->ncells; c++)
+		if (same_arm(first, c))
+			fprintf(out, "%s %.17g (r%u)", c == first ? "" : ",",
+				digit_of(metric_like(c, m), which), c->rep);
+}
+
+#define MOVED_SHOWN 3
+
+/*
+ * Which figures of @first's arm are not the same in all boots, the main ones first; *@reason is
+ * NULL when all of them are.
+ */
+static int disagreement(const struct load_run *run, const struct load_cell *first,
+			const char **reason)
+{
+	HB_FREE char *text = NULL;
+	unsigned int moved = 0;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	*reason = NULL;
+	if (!out)
+		return -ENOMEM;
+	for (int primary = 1; primary >= 0; primary--)
+		for (unsigned int k = 0; k < first->nmetrics; k++)
+			for (size_t w = 0; w < ARRAY_SIZE(digits); w++) {
+				const struct load_metric *m = &first->metrics[k];
+
+				if (m->primary != primary || !has_moved(run, first, m, w))
+					continue;
+				if (moved++ >= MOVED_SHOWN)
+					continue;
+				fputs(moved > 1 ? "; " : "boots do not agree: ", out);
+				write_boots(run, first, m, w, out);
+			}
+	if (moved > MOVED_SHOWN)
+		fprintf(out, "; and %u more figures", moved - MOVED_SHOWN);
+	if (fclose(out))
+		return -ENOMEM;
+	if (moved)
+		*reason = strings_put(run->strings, text);
+	return moved && !*reason ? -ENOMEM : 0;
+}
+
+static int check_agreement(struct load_run *run, struct hb_error *e)
+{
+	struct load_cell *end = run->cells + run->ncells;
+
+	for (struct load_cell *first = run->cells; first < end; first++) {
+		const struct load_cell arm = *first;
+		const char *reason = NULL;
+
+		if (first->verdict == CELL_OK && disagreement(run, first, &reason))
+			return hb_error_set(e, -ENOMEM, "no memory");
+		for (struct load_cell *c = first; reason && c < end; c++) {
+			if (!same_arm(&arm, c))
+				continue;
+			c->verdict = CELL_INVALID;
+			c->reason = reason;
+			c->expected = false;
+			run->ndisagree++;
+		}
+	}
+	return 0;
+}
+
 int load_run(const char *dir, struct load_run **out, struct hb_error *e)
 {
 	struct load_run *run = calloc(1, sizeof(*run));
@@ -220,6 +335,8 @@ int load_run(const char *dir, struct load_run **out, struct hb_error *e)
 	}
 	read_plan(run);
 	err = read_cells(run, e);
+	if (!err && !strcmp(run->mode, "exact"))
+		err = check_agreement(run, e);
 	if (err)
 		goto fail;
 	*out = run;

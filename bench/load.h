@@ -66,13 +66,16 @@ struct load_run {
 	struct strings *strings;
 	struct load_cell *cells; /* by seq, then id */
 	size_t ncells;
+	size_t ndisagree; /* cells that are INVALID since boots of mode exact disagree */
 	char **problems;
 	size_t nproblems;
 };
 
 /*
- * Read the run in @dir. Fails only when run.json cannot be used (absent, damaged, another format);
- * the message has the file. Release with load_free().
+ * Read the run in @dir. In mode exact the boots of a kernel and cell must agree to the digit: where
+ * they do not, all of them are INVALID here, whatever their files say, with the figures that moved
+ * as the reason. Fails only when run.json cannot be used (absent, damaged, another format); the
+ * message has the file. Release with load_free().
  */
 int load_run(const char *dir, struct load_run **run, struct hb_error *e);
 void load_free(struct load_run *run);

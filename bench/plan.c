@@ -235,12 +235,12 @@ int plan_choose(const struct spec *spec, const char *mode, const json_t *kernels
 		struct hb_error *e)
 {
 	unsigned int limit = spec->scenario.repeat    ? spec->scenario.repeat
-			     : !strcmp(mode, "exact") ? 2
+			     : !strcmp(mode, "exact") ? 3
 						      : REPETITIONS_MAX;
 	const char *whose = spec->scenario.repeat ? "as the scenario says"
 			    : !strcmp(mode, "exact")
-				    ? "in mode exact a second boot only shows that the "
-				      "figures repeat"
+				    ? "in mode exact more boots only show that the figures "
+				      "repeat"
 				    : "the most that is done";
 	char budget[32], each[32];
 	double fits = HUGE_VAL;

@@ -143,6 +143,7 @@ static char *spread_text(const struct compare_model *m, const struct stats_chang
 			 const struct comparison *c)
 {
 	const struct compare_figure *a, *b;
+	double difference;
 
 	if (!is_exact(m) || !c)
 		return report_interval(change);
@@ -150,17 +151,28 @@ static char *spread_text(const struct compare_model *m, const struct stats_chang
 	b = compare_figure(m, c, true);
 	if (!a->arm.n || !b->arm.n)
 		return strdup("-");
-	return hb_strf("%+.10g", b->arm.estimate - a->arm.estimate);
+	difference = b->arm.estimate - a->arm.estimate;
+	return hb_strf(difference == floor(difference) ? "%+.0f" : "%+.3f", difference);
 }
 
-/* "24", "faults-24", or with the percentile in front: "p99 24". */
+/* Instructions per operation of one source stand in one table, a row each. */
+static bool is_count(const struct compare_metric *metric)
+{
+	return metric->kind == METRIC_EXACT;
+}
+
+/* "24", "faults-24", or with the percentile in front: "p99 24"; of a count its name alone, where
+ * that tells. */
 static char *row_label(const struct compare_group *g, const struct compare_metric *metric,
 		       bool by_scale)
 {
 	const char *across;
-	const char *suffix =
-		isnan(metric->quantile) ? "" : metric->label + strlen(metric->name) + 1;
+	const char *suffix = is_count(metric)	       ? metric->label
+			     : isnan(metric->quantile) ? ""
+						       : metric->label + strlen(metric->name) + 1;
 
+	if (by_scale && is_count(metric))
+		return strdup(suffix);
 	if (by_scale)
 		return hb_strf("%s%s%g", suffix, *suffix ? " " : "", compare_scale(g, &across));
 	return hb_strf("%s%s%s", suffix, *suffix ? " " : "", g->cell);
@@ -200,7 +212,7 @@ static bool row_wanted(const struct compare_model *m, unsigned int group,
 	unsigned int k = compare_find_metric(g, like->source, like->label);
 	bool sparse = false;
 
-	if (g->nmetrics && k == g->nmetrics)
+	if (!like->primary || (g->nmetrics && k == g->nmetrics))
 		return false;
 	for (unsigned int a = 0; a < m->narms && k < g->nmetrics; a++) {
 		if (!g->figures[k * m->narms + a].arm.n)
@@ -212,6 +224,11 @@ static bool row_wanted(const struct compare_model *m, unsigned int group,
 	return !sparse;
 }
 
+static const char *table_name(const struct compare_metric *metric)
+{
+	return is_count(metric) ? "instructions per operation" : metric->name;
+}
+
 /* A row per cell, of a distribution one per cell and percentile: @rows metrics from @metric on. */
 static void metric_table(const struct compare_model *m, struct doc *d, struct notes *n,
 			 unsigned int first, unsigned int last, const struct compare_metric *metric,
@@ -221,10 +238,10 @@ static void metric_table(const struct compare_model *m, struct doc *d, struct no
 	bool by_scale = scale_tells(m, first, last, &head);
 	const struct compare_pair *p = &m->pairs[pair];
 
-	doc_table(d, "%s %s (%s%s%s)", metric->source, metric->name, report_unit(metric),
+	doc_table(d, "%s %s (%s%s%s)", metric->source, table_name(metric), report_unit(metric),
 		  metric->better == METRIC_NEITHER ? "" : ", better: ",
 		  metric->better == METRIC_NEITHER ? "" : metric_better_name(metric->better));
-	doc_column(d, head, !by_scale || rows > 1);
+	doc_column(d, is_count(metric) ? "operation" : head, !by_scale || rows > 1);
 	doc_column(d, m->arms[p->a].label, false);
 	doc_column(d, m->arms[p->b].label, false);
 	doc_column(d, "change", false);
@@ -267,8 +284,8 @@ static void single_table(const struct compare_model *m, struct doc *d, struct no
 	const char *head;
 	bool by_scale = scale_tells(m, first, last, &head);
 
-	doc_table(d, "%s %s (%s)", metric->source, metric->name, report_unit(metric));
-	doc_column(d, head, !by_scale || rows > 1);
+	doc_table(d, "%s %s (%s)", metric->source, table_name(metric), report_unit(metric));
+	doc_column(d, is_count(metric) ? "operation" : head, !by_scale || rows > 1);
 	doc_column(d, m->arms[0].label, false);
 	doc_column(d, "boots", true);
 	for (unsigned int r = 0; r < rows; r++)
@@ -286,14 +303,21 @@ static void single_table(const struct compare_model *m, struct doc *d, struct no
 		}
 }
 
-/* The percentiles of one distribution stand one after the other. */
+static bool in_one_table(const struct compare_metric *a, const struct compare_metric *b)
+{
+	if (a->kind != b->kind || a->source != b->source)
+		return false;
+	return is_count(a) ? a->unit == b->unit && a->better == b->better
+			   : a->kind == METRIC_HIST && a->name == b->name;
+}
+
+/* The percentiles of one distribution stand one after the other, as do the counts of a source. */
 static unsigned int rows_of(const struct compare_group *g, unsigned int metric)
 {
 	unsigned int rows = 1;
 
-	while (g->metrics[metric].kind == METRIC_HIST && metric + rows < g->nmetrics &&
-	       g->metrics[metric + rows].name == g->metrics[metric].name &&
-	       g->metrics[metric + rows].source == g->metrics[metric].source)
+	while (metric + rows < g->nmetrics &&
+	       in_one_table(&g->metrics[metric], &g->metrics[metric + rows]))
 		rows++;
 	return rows;
 }
@@ -452,11 +476,25 @@ static void surprises(const struct compare_model *m, struct doc *d)
 		}
 }
 
-/* Detail metrics are in summary.csv; only those with a verdict of better or worse are shown here.
+/*
+ * Is a detail worth a row of the report? Those with a verdict of better or worse are; in mode
+ * exact, where every digit is a change, those that leave the margin.
  */
+static bool detail_wanted(const struct compare_model *m, const struct comparison *c)
+{
+	const struct compare_metric *metric = &m->groups[c->group].metrics[c->metric];
+
+	if (metric->primary || m->pairs[c->pair].control ||
+	    (c->verdict != STATS_BETTER && c->verdict != STATS_WORSE))
+		return false;
+	return !is_exact(m) || !(fabs(c->change.log_ratio) <= m->rule.margin);
+}
+
+/* Detail metrics are in summary.csv; those that changed are shown here. */
 static void details(const struct compare_model *m, struct doc *d)
 {
-	doc_table(d, "Other figures that changed (all of them are in summary.csv)");
+	doc_table(d, "Other figures that changed%s (all of them are in summary.csv)",
+		  is_exact(m) ? " most" : "");
 	doc_column(d, "cell and metric", true);
 	doc_column(d, "a", false);
 	doc_column(d, "b", false);
@@ -468,8 +506,7 @@ static void details(const struct compare_model *m, struct doc *d)
 		const struct compare_metric *metric = &m->groups[c->group].metrics[c->metric];
 		const struct compare_pair *p = &m->pairs[c->pair];
 
-		if (metric->primary || p->control ||
-		    (c->verdict != STATS_BETTER && c->verdict != STATS_WORSE))
+		if (!detail_wanted(m, c))
 			continue;
 		doc_row(d, (char *const[]){
 				   hb_strf("%s: %s.%s, %s (a) and %s (b)", m->groups[c->group].cell,

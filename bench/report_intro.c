@@ -96,9 +96,12 @@ static void machine(const struct compare_model *m, struct doc *d)
 static void method_exact(struct doc *d)
 {
 	doc_paragraph(d,
-		      "Method: every boot of an arm must give the same digits; a change is the "
-		      "difference of two such numbers and has no interval. Where boots of an arm "
-		      "do not agree, the verdict is \"unclear\".");
+		      "Method: every boot of an arm must give the same digits; where one does not, "
+		      "the boots are INVALID and the figure that moved is named. A change is the "
+		      "difference of two such numbers and has no interval: one instruction more is "
+		      "\"worse\", one less \"better\". A figure is the median over the operations "
+		      "of a boot; the mean, with the interrupts in it, is in summary.csv. "
+		      "`hugebench list` says what each one counts.");
 }
 
 static void method(const struct compare_model *m, struct doc *d)

@@ -201,6 +201,19 @@ static int begin(struct run *r, struct hb_error *e)
 	return r->args.dry_run ? run_show(r, e) : run_prepare(r, e);
 }
 
+/* Boots of mode exact that are INVALID beside one another, while each was OK by itself. */
+static unsigned int disagreeing(const struct run *r)
+{
+	struct load_run *loaded;
+	unsigned int n;
+
+	if (load_run(r->store.dir, &loaded, NULL))
+		return 0;
+	n = loaded->ndisagree;
+	load_free(loaded);
+	return n;
+}
+
 static int carry_out(struct run *r)
 {
 	struct hb_error e = {""}, report_error = {""};
@@ -209,6 +222,8 @@ static int carry_out(struct run *r)
 
 	if (report_rc)
 		fprintf(stderr, "hugebench: no report: %s\n", report_error.text);
+	else
+		unexpected += disagreeing(r);
 	if (rc)
 		fprintf(stderr,
 			"hugebench: %s; finished cells are kept, go on with: hugebench run "

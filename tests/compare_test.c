@@ -39,15 +39,20 @@ struct loaded {
 	struct compare_model *m;
 };
 
-static void build(const struct synthetic *s, struct loaded *l)
+static void read_model(const char *dir, struct loaded *l)
 {
 	const struct compare_options o = {0};
 	struct hb_error e;
 
 	*l = (struct loaded){NULL};
-	assert_int_equal(synthetic_write(s), 0);
-	assert_int_equal(load_run(s->dir, &l->run, &e), 0);
+	assert_int_equal(load_run(dir, &l->run, &e), 0);
 	assert_int_equal(compare_build(l->run, NULL, &o, &l->m, &e), 0);
+}
+
+static void build(const struct synthetic *s, struct loaded *l)
+{
+	assert_int_equal(synthetic_write(s), 0);
+	read_model(s->dir, l);
 }
 
 static void release(struct loaded *l)
@@ -209,15 +214,59 @@ static void test_exact(void **state)
 	s.noise = 0;
 	s.boots = 2;
 	build(&s, &l);
-	c = find(l.m, "faults-1", "faults", "hinode");
+	c = find(l.m, "faults-1", "first_fault", "hinode");
 	assert_int_equal(c->verdict, STATS_BETTER);
 	assert_true(isnan(c->p));
 	release(&l);
-	s.noise = 0.01;
+	/* However little: there is no margin. */
+	s.effect = 0.9999;
 	build(&s, &l);
-	c = find(l.m, "faults-1", "faults", "hinode");
+	assert_int_equal(find(l.m, "faults-1", "first_fault", "hinode")->verdict, STATS_WORSE);
+	release(&l);
+	s.effect = 1;
+	build(&s, &l);
+	assert_int_equal(find(l.m, "faults-1", "first_fault", "hinode")->verdict, STATS_SAME);
+	release(&l);
+}
+
+/* Boots of mode exact that do not agree: no figure, and it is said which moved, and how. */
+static void test_exact_disagreement(void **state)
+{
+	static const char reason[] = "boots do not agree: exact.first_fault 1000 (r1), 1001 (r2), "
+				     "1000 (r3)";
+	struct synthetic s = synthetic_default(run_dir);
+	HB_FREE char *file = hb_strf("%s/cells/0007-base-faults-1-r2/cell.json", run_dir);
+	const struct compare_group *g;
+	const struct comparison *c;
+	struct loaded l;
+	json_t *cell, *metric;
+
+	(void)state;
+	s.mode = "exact";
+	s.noise = 0;
+	s.boots = 3;
+	assert_int_equal(synthetic_write(&s), 0);
+	cell = json_load_file(file, 0, NULL);
+	metric = json_array_get(json_object_get(cell, "metrics"), 0);
+	json_object_set_new(metric, "value", json_integer(1001));
+	assert_int_equal(json_dump_file(cell, file, 0), 0);
+	json_decref(cell);
+	read_model(run_dir, &l);
+	assert_int_equal(l.run->ndisagree, 3);
+	for (size_t i = 0; i < l.run->ncells; i++) {
+		const struct load_cell *boot = &l.run->cells[i];
+		bool hit = !strcmp(boot->kernel, "base") && !strcmp(boot->cell, "faults-1");
+
+		assert_int_equal(boot->verdict, hit ? CELL_INVALID : CELL_OK);
+		assert_string_equal(boot->reason, hit ? reason : "");
+	}
+	c = find(l.m, "faults-1", "first_fault", "hinode");
+	g = &l.m->groups[c->group];
+	assert_int_equal(g->tally[0].by[CELL_INVALID], 3);
+	assert_int_equal(g->tally[0].expected, 0);
+	assert_int_equal(compare_figure(l.m, c, false)->arm.n, 0);
+	assert_int_equal(compare_figure(l.m, c, true)->arm.n, 3);
 	assert_int_equal(c->verdict, STATS_UNCLEAR);
-	assert_string_equal(c->why, "boots of an arm do not agree to the digit");
 	release(&l);
 }
 
@@ -322,12 +371,12 @@ static void test_scale(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_change),	cmocka_unit_test(test_nothing_differs),
-		cmocka_unit_test(test_hang),	cmocka_unit_test(test_three_boots_say_nothing),
-		cmocka_unit_test(test_control), cmocka_unit_test(test_bad_boots_do_not_count),
-		cmocka_unit_test(test_exact),	cmocka_unit_test(test_two_runs),
-		cmocka_unit_test(test_config),	cmocka_unit_test(test_sequential),
-		cmocka_unit_test(test_scale),
+		cmocka_unit_test(test_change),	   cmocka_unit_test(test_nothing_differs),
+		cmocka_unit_test(test_hang),	   cmocka_unit_test(test_three_boots_say_nothing),
+		cmocka_unit_test(test_control),	   cmocka_unit_test(test_bad_boots_do_not_count),
+		cmocka_unit_test(test_exact),	   cmocka_unit_test(test_exact_disagreement),
+		cmocka_unit_test(test_two_runs),   cmocka_unit_test(test_config),
+		cmocka_unit_test(test_sequential), cmocka_unit_test(test_scale),
 	};
 
 	return cmocka_run_group_tests_name("compare", tests, setup, teardown);

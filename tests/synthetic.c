@@ -130,6 +130,16 @@ static void plan_boot(const struct synthetic *s, struct boot *b)
 	b->speed = 10000 * ratio * exp(s->noise * normal(&b->rng));
 }
 
+static bool is_exact(const struct synthetic *s)
+{
+	return !strcmp(s->mode, "exact");
+}
+
+static const char *source_of(const struct synthetic *s)
+{
+	return s->database ? "postgres" : is_exact(s) ? "exact" : "pmdshare";
+}
+
 /* Throughput with contention: Universal Scalability Law, sigma 0.05, kappa 0.002. */
 static double throughput(const struct boot *b)
 {
@@ -166,7 +176,7 @@ static unsigned int tasks_of(const struct boot *b)
 /* Log-normal latencies with a tail a hundred times slower in one of 200. */
 static int write_hist(const struct boot *b, json_t *metrics, const char *dir)
 {
-	const char *source = b->s->database ? "postgres" : "pmdshare";
+	const char *source = source_of(b->s);
 	const char *name = b->s->database ? "latency" : "fault_latency";
 	json_t *j = metric(source, "workload", name, "hist", "ns", "lower", true, tasks_of(b));
 	HB_FREE char *file = hb_strf("%s.%s.hist", source, name);
@@ -232,7 +242,7 @@ static json_t *names(const char *const *list, size_t n)
 static json_t *cell_json(const struct boot *b, json_t *metrics)
 {
 	const struct synthetic *s = b->s;
-	const char *source = s->database ? "postgres" : "pmdshare";
+	const char *source = source_of(s);
 	char tasks[16];
 	json_t *j;
 
@@ -272,6 +282,20 @@ static void add_gauge(json_t *metrics, const char *name, const char *unit, const
 	json_array_append_new(metrics, j);
 }
 
+/* Instructions of an operation, and a detail beside it. */
+static void add_instructions(const struct boot *b, json_t *metrics)
+{
+	static const char *const metric_names[] = {"first_fault", "first_fault_mean"};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(metric_names); i++) {
+		json_t *j = metric("exact", "workload", metric_names[i], "exact", "insn", "lower",
+				   !i, 1);
+
+		json_object_set_new(j, "value", json_real(1e7 / b->speed + 10 * i));
+		json_array_append_new(metrics, j);
+	}
+}
+
 static void add_throughput(struct boot *b, json_t *metrics)
 {
 	if (!b->s->database) {
@@ -294,7 +318,9 @@ static int write_boot(struct boot *b)
 	plan_boot(s, b);
 	dir = hb_strf("%s/cells/%s", s->dir, b->id);
 	err = dir ? hb_mkdir_all(dir) : -ENOMEM;
-	if (!b->hang) {
+	if (is_exact(s)) {
+		add_instructions(b, metrics);
+	} else if (!b->hang) {
 		add_throughput(b, metrics);
 		err = err ?: write_hist(b, metrics, dir);
 		for (unsigned int a = 0; a < ARRAY_SIZE(s->antagonists) && s->antagonists[a]; a++)

@@ -6,6 +6,10 @@
 
 #include <stdint.h>
 
+/*
+ * In mode exact a boot has the instructions of an operation alone: 1000 divided by the effect, the
+ * same in every boot unless there is noise.
+ */
 struct synthetic {
 	const char *dir, *name, *mode;
 	const char *kernels[4]; /* NULL at the end; "NAME-control" repeats NAME */
