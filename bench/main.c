@@ -2,6 +2,7 @@
 /* The `hugebench` command: a table of subcommands. */
 #include <argp.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -59,10 +60,8 @@ static int command_run(const struct command *c, int argc, char **argv)
 	return c->run(argc, argv);
 }
 
-int main(int argc, char **argv)
+static int dispatch(int argc, char **argv)
 {
-	streams_open();
-	argp_err_exit_status = EXIT_USAGE;
 	if (argc < 2 || !strcmp(argv[1], "--help")) {
 		usage(argc < 2 ? stderr : stdout);
 		return argc < 2 ? EXIT_USAGE : EXIT_OK;
@@ -73,4 +72,19 @@ int main(int argc, char **argv)
 	fprintf(stderr, "hugebench: no command '%s'\n", argv[1]);
 	usage(stderr);
 	return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	int status;
+
+	streams_open();
+	/* Who starts us may ignore it, and then there is no child to wait for. */
+	signal(SIGCHLD, SIG_DFL);
+	argp_err_exit_status = EXIT_USAGE;
+	status = dispatch(argc, argv);
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	fprintf(stderr, "hugebench: not all of the output could be written: %s\n", strerror(errno));
+	return status == EXIT_OK || status == EXIT_CELLS ? EXIT_HOST : status;
 }

@@ -58,7 +58,10 @@ static int override_add(struct run_args *a, const char *key, const char *value)
 	HB_FREE char *text = key ? hb_strf("%s=%s", key, value) : strdup(value);
 	json_t *j = text ? json_string(text) : NULL;
 
-	return json_array_append_new(a->overrides, j) ? -EINVAL : 0;
+	if (!json_array_append_new(a->overrides, j))
+		return 0;
+	fprintf(stderr, "hugebench: '%s' is not UTF-8\n", value);
+	return -EINVAL;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -133,9 +136,9 @@ static int usage_check(const struct run_args *a)
 
 	if (!a->scenario && !a->resume)
 		wrong = "no scenario; give -s NAME (`hugebench list` shows the names)";
-	else if (a->resume && (json_array_size(a->overrides) || a->cells))
-		wrong = "--resume goes on with the plan as it stands; leave -o, -c, -k and --mode "
-			"out";
+	else if (a->resume && (a->scenario || json_array_size(a->overrides) || a->cells))
+		wrong = "--resume goes on with the plan as it stands; leave -s, -o, -c, -k and "
+			"--mode out";
 	else if (a->resume && a->dry_run)
 		wrong = "--resume and --dry-run exclude each other";
 	if (!wrong)
@@ -244,7 +247,8 @@ static int carry_out(struct run *r)
 
 int cmd_run(int argc, char **argv)
 {
-	struct run r = {.args = {.overrides = json_array(), .command = json_array()}};
+	struct run r = {.args = {.overrides = json_array(), .command = json_array()},
+			.store = {.lock = -1}};
 	struct hb_error e = {""};
 	int rc = EXIT_USAGE;
 

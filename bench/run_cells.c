@@ -33,9 +33,17 @@ static int signals_take(struct hb_error *e)
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 	struct sigaction sa = {.sa_handler = on_signal};
 
-	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-		if (sigaction(signals[i], &sa, NULL))
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		struct sigaction old;
+
+		if (sigaction(signals[i], &sa, &old))
 			return hb_error_set(e, -errno, "sigaction: %s", strerror(errno));
+		/* nohup has its way. */
+		if (signals[i] == SIGHUP && old.sa_handler == SIG_IGN)
+			signal(SIGHUP, SIG_IGN);
+	}
+	/* Who reads our output may go before the guest's memory files are removed. */
+	signal(SIGPIPE, SIG_IGN);
 	return 0;
 }
 
@@ -371,7 +379,7 @@ int run_cells(struct run *r, unsigned int *unexpected, struct hb_error *e)
 		.workloads = r->workloads,
 		.total = json_array_size(json_object_get(r->plan, "cells")),
 	};
-	struct hb_error ignored;
+	struct hb_error ignored = {""};
 	struct vm_config vm = {
 		.vcpus = r->size.vcpus, .nodes = r->size.nodes, .memory = r->size.memory};
 	struct memory memory = {0};

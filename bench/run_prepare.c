@@ -28,10 +28,9 @@ static int set_text(char **field, char *text, struct hb_error *e)
 
 int run_open(struct run *r, struct hb_error *e)
 {
-	int rc;
+	int rc = set_text(&r->results, r->args.results ? strdup(r->args.results) : paths_results(e),
+			  e);
 
-	r->store.lock = -1;
-	rc = set_text(&r->results, r->args.results ? strdup(r->args.results) : paths_results(e), e);
 	if (!rc)
 		rc = set_text(
 			&r->agent,
@@ -405,6 +404,23 @@ int run_show(const struct run *r, struct hb_error *e)
 	return 0;
 }
 
+/* Has every cell of the plan what the run takes for granted? Its id is a directory's name. */
+static bool plan_is_whole(const json_t *plan)
+{
+	const json_t *cells = json_object_get(plan, "cells"), *cell;
+	size_t i;
+
+	json_array_foreach (cells, i, cell) {
+		const char *id = json_string_value(json_object_get(cell, "id"));
+
+		if (!id || !*id || strchr(id, '/') ||
+		    !json_is_string(json_object_get(cell, "kernel")) ||
+		    !json_is_object(json_object_get(cell, "spec")))
+			return false;
+	}
+	return json_is_array(cells);
+}
+
 /* The run's settings out of run.json. */
 static int record_settings(struct run *r, struct hb_error *e)
 {
@@ -416,10 +432,10 @@ static int record_settings(struct run *r, struct hb_error *e)
 	kernels = json_object_get(r->record, "kernels");
 	r->arms = json_array();
 	json_array_foreach (kernels, i, k)
-		json_array_append(r->arms, json_object_get(k, "name"));
+		if (json_is_string(json_object_get(k, "name")))
+			json_array_append(r->arms, json_object_get(k, "name"));
 	if (!mode || !reason || !r->arms || !json_array_size(r->arms) ||
-	    json_array_size(r->arms) != json_array_size(kernels) ||
-	    !json_is_array(json_object_get(r->plan, "cells")))
+	    json_array_size(r->arms) != json_array_size(kernels) || !plan_is_whole(r->plan))
 		return hb_error_set(e, -EPROTO, "%s/run.json or plan.json is damaged",
 				    r->store.dir);
 	r->size.vcpus = json_integer_value(json_object_get(guest, "vcpus"));

@@ -84,8 +84,8 @@ static void write_scenario(const char *text)
 	assert_int_equal(hb_file_write(path, text), 0);
 }
 
-/* Start `hugebench run ARGS`, its output to a file. */
-static pid_t start(char *const args[])
+/* Start `hugebench run ARGS`, its output to the file @out; NULL: without descriptors. */
+static pid_t start_to(const char *out, char *const args[])
 {
 	char *argv[24] = {command, "run"};
 	size_t n = 2;
@@ -96,14 +96,21 @@ static pid_t start(char *const args[])
 	pid = fork();
 	assert_true(pid >= 0);
 	if (!pid) {
-		int fd = open(output, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+		int fd = out ? open(out, O_WRONLY | O_CREAT | O_TRUNC, 0666) : -1;
 
-		if (fd < 0 || dup2(fd, 1) < 0 || dup2(fd, 2) < 0)
+		if (!out && close_range(0, ~0u, 0))
+			_exit(97);
+		if (out && (fd < 0 || dup2(fd, 1) < 0 || dup2(fd, 2) < 0))
 			_exit(99);
 		execv(command, argv);
 		_exit(98);
 	}
 	return pid;
+}
+
+static pid_t start(char *const args[])
+{
+	return start_to(output, args);
 }
 
 static int finish(pid_t pid)
@@ -199,7 +206,9 @@ static void usage_is_two(void **state)
 		   "emulated", "-k", "bas", "--dry-run");
 	expect_run(2, "'../up' cannot name a run", "-s!", "--name", "../up");
 	expect_run(2, "there is no run none", "--resume", "--name", "none");
-	expect_run(2, "leave -o, -c, -k and --mode out", "--resume", "-o", "repeat=3");
+	expect_run(2, "leave -s, -o, -c, -k and --mode out", "--resume", "-o", "repeat=3");
+	expect_run(2, "leave -s, -o", "--resume", "-s!");
+	expect_run(2, "is not UTF-8", "-s!", "-o", "measure=\xff");
 	expect_run(2, "", "-s!", "--no-such-option");
 }
 
@@ -406,6 +415,39 @@ static void budget_ends_a_run(void **state)
 	json_decref(plan);
 }
 
+/* A full disk behind stdout is told; a closed stdout must not lead into a file of the run. */
+static void output_that_cannot_be_written(void **state)
+{
+	HB_FREE char *file = path_of("t.ini"), *lock = path_of("results/mute/.lock");
+	char *args[] = {"--results", results, "--agent", agent, "-s", file, "--name", "mute", NULL};
+	char *dry[] = {"--results", results, "--agent", agent, "-s", file, "--dry-run", NULL};
+	HB_FREE char *text = NULL;
+
+	(void)state;
+	write_scenario(scenario);
+	assert_int_equal(finish(start_to("/dev/full", dry)), 3);
+	assert_int_equal(finish(start_to(NULL, args)), 0);
+	status_is("mute", "finished");
+	assert_int_equal(hb_file_read(lock, &text, NULL), 0);
+	assert_int_equal(strspn(text, "0123456789\n"), strlen(text));
+}
+
+/* A plan that somebody has changed by hand. */
+static void damaged_plan_is_refused(void **state)
+{
+	HB_FREE char *path = path_of("results/half/plan.json");
+	json_t *plan = json_of("half", "plan.json");
+	HB_FREE char *text = NULL;
+
+	(void)state;
+	json_object_set_new(json_array_get(json_object_get(plan, "cells"), 1), "id",
+			    json_string("../../up"));
+	text = json_dumps(plan, 0);
+	json_decref(plan);
+	assert_int_equal(hb_file_write_atomic(path, text, strlen(text)), 0);
+	expect_run(2, "plan.json is damaged", "--resume", "--name", "half");
+}
+
 static void other_format_is_refused(void **state)
 {
 	HB_FREE char *path = path_of("results/whole/run.json");
@@ -430,6 +472,8 @@ int main(void)
 		cmocka_unit_test(second_interrupt_is_forced),
 		cmocka_unit_test(killed_run_is_resumed),
 		cmocka_unit_test(budget_ends_a_run),
+		cmocka_unit_test(output_that_cannot_be_written),
+		cmocka_unit_test(damaged_plan_is_refused),
 		cmocka_unit_test(other_format_is_refused),
 	};
 
