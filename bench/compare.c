@@ -124,7 +124,7 @@ static void compare_one(struct compare_model *m, struct comparison *c)
 {
 	const struct compare_figure *a = compare_figure(m, c, false);
 	const struct compare_figure *b = compare_figure(m, c, true);
-	const struct compare_metric *metric = &m->groups[c->group].metrics[c->metric];
+	const struct compare_metric *metric = compare_metric(m, c);
 
 	c->p = c->p_rank = c->p_adjusted = NAN;
 	c->verdict = STATS_UNCLEAR;
@@ -189,22 +189,50 @@ static int enumerate(struct compare_model *m)
 	return 0;
 }
 
-static void judge(struct compare_model *m, struct comparison *c)
+static void judge(struct compare_model *m, struct comparison *c, size_t family)
 {
-	const struct compare_metric *metric = &m->groups[c->group].metrics[c->metric];
 	const struct compare_figure *a = compare_figure(m, c, false);
 	const struct compare_figure *b = compare_figure(m, c, true);
 	struct stats_rule rule = m->rule;
 
 	rule.alpha = look_level(m, fewer(a, b));
-	c->verdict = stats_judge(&c->change, c->p_adjusted, c->p_rank, &rule, metric->better);
+	c->verdict = stats_judge(&c->change, c->p_adjusted, c->p_rank, &rule,
+				 compare_metric(m, c)->better);
 	if (c->verdict == STATS_UNCLEAR && stats_rank_floor(a->arm.n, b->arm.n) > STATS_ALPHA)
 		c->why = why_few;
+	/* What would be found if nothing else differed: the first step of either correction. */
+	if (c->change.se > 0)
+		c->change.log_mde =
+			stats_mde(c->change.se, c->change.df, rule.alpha / family, STATS_POWER);
 	/* Shown on the scale of alpha, whatever the level of the look. */
 	c->p_adjusted = fmin(1, c->p_adjusted * m->rule.alpha / rule.alpha);
 }
 
-/* Holm over the run; the control pairs are a family of their own: they are no claims. */
+/* One family: @p and @adjusted are of m->ncomparisons. Control pairs are no claims, so apart. */
+static int correct_family(struct compare_model *m, bool control, enum compare_family family,
+			  double *p, double *adjusted)
+{
+	size_t *tested = &m->tested[control][family];
+
+	for (size_t i = 0; i < m->ncomparisons; i++) {
+		const struct comparison *c = &m->comparisons[i];
+		bool member = m->pairs[c->pair].control == control &&
+			      compare_metric(m, c)->family == family;
+
+		p[i] = member ? c->p : NAN;
+		*tested += !isnan(p[i]);
+	}
+	if (family == COMPARE_MAIN ? stats_holm(p, adjusted, m->ncomparisons)
+				   : stats_false_discovery(p, adjusted, m->ncomparisons))
+		return -ENOMEM;
+	for (size_t i = 0; i < m->ncomparisons; i++)
+		if (!isnan(p[i])) {
+			m->comparisons[i].p_adjusted = adjusted[i];
+			judge(m, &m->comparisons[i], *tested);
+		}
+	return 0;
+}
+
 static int correct(struct compare_model *m)
 {
 	HB_FREE double *p = calloc(m->ncomparisons + 1, sizeof(*p));
@@ -212,22 +240,16 @@ static int correct(struct compare_model *m)
 
 	if (!p || !adjusted)
 		return -ENOMEM;
-	for (int control = 0; control < 2; control++) {
-		for (size_t i = 0; i < m->ncomparisons; i++) {
-			const struct comparison *c = &m->comparisons[i];
-
-			p[i] = m->pairs[c->pair].control == control ? c->p : NAN;
-			m->family += !control && !isnan(p[i]);
-		}
-		if (stats_holm(p, adjusted, m->ncomparisons))
-			return -ENOMEM;
-		for (size_t i = 0; i < m->ncomparisons; i++)
-			if (!isnan(p[i])) {
-				m->comparisons[i].p_adjusted = adjusted[i];
-				judge(m, &m->comparisons[i]);
-			}
-	}
+	for (int control = 0; control < 2; control++)
+		for (int family = 0; family < COMPARE_FAMILIES; family++)
+			if (correct_family(m, control, family, p, adjusted))
+				return -ENOMEM;
 	return 0;
+}
+
+const char *compare_family_name(enum compare_family family)
+{
+	return family == COMPARE_MAIN ? "main" : "secondary";
 }
 
 /* run.json "stopping": the looks that were fixed before the first boot. */

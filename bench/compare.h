@@ -33,12 +33,26 @@ struct compare_tally {
 	unsigned int by[CELL_VERDICTS];
 };
 
+/*
+ * Comparisons that are corrected together. Main, fixed by the metadata before anything is measured:
+ * of every workload its throughput (the first primary figure of a unit) and the p99 of every
+ * primary distribution. These carry the claims; a false one among all of them has at most the
+ * probability alpha (Holm). Everything else, antagonists too, is secondary: a finding to look into,
+ * at most a part alpha of them false on average (Benjamini and Hochberg).
+ */
+enum compare_family {
+	COMPARE_MAIN,
+	COMPARE_SECONDARY,
+	COMPARE_FAMILIES,
+};
+
 struct compare_metric {
 	const char *source, *name, *unit, *role;
 	char *label; /* "faults", "fault_latency.p99" */
 	enum metric_kind kind;
 	enum metric_better better;
-	bool primary;
+	bool primary; /* in the tables */
+	enum compare_family family;
 	bool judged;	 /* false: shown only (better is neither, or a maximum) */
 	double quantile; /* METRIC_HIST: 0..1 */
 };
@@ -87,7 +101,7 @@ struct compare_model {
 	unsigned int ngroups;
 	struct comparison *comparisons;
 	size_t ncomparisons;
-	size_t family; /* comparisons that were corrected together */
+	size_t tested[2][COMPARE_FAMILIES]; /* comparisons corrected together; [1]: the controls' */
 	struct stats_rule rule;
 	double limit;			    /* of compare_options */
 	struct stats_sequential sequential; /* max_boots 0: the number of boots was fixed */
@@ -111,6 +125,22 @@ static inline const struct compare_figure *compare_figure(const struct compare_m
 	return &m->groups[c->group].figures[c->metric * m->narms + (b ? p->b : p->a)];
 }
 
+static inline const struct compare_metric *compare_metric(const struct compare_model *m,
+							  const struct comparison *c)
+{
+	return &m->groups[c->group].metrics[c->metric];
+}
+
+/* Is it a claim, not a secondary figure or one of a control arm? */
+static inline bool compare_is_main(const struct compare_model *m, const struct comparison *c)
+{
+	const struct compare_metric *metric = compare_metric(m, c);
+
+	return metric->family == COMPARE_MAIN && metric->judged && !m->pairs[c->pair].control;
+}
+
+/* "main" or "secondary". */
+const char *compare_family_name(enum compare_family family);
 /* Index of a metric in a group by source and label; g->nmetrics: it has none. */
 unsigned int compare_find_metric(const struct compare_group *g, const char *source,
 				 const char *label);

@@ -51,6 +51,24 @@ static const struct load_metric *find_metric(const struct load_cell *c,
 	return NULL;
 }
 
+/* The tail percentile that stands for a distribution among the main figures. */
+#define MAIN_QUANTILE 0.99
+
+/* See enum compare_family. Two figures of one unit (faults, touches) tell one story: the first. */
+static enum compare_family family_of(const struct compare_group *g, const struct load_metric *lm,
+				     double quantile)
+{
+	if (!lm->primary || !strcmp(lm->role, "antagonist"))
+		return COMPARE_SECONDARY;
+	if (lm->kind == METRIC_HIST)
+		return quantile == MAIN_QUANTILE ? COMPARE_MAIN : COMPARE_SECONDARY;
+	for (unsigned int k = 0; k < g->nmetrics && lm->kind != METRIC_EXACT; k++)
+		if (g->metrics[k].primary && !strcmp(g->metrics[k].source, lm->source) &&
+		    g->metrics[k].kind != METRIC_HIST && !strcmp(g->metrics[k].unit, lm->unit))
+			return COMPARE_SECONDARY;
+	return COMPARE_MAIN;
+}
+
 static int add_metric(struct compare_group *g, const struct load_metric *lm)
 {
 	size_t rows = lm->kind == METRIC_HIST ? ARRAY_SIZE(quantiles) : 1;
@@ -71,6 +89,7 @@ static int add_metric(struct compare_group *g, const struct load_metric *lm)
 			.kind = lm->kind,
 			.better = lm->better,
 			.primary = lm->primary,
+			.family = family_of(g, lm, hist ? quantiles[i].q : NAN),
 			.judged = lm->better != METRIC_NEITHER && (!hist || quantiles[i].judged),
 			.quantile = hist ? quantiles[i].q : NAN,
 			.label = hist ? hb_strf("%s.%s", lm->name, quantiles[i].suffix)

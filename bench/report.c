@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* `hugebench report` and the files of a finished run. */
 #include <argp.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -143,11 +144,12 @@ int report_undecided(const char *run_dir, unsigned int *undecided, struct hb_err
 	err = compare_build(run, NULL, &options, &m, e);
 	for (size_t i = 0; !err && i < m->ncomparisons; i++) {
 		const struct comparison *c = &m->comparisons[i];
-		const struct compare_metric *metric = &m->groups[c->group].metrics[c->metric];
 
-		/* An arm without figures (all boots hang, say) gets none by more boots. */
-		if (metric->primary && metric->judged && !m->pairs[c->pair].control &&
-		    compare_figure(m, c, false)->arm.n && compare_figure(m, c, true)->arm.n)
+		/*
+		 * What has no change gets none by more boots: all boots of an arm hang, or each has
+		 * too few values for the percentile.
+		 */
+		if (compare_is_main(m, c) && !isnan(c->change.log_ratio))
 			*undecided += c->verdict == STATS_UNCLEAR;
 	}
 	compare_free(m);
@@ -181,7 +183,7 @@ struct arguments {
 	const char *runs[2];
 	unsigned int nruns;
 	enum format format;
-	bool only_main, force;
+	bool only_main, force, write;
 	double margin, limit;
 };
 
@@ -194,6 +196,7 @@ static const struct argp_option options[] = {
 	 "capacity: how many tasks or connections keep p99 below this (default: what suits the "
 	 "data)",
 	 0},
+	{"write", 'w', NULL, 0, "write the run's summary.csv, report.* and plots/ again", 0},
 	{"force", 'F', NULL, 0, "compare what may not be compared, and mark the report", 0},
 	{0},
 };
@@ -241,6 +244,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'F':
 		a->force = true;
 		return 0;
+	case 'w':
+		a->write = true;
+		return 0;
+	case ARGP_KEY_END:
+		if (a->write && (a->nruns > 1 || a->format || a->only_main || a->force ||
+				 a->margin > 0 || a->limit > 0))
+			argp_error(state, "--write writes the files of one run as the run did: no "
+					  "other option goes with it");
+		return 0;
 	case ARGP_KEY_ARG:
 		if (a->nruns == ARRAY_SIZE(a->runs))
 			argp_error(state, "at most two runs can be compared");
@@ -264,6 +276,11 @@ static int report(const struct arguments *a, struct hb_error *e)
 
 	for (unsigned int i = 0; i < a->nruns && !err; i++)
 		err = report_open(a->runs[i], &runs[i], e);
+	if (!err && a->write) {
+		err = report_run(runs[0]->dir, e);
+		load_free(runs[0]);
+		return err;
+	}
 	err = err ?: compare_build(runs[0], runs[1], &o, &m, e);
 	if (!err) {
 		report_build(m, &d);

@@ -16,7 +16,7 @@
 int report_run(const char *run_dir, struct hb_error *e);
 
 /*
- * For a run that stops early: how many judged main metrics of the boots so far have no verdict yet.
+ * For a run that stops early: how many main figures of the boots so far have no verdict yet.
  * 0: every one is better, worse or same, at the level of this look (run.json "stopping"). Call it
  * after complete rounds only: each call at a new number of boots is a look.
  */

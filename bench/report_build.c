@@ -15,6 +15,11 @@ struct notes {
 	unsigned int last;
 };
 
+static bool is_exact(const struct compare_model *m)
+{
+	return !strcmp(m->runs[0]->mode, "exact");
+}
+
 static unsigned int bad_boots(const struct compare_tally *t)
 {
 	return t->boots - t->by[CELL_OK];
@@ -70,21 +75,6 @@ static char *arm_text(const struct compare_model *m, struct notes *n, unsigned i
 	return strdup(t->boots ? "no figure" : "not run");
 }
 
-/* "5+5", with the marks of the arms that lost boots. */
-static char *boots_text(const struct compare_model *m, struct notes *n, unsigned int group,
-			size_t na, size_t nb, const struct compare_pair *pair)
-{
-	unsigned int marks[2] = {note_number(m, n, group, pair->a),
-				 note_number(m, n, group, pair->b)};
-	char text[64] = "";
-
-	for (unsigned int i = 0; i < 2; i++)
-		if (marks[i] && (i ? nb : na))
-			snprintf(text + strlen(text), sizeof(text) - strlen(text), " [%u]",
-				 marks[i]);
-	return hb_strf("%zu+%zu%s", na, nb, text);
-}
-
 static const struct comparison *find_comparison(const struct compare_model *m, unsigned int group,
 						unsigned int metric, unsigned int pair)
 {
@@ -97,8 +87,19 @@ static const struct comparison *find_comparison(const struct compare_model *m, u
 	return NULL;
 }
 
-static const char *verdict_text(const struct compare_model *m, unsigned int group,
-				const struct compare_pair *pair, const struct comparison *c)
+/* Of a secondary figure in brackets, and "-" when nothing was found. */
+static char *judged_text(const struct compare_model *m, const struct comparison *c)
+{
+	const struct compare_metric *metric = compare_metric(m, c);
+	const char *name = stats_verdict_name(c->verdict);
+
+	if (!metric->judged || (metric->family == COMPARE_SECONDARY && c->verdict == STATS_UNCLEAR))
+		return strdup("-");
+	return metric->family == COMPARE_MAIN || is_exact(m) ? strdup(name) : hb_strf("(%s)", name);
+}
+
+static char *verdict_text(const struct compare_model *m, unsigned int group,
+			  const struct compare_pair *pair, const struct comparison *c)
 {
 	const struct compare_group *g = &m->groups[group];
 	const struct compare_tally *a = &g->tally[pair->a], *b = &g->tally[pair->b];
@@ -106,13 +107,11 @@ static const char *verdict_text(const struct compare_model *m, unsigned int grou
 		(a->boots && bad_boots(a) == a->boots) || (b->boots && bad_boots(b) == b->boots);
 
 	if (g->refused || pair->refused)
-		return "refused";
+		return strdup("refused");
 	if (lost)
-		return a->expected + b->expected == bad_boots(a) + bad_boots(b) ? "expected"
-										: "bad";
-	if (!c || !g->metrics[c->metric].judged)
-		return "-";
-	return stats_verdict_name(c->verdict);
+		return strdup(a->expected + b->expected == bad_boots(a) + bad_boots(b) ? "expected"
+										       : "bad");
+	return c ? judged_text(m, c) : strdup("-");
 }
 
 /*
@@ -131,11 +130,6 @@ static bool scale_tells(const struct compare_model *m, unsigned int first, unsig
 			}
 	compare_scale(&m->groups[first], head);
 	return true;
-}
-
-static bool is_exact(const struct compare_model *m)
-{
-	return !strcmp(m->runs[0]->mode, "exact");
 }
 
 /* The interval of the change; exact figures have a difference instead. */
@@ -178,17 +172,36 @@ static char *row_label(const struct compare_group *g, const struct compare_metri
 	return hb_strf("%s%s%s", suffix, *suffix ? " " : "", g->cell);
 }
 
+/* "5+5", with the marks of the arms that lost boots. */
+static char *boots_text(const struct compare_model *m, struct notes *n, unsigned int group,
+			const struct compare_metric *like, unsigned int pair)
+{
+	const struct compare_group *g = &m->groups[group];
+	unsigned int metric = compare_find_metric(g, like->source, like->label);
+	const unsigned int arms[2] = {m->pairs[pair].a, m->pairs[pair].b};
+	size_t boots[2];
+	char text[64] = "";
+
+	for (unsigned int i = 0; i < 2; i++) {
+		unsigned int mark = note_number(m, n, group, arms[i]);
+
+		boots[i] = metric < g->nmetrics ? g->figures[metric * m->narms + arms[i]].arm.n
+						: g->tally[arms[i]].by[CELL_OK];
+		if (mark && boots[i])
+			snprintf(text + strlen(text), sizeof(text) - strlen(text), " [%u]", mark);
+	}
+	return hb_strf("%zu+%zu%s", boots[0], boots[1], text);
+}
+
 static void metric_row(const struct compare_model *m, struct doc *d, struct notes *n,
 		       unsigned int group, const struct compare_metric *like, unsigned int pair,
-		       bool by_scale)
+		       bool by_scale, bool boots)
 {
 	const struct compare_group *g = &m->groups[group];
 	const struct compare_pair *p = &m->pairs[pair];
 	unsigned int metric = compare_find_metric(g, like->source, like->label);
 	const struct comparison *c = find_comparison(m, group, metric, pair);
 	const struct stats_change none = {NAN, NAN, NAN, NAN, NAN, NAN, NAN};
-	size_t na = c ? compare_figure(m, c, false)->arm.n : g->tally[p->a].by[CELL_OK];
-	size_t nb = c ? compare_figure(m, c, true)->arm.n : g->tally[p->b].by[CELL_OK];
 
 	doc_row(d, (char *const[]){
 			   row_label(g, like, by_scale),
@@ -196,23 +209,25 @@ static void metric_row(const struct compare_model *m, struct doc *d, struct note
 			   arm_text(m, n, group, metric, p->b),
 			   report_percent(c ? c->change.log_ratio : NAN),
 			   spread_text(m, c ? &c->change : &none, c),
-			   strdup(verdict_text(m, group, p, c)),
-			   boots_text(m, n, group, na, nb, p),
+			   verdict_text(m, group, p, c),
+			   boots ? boots_text(m, n, group, like, pair) : NULL,
 		   });
 }
 
 /*
- * Does the row say anything that the maximum below it does not? A cell that has figures, but not
- * this one, has nothing to say here; one without any shows its verdict.
+ * A maximum is one value of one boot: it stands in a table of its own. A cell that has figures, but
+ * not this one, or percentiles of too few values, has nothing to say here; one without any figure
+ * shows its verdict, of a distribution once.
  */
 static bool row_wanted(const struct compare_model *m, unsigned int group,
 		       const struct compare_metric *like)
 {
 	const struct compare_group *g = &m->groups[group];
 	unsigned int k = compare_find_metric(g, like->source, like->label);
+	bool first = isnan(like->quantile) || like->quantile == 0.5;
 	bool sparse = false;
 
-	if (!like->primary || (g->nmetrics && k == g->nmetrics))
+	if (!like->primary || like->quantile == 1 || (k == g->nmetrics && (g->nmetrics || !first)))
 		return false;
 	for (unsigned int a = 0; a < m->narms && k < g->nmetrics; a++) {
 		if (!g->figures[k * m->narms + a].arm.n)
@@ -229,29 +244,54 @@ static const char *table_name(const struct compare_metric *metric)
 	return is_count(metric) ? "instructions per operation" : metric->name;
 }
 
+/* The number of boots when all rows of a table have the same, or NULL; every mark is numbered. */
+static char *common_boots(const struct compare_model *m, struct notes *n, unsigned int first,
+			  unsigned int last, const struct compare_metric *metric, unsigned int rows,
+			  unsigned int pair)
+{
+	HB_FREE char *common = NULL;
+	bool differ = false;
+
+	for (unsigned int r = 0; r < rows; r++)
+		for (unsigned int g = first; g < last; g++) {
+			HB_FREE char *text = NULL;
+
+			if (!row_wanted(m, g, &metric[r]))
+				continue;
+			text = boots_text(m, n, g, &metric[r], pair);
+			differ = differ || !text || (common && strcmp(common, text));
+			if (!common)
+				common = HB_STEAL(text);
+		}
+	return differ ? NULL : HB_STEAL(common);
+}
+
 /* A row per cell, of a distribution one per cell and percentile: @rows metrics from @metric on. */
 static void metric_table(const struct compare_model *m, struct doc *d, struct notes *n,
 			 unsigned int first, unsigned int last, const struct compare_metric *metric,
 			 unsigned int rows, unsigned int pair)
 {
+	HB_FREE char *boots = common_boots(m, n, first, last, metric, rows, pair);
 	const char *head;
 	bool by_scale = scale_tells(m, first, last, &head);
 	const struct compare_pair *p = &m->pairs[pair];
 
-	doc_table(d, "%s %s (%s%s%s)", metric->source, table_name(metric), report_unit(metric),
-		  metric->better == METRIC_NEITHER ? "" : ", better: ",
-		  metric->better == METRIC_NEITHER ? "" : metric_better_name(metric->better));
+	doc_table(d, "%s %s (%s%s%s%s%s%s)", metric->source, table_name(metric),
+		  report_unit(metric), metric->better == METRIC_NEITHER ? "" : ", better: ",
+		  metric->better == METRIC_NEITHER ? "" : metric_better_name(metric->better),
+		  boots ? "; " : "", boots ? boots : "", boots ? " boots" : "");
 	doc_column(d, is_count(metric) ? "operation" : head, !by_scale || rows > 1);
 	doc_column(d, m->arms[p->a].label, false);
 	doc_column(d, m->arms[p->b].label, false);
 	doc_column(d, "change", false);
 	doc_column(d, is_exact(m) ? "difference" : "interval %", false);
 	doc_column(d, "verdict", true);
-	doc_column(d, "boots", true);
+	if (!boots)
+		doc_column(d, "boots", true);
 	for (unsigned int r = 0; r < rows; r++)
 		for (unsigned int g = first; g < last; g++)
 			if (row_wanted(m, g, &metric[r]))
-				metric_row(m, d, n, g, &metric[r], pair, by_scale);
+				metric_row(m, d, n, g, &metric[r], pair, by_scale, !boots);
 }
 
 /* No arm of these cells has a figure: a table of verdicts alone. */
@@ -356,6 +396,36 @@ static void section_tables(const struct compare_model *m, struct doc *d, struct 
 		verdict_table(m, d, n, first, last);
 }
 
+#define UNEQUAL 0.10
+
+/*
+ * An arm beside which the antagonists achieved less was disturbed less: that belongs to what the
+ * kernels do, and the reader of the workload's figures must know it.
+ */
+static void unequal_work(const struct compare_model *m, struct doc *d, unsigned int first,
+			 unsigned int last)
+{
+	for (size_t i = 0; i < m->ncomparisons; i++) {
+		const struct comparison *c = &m->comparisons[i];
+		const struct compare_metric *metric = compare_metric(m, c);
+		const struct compare_pair *p = &m->pairs[c->pair];
+		const struct stats_change *change = &c->change;
+		HB_FREE char *percent = NULL;
+
+		if (c->group < first || c->group >= last || strcmp(metric->role, "antagonist") ||
+		    metric->kind != METRIC_RATE || !metric->primary || p->control ||
+		    !(fabs(change->log_ratio) > UNEQUAL) ||
+		    (change->log_low <= 0 && change->log_high >= 0))
+			continue;
+		percent = report_percent(change->log_ratio);
+		doc_paragraph(d,
+			      "Unequal disturbance: %s.%s %s from %s to %s in cell %s. The "
+			      "workload's figures beside it hold that too.",
+			      metric->source, metric->label, percent ? percent : "?",
+			      m->arms[p->a].label, m->arms[p->b].label, m->groups[c->group].cell);
+	}
+}
+
 static void sections(const struct compare_model *m, struct doc *d, struct notes *n)
 {
 	for (unsigned int first = 0, last; first < m->ngroups; first = last) {
@@ -365,6 +435,7 @@ static void sections(const struct compare_model *m, struct doc *d, struct notes 
 		doc_heading(d, 2, "%s%s%s", g->workloads, *g->antagonists ? " beside " : "",
 			    g->antagonists);
 		section_tables(m, d, n, first, last);
+		unequal_work(m, d, first, last);
 	}
 }
 
@@ -503,7 +574,7 @@ static void details(const struct compare_model *m, struct doc *d)
 	doc_column(d, "verdict", true);
 	for (size_t i = 0; i < m->ncomparisons; i++) {
 		const struct comparison *c = &m->comparisons[i];
-		const struct compare_metric *metric = &m->groups[c->group].metrics[c->metric];
+		const struct compare_metric *metric = compare_metric(m, c);
 		const struct compare_pair *p = &m->pairs[c->pair];
 
 		if (!detail_wanted(m, c))
@@ -516,69 +587,112 @@ static void details(const struct compare_model *m, struct doc *d)
 				   report_figure(compare_figure(m, c, true), metric->unit),
 				   report_percent(c->change.log_ratio),
 				   spread_text(m, &c->change, c),
-				   strdup(stats_verdict_name(c->verdict)),
+				   judged_text(m, c),
 			   });
 	}
 }
 
-/* What an unclear verdict leaves open: how large a change these boots would have shown. */
+/* A change that a reader would want to see: what it takes is said. */
+#define WANTED 0.10
+
+/* What unclear verdicts leave open: how large a change these boots would have shown. */
 static void unclear(const struct compare_model *m, struct doc *d)
 {
 	HB_FREE double *mde = calloc(m->ncomparisons + 1, sizeof(*mde));
-	HB_FREE char *text = NULL;
+	HB_FREE double *boots = calloc(m->ncomparisons + 1, sizeof(*boots));
+	const size_t family = m->tested[false][COMPARE_MAIN];
 	size_t n = 0, few = 0, known = 0;
+	HB_FREE char *text = NULL;
 
-	for (size_t i = 0; i < m->ncomparisons && mde; i++) {
+	for (size_t i = 0; i < m->ncomparisons && mde && boots; i++) {
 		const struct comparison *c = &m->comparisons[i];
-		const struct compare_metric *metric = &m->groups[c->group].metrics[c->metric];
 		size_t na = compare_figure(m, c, false)->arm.n;
 		size_t nb = compare_figure(m, c, true)->arm.n;
+		unsigned int needed;
 
-		if (!metric->primary || !metric->judged || m->pairs[c->pair].control || !na ||
-		    !nb || isnan(c->change.log_ratio) || c->verdict != STATS_UNCLEAR)
+		if (!compare_is_main(m, c) || isnan(c->change.log_ratio) ||
+		    c->verdict != STATS_UNCLEAR)
 			continue;
 		n++;
 		few += stats_rank_floor(na, nb) > STATS_ALPHA;
-		if (!isnan(c->change.log_mde))
-			mde[known++] = c->change.log_mde;
+		if (isnan(c->p))
+			continue;
+		needed = stats_boots_needed(c->change.se, na < nb ? na : nb, log1p(WANTED),
+					    m->rule.alpha / family, STATS_POWER);
+		boots[known] = needed ? needed : STATS_BOOTS_MOST;
+		mde[known++] = c->change.log_mde;
 	}
 	if (!n || is_exact(m))
 		return;
 	text = known ? report_percent(stats_median(mde, known)) : NULL;
+	if (!text) {
+		doc_paragraph(d, "Unclear: %zu main figures, with too few boots for a verdict.", n);
+		return;
+	}
 	doc_paragraph(d,
-		      "Unclear: %zu main figures; %zu of them have too few boots for \"better\" or "
-		      "\"worse\".%s%s%s",
-		      n, few,
-		      text ? " A change that such boots show with a probability of 80 %: " : "",
-		      text ? text : "",
-		      text ? " in the median; summary.csv has it for every figure." : "");
+		      "Unclear: %zu of %zu main figures, %zu of them with too few boots for any "
+		      "verdict. In the median of these figures such boots show a change of %s with "
+		      "a probability of 80 %%, and one of %+.0f%% would take %.0f boots per arm; "
+		      "summary.csv has the smallest change for each.",
+		      n, family, few, text, 100 * WANTED, ceil(stats_median(boots, known)));
 }
 
 /* The control arm differs from its partner by nothing: what it shows is noise. */
 static void noise_floor(const struct compare_model *m, struct doc *d)
 {
-	double largest = 0;
-	size_t n = 0, wrong = 0;
+	size_t wrong[COMPARE_FAMILIES] = {0};
+	const size_t *tested = m->tested[true];
+	HB_FREE char *text = NULL;
+	const struct comparison *worst = NULL;
 
 	for (size_t i = 0; i < m->ncomparisons; i++) {
 		const struct comparison *c = &m->comparisons[i];
+		enum compare_family family = compare_metric(m, c)->family;
 
 		if (!m->pairs[c->pair].control || isnan(c->p))
 			continue;
-		n++;
-		wrong += c->verdict == STATS_BETTER || c->verdict == STATS_WORSE;
-		if (m->groups[c->group].metrics[c->metric].primary)
-			largest = fmax(largest, fabs(c->change.log_ratio));
+		wrong[family] += c->verdict == STATS_BETTER || c->verdict == STATS_WORSE;
+		if (family == COMPARE_MAIN &&
+		    (!worst || fabs(c->change.log_ratio) > fabs(worst->change.log_ratio)))
+			worst = c;
 	}
-	if (!n)
+	if (!worst)
 		return;
+	text = report_percent(worst->change.log_ratio);
 	doc_heading(d, 2, "Noise floor");
 	doc_paragraph(
 		d,
-		"The control arm is the same kernel, booted as often. Over %zu comparisons with "
-		"it, %zu were judged better or worse; the largest change of a main figure was "
-		"%.1f %%. A change of that size between the arms above says nothing by itself.",
-		n, wrong, stats_percent(largest));
+		"The control arm is the same kernel, booted as often. Of %zu main figures %zu "
+		"were judged better or worse between the two, of %zu secondary ones %zu. The "
+		"largest change of a main figure was %s (%s %s.%s): one of that size in that "
+		"figure says nothing by itself.",
+		tested[COMPARE_MAIN], wrong[COMPARE_MAIN], tested[COMPARE_SECONDARY],
+		wrong[COMPARE_SECONDARY], text ? text : "?", m->groups[worst->group].cell,
+		compare_metric(m, worst)->source, compare_metric(m, worst)->label);
+}
+
+/* Single values, which no test can judge: of the distributions in the tables, per arm. */
+static void longest(const struct compare_model *m, struct doc *d)
+{
+	doc_table(d, "Longest of all operations: single values, not judged");
+	doc_column(d, "cell and figure", true);
+	for (unsigned int a = 0; a < m->narms && a + 1 < DOC_COLUMNS; a++)
+		doc_column(d, m->arms[a].label, false);
+	for (unsigned int g = 0; g < m->ngroups; g++)
+		for (unsigned int k = 0; k < m->groups[g].nmetrics; k++) {
+			const struct compare_metric *metric = &m->groups[g].metrics[k];
+			const struct compare_figure *f = &m->groups[g].figures[k * m->narms];
+			char *cells[DOC_COLUMNS] = {NULL};
+
+			if (!metric->primary || metric->quantile != 1)
+				continue;
+			cells[0] = hb_strf("%s: %s.%s", m->groups[g].cell, metric->source,
+					   metric->name);
+			for (unsigned int a = 0; a < m->narms && a + 1 < DOC_COLUMNS; a++)
+				cells[a + 1] = report_value(f[a].arm.n ? f[a].arm.estimate : NAN,
+							    metric->unit);
+			doc_row(d, cells);
+		}
 }
 
 void report_build(const struct compare_model *m, struct doc *d)
@@ -601,6 +715,7 @@ void report_build(const struct compare_model *m, struct doc *d)
 	surprises(m, d);
 	d->main = false;
 	details(m, d);
+	longest(m, d);
 	noise_floor(m, d);
 	report_closing(m, d);
 	free(n.number);

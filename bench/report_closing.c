@@ -7,40 +7,7 @@
 #include "bench/base/units.h"
 #include "bench/report.h"
 
-#define UNEQUAL 0.10
-
-/*
- * An arm beside which the antagonists achieved less was disturbed less: that belongs to what the
- * kernels do, and the reader of the workload's figures must know it.
- */
-static void unequal_work(const struct compare_model *m, struct doc *d)
-{
-	bool said = false;
-
-	for (size_t i = 0; i < m->ncomparisons; i++) {
-		const struct comparison *c = &m->comparisons[i];
-		const struct compare_group *g = &m->groups[c->group];
-		const struct compare_metric *metric = &g->metrics[c->metric];
-		const struct stats_change *change = &c->change;
-		HB_FREE char *percent = NULL;
-
-		if (strcmp(metric->role, "antagonist") || metric->kind != METRIC_RATE ||
-		    !metric->primary || m->pairs[c->pair].control ||
-		    !(fabs(change->log_ratio) > UNEQUAL) ||
-		    (change->log_low <= 0 && change->log_high >= 0))
-			continue;
-		if (!said)
-			doc_paragraph(d, "The antagonists' work differs between arms: the "
-					 "workload's figures there come from unequal disturbance.");
-		said = true;
-		percent = report_percent(change->log_ratio);
-		doc_item(d, "-", "%s: %s.%s %s from %s to %s", g->cell, metric->source,
-			 metric->label, percent ? percent : "?", m->arms[m->pairs[c->pair].a].label,
-			 m->arms[m->pairs[c->pair].b].label);
-	}
-}
-
-/* What the antagonists achieved, not what they tried; unequal work makes arms unlike. */
+/* What the antagonists achieved, not what they tried. */
 static void antagonists(const struct compare_model *m, struct doc *d)
 {
 	bool any = false;
@@ -50,7 +17,7 @@ static void antagonists(const struct compare_model *m, struct doc *d)
 	if (!any)
 		return;
 	doc_heading(d, 2, "Antagonists");
-	doc_table(d, "Work that they achieved, not what they tried");
+	doc_table(d, "Further figures of their work; the main ones stand in the tables above");
 	doc_column(d, "cell and figure", true);
 	for (unsigned int a = 0; a < m->narms && a + 1 < DOC_COLUMNS; a++)
 		doc_column(d, m->arms[a].label, false);
@@ -59,7 +26,9 @@ static void antagonists(const struct compare_model *m, struct doc *d)
 			const struct compare_metric *metric = &m->groups[g].metrics[k];
 			char *cells[DOC_COLUMNS] = {NULL};
 
-			if (strcmp(metric->role, "antagonist") || metric->kind == METRIC_HIST)
+			/* Primary ones stand in the tables above, with their change. */
+			if (strcmp(metric->role, "antagonist") || metric->kind == METRIC_HIST ||
+			    metric->primary)
 				continue;
 			cells[0] = hb_strf("%s: %s.%s (%s)", m->groups[g].cell, metric->source,
 					   metric->label, report_unit(metric));
@@ -68,7 +37,6 @@ static void antagonists(const struct compare_model *m, struct doc *d)
 					&m->groups[g].figures[k * m->narms + a], metric->unit);
 			doc_row(d, cells);
 		}
-	unequal_work(m, d);
 }
 
 /* A proof as the guest recorded it, and how many cells and arms gave the same one. */
@@ -210,8 +178,8 @@ static bool has_entry(const char *list, const char *entry, size_t len)
 	return false;
 }
 
-/* The entries of @parameters that @first does not have. */
-static char *other_entries(const char *parameters, const char *first)
+/* The entries of @parameters that @list has, or those that it has not. */
+static char *entries(const char *parameters, const char *list, bool has)
 {
 	char *text = NULL;
 	size_t len;
@@ -223,7 +191,7 @@ static char *other_entries(const char *parameters, const char *first)
 	while (*parameters) {
 		size_t n = strcspn(parameters, ";");
 
-		if (!has_entry(first, parameters, n)) {
+		if (has_entry(list, parameters, n) == has) {
 			fprintf(f, "%s%.*s", any ? "; " : "", (int)n, parameters);
 			any = true;
 		}
@@ -234,22 +202,37 @@ static char *other_entries(const char *parameters, const char *first)
 	return text;
 }
 
-/* Every option of the first cell of a section; of the others, what differs. */
+/* The entries of the first cell that every other one has too. */
+static char *common_entries(const struct compare_model *m)
+{
+	char *common = strdup(m->groups[0].parameters);
+
+	for (unsigned int g = 1; g < m->ngroups && common; g++) {
+		HB_FREE char *before = common;
+
+		if (!*m->groups[g].parameters)
+			continue;
+		common = entries(before, m->groups[g].parameters, true);
+	}
+	return common;
+}
+
+/* Every option of every cell; those that all have in common once. */
 static void parameters(const struct compare_model *m, struct doc *d)
 {
-	for (unsigned int first = 0, end; first < m->ngroups; first = end) {
-		const struct compare_group *g = &m->groups[first];
+	HB_FREE char *common = m->ngroups ? common_entries(m) : NULL;
 
-		end = compare_section_end(m, first);
-		if (*g->parameters)
-			doc_item(d, g->cell, "%u tasks; %s", g->tasks, g->parameters);
-		for (unsigned int i = first + 1; i < end; i++) {
-			HB_FREE char *text = other_entries(m->groups[i].parameters, g->parameters);
+	if (!common)
+		return;
+	if (*common && m->ngroups > 1)
+		doc_item(d, "All cells:", "%s", common);
+	for (unsigned int g = 0; g < m->ngroups; g++) {
+		const struct compare_group *group = &m->groups[g];
+		HB_FREE char *own = entries(group->parameters, m->ngroups > 1 ? common : "", false);
 
-			if (text && *m->groups[i].parameters)
-				doc_item(d, m->groups[i].cell, "%u tasks; %s", m->groups[i].tasks,
-					 *text ? text : "else the same");
-		}
+		if (own && *group->parameters)
+			doc_item(d, group->cell, "%u tasks%s%s", group->tasks, *own ? "; " : "",
+				 own);
 	}
 }
 

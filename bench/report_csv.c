@@ -9,7 +9,7 @@
 static const char *const columns =
 	"workload,antagonists,tasks,metric,unit,better,kernel_a,kernel_b,"
 	"n_a,n_b,estimate_a,estimate_b,delta_pct,ci_low_pct,ci_high_pct,"
-	"p,p_adjusted,verdict,mde_pct,mode";
+	"p,p_adjusted,verdict,mde_pct,mode,family";
 
 /* RFC 4180: quoted when it holds a comma, quote or line end. */
 static void text(FILE *out, const char *s)
@@ -65,7 +65,7 @@ static void row(const struct compare_model *m, const struct comparison *c, FILE 
 	number(out, c->p_adjusted);
 	fprintf(out, ",%s", stats_verdict_name(c->verdict));
 	number(out, stats_percent(c->change.log_mde));
-	fprintf(out, ",%s\n", m->runs[0]->mode);
+	fprintf(out, ",%s,%s\n", m->runs[0]->mode, compare_family_name(metric->family));
 }
 
 int report_csv(const struct compare_model *m, FILE *out)
@@ -110,6 +110,7 @@ static json_t *comparison_json(const struct compare_model *m, const struct compa
 	json_object_set_new(o, "unit", json_string(metric->unit));
 	json_object_set_new(o, "better", json_string(metric_better_name(metric->better)));
 	json_object_set_new(o, "primary", json_boolean(metric->primary));
+	json_object_set_new(o, "family", json_string(compare_family_name(metric->family)));
 	json_object_set_new(o, "control", json_boolean(pair->control));
 	json_object_set_new(o, "kernel_a", json_string(m->arms[pair->a].label));
 	json_object_set_new(o, "kernel_b", json_string(m->arms[pair->b].label));
@@ -159,7 +160,7 @@ static json_t *group_json(const struct compare_model *m, const struct compare_gr
 json_t *report_json(const struct compare_model *m)
 {
 	json_t *o = json_object(), *groups = json_array(), *comparisons = json_array();
-	json_t *problems = json_array();
+	json_t *problems = json_array(), *families = json_object();
 
 	for (unsigned int i = 0; i < m->ngroups; i++)
 		json_array_append_new(groups, group_json(m, &m->groups[i]));
@@ -173,7 +174,10 @@ json_t *report_json(const struct compare_model *m)
 	json_object_set_new(o, "mode", json_string(m->runs[0]->mode));
 	json_object_set_new(o, "alpha", json_real(m->rule.alpha));
 	json_object_set_new(o, "margin", json_real(m->rule.margin));
-	json_object_set_new(o, "family", json_integer(m->family));
+	for (int f = 0; f < COMPARE_FAMILIES; f++)
+		json_object_set_new(families, compare_family_name(f),
+				    json_integer(m->tested[false][f]));
+	json_object_set_new(o, "families", families);
 	if (m->forced)
 		json_object_set_new(o, "forced", json_string(m->forced));
 	json_object_set_new(o, "cells", groups);

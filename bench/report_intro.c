@@ -104,24 +104,41 @@ static void method_exact(struct doc *d)
 		      "`hugebench list` says what each one counts.");
 }
 
+/* Which figures carry verdicts, and what these promise. */
+static void verdicts(const struct compare_model *m, struct doc *d)
+{
+	const size_t *tested = m->tested[false];
+
+	doc_paragraph(
+		d,
+		"Verdicts: main figures, fixed before the run, are the throughput of each workload "
+		"and p99 of its latencies, here %zu. \"better\" and \"worse\" need p of at most "
+		"%.2g, for "
+		"the total and for the typical boot, after Holm's correction over all of them (at "
+		"most %.2g %% of such reports hold a false one), and an exact rank test below "
+		"%.2g, which takes %u boots per arm however many figures there are. \"same\": "
+		"shown to lie within %.2g %%; else \"unclear\".%s",
+		tested[COMPARE_MAIN], m->rule.alpha, 100 * m->rule.alpha, STATS_ALPHA,
+		stats_rank_min_boots(STATS_ALPHA), 100 * m->rule.margin,
+		tested[COMPARE_SECONDARY]
+			? " In brackets: secondary figures, to look into (Benjamini and Hochberg's "
+			  "procedure: on average at most one in twenty of these is false)."
+			: "");
+}
+
 static void method(const struct compare_model *m, struct doc *d)
 {
 	if (!strcmp(m->runs[0]->mode, "exact")) {
 		method_exact(d);
 		return;
 	}
-	doc_paragraph(
-		d,
-		"Method: the unit of repetition is the boot; boots of the arms are interleaved "
-		"in a seeded order. Figures of an arm: total count over total time, "
-		"percentiles of the merged histograms, ± the variation between boots. Change: "
-		"ratio with its 95 %% interval (Welch's t on the logarithm, standard errors by "
-		"the jackknife over boots). \"better\" and \"worse\" need p <= %.2g, for the "
-		"total and for the typical boot, after Holm's correction over the %zu "
-		"comparisons of this report, and an exact rank test below 0.05, which takes "
-		"%u boots per arm; \"same\": shown to lie within %.2g %%; all else is "
-		"\"unclear\".",
-		m->rule.alpha, m->family, stats_rank_min_boots(STATS_ALPHA), 100 * m->rule.margin);
+	doc_paragraph(d,
+		      "Method: the unit of repetition is the boot; boots of the arms are "
+		      "interleaved in a seeded order. Figures of an arm: total count over total "
+		      "time, percentiles of the merged histograms, ± the variation between "
+		      "boots. Change: ratio with its 95 %% interval (Welch's t on the logarithm, "
+		      "standard errors by the jackknife over boots).");
+	verdicts(m, d);
 	if (m->sequential.max_boots)
 		doc_paragraph(d,
 			      "Boots were added until every main figure had a verdict, at least %u "

@@ -133,12 +133,25 @@ void stats_arm_set(struct stats_arm *arm, double estimate, const double *deleted
 
 double stats_mde(double se, double df, double alpha, double power)
 {
-	return (gsl_cdf_tdist_Pinv(1 - alpha / 2, df) + gsl_cdf_tdist_Pinv(power, df)) * se;
+	double t = gsl_cdf_tdist_Pinv(1 - alpha / 2, df);
+
+	return se * (t * (1 - 1 / (4 * df)) +
+		     gsl_cdf_ugaussian_Pinv(power) * sqrt(1 + t * t / (2 * df)));
 }
 
 double stats_half_width(double se, double df, double alpha)
 {
 	return se > 0 ? gsl_cdf_tdist_Pinv(1 - alpha / 2, df) * se : 0;
+}
+
+unsigned int stats_boots_needed(double se, size_t boots, double effect, double alpha, double power)
+{
+	double one = se * sqrt(boots); /* standard error with one boot per arm */
+
+	for (unsigned int n = stats_rank_min_boots(STATS_ALPHA); n <= STATS_BOOTS_MOST; n++)
+		if (stats_mde(one / sqrt(n), 2.0 * (n - 1), alpha, power) <= effect)
+			return n;
+	return 0;
 }
 
 void stats_compare(const struct stats_arm *a, const struct stats_arm *b, double alpha,
@@ -313,22 +326,48 @@ static int compare_indexed(const void *a, const void *b)
 	return (x->at > y->at) - (x->at < y->at);
 }
 
+/* The entries that are not NAN, by size; @adjusted is NAN for the others. NULL without memory. */
+static struct indexed *sort_family(const double *p, double *adjusted, size_t n, size_t *m)
+{
+	struct indexed *sorted = malloc((n + 1) * sizeof(*sorted));
+
+	*m = 0;
+	if (!sorted)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		adjusted[i] = NAN;
+		if (!isnan(p[i]))
+			sorted[(*m)++] = (struct indexed){p[i], i};
+	}
+	qsort(sorted, *m, sizeof(*sorted), compare_indexed);
+	return sorted;
+}
+
 int stats_holm(const double *p, double *adjusted, size_t n)
 {
-	HB_FREE struct indexed *sorted = malloc((n + 1) * sizeof(*sorted));
-	size_t m = 0;
+	size_t m;
+	HB_FREE struct indexed *sorted = sort_family(p, adjusted, n, &m);
 	double running = 0;
 
 	if (!sorted)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		adjusted[i] = NAN;
-		if (!isnan(p[i]))
-			sorted[m++] = (struct indexed){p[i], i};
-	}
-	qsort(sorted, m, sizeof(*sorted), compare_indexed);
 	for (size_t i = 0; i < m; i++) {
 		running = fmax(running, fmin(1, (m - i) * sorted[i].p));
+		adjusted[sorted[i].at] = running;
+	}
+	return 0;
+}
+
+int stats_false_discovery(const double *p, double *adjusted, size_t n)
+{
+	size_t m;
+	HB_FREE struct indexed *sorted = sort_family(p, adjusted, n, &m);
+	double running = 1;
+
+	if (!sorted)
+		return -ENOMEM;
+	for (size_t i = m; i-- > 0;) {
+		running = fmin(running, sorted[i].p * m / (i + 1));
 		adjusted[sorted[i].at] = running;
 	}
 	return 0;

@@ -86,11 +86,20 @@ void stats_compare(const struct stats_arm *a, const struct stats_arm *b, double 
  */
 double stats_log_p(const double *a, size_t na, const double *b, size_t nb);
 /*
- * The log ratio that a two-sided test at @alpha finds with probability @power:
- * (t[1 - alpha/2, df] + t[power, df]) * se (Bloom, "Minimum Detectable Effects", Evaluation
- * Review 19(5), 1995).
+ * The log ratio that a two-sided t test at @alpha finds with probability @power: the noncentrality
+ * at which the noncentral t lies beyond the critical value, by the normal approximation of N. L.
+ * Johnson and B. L. Welch (Biometrika 31, 1940; Abramowitz and Stegun 26.7.10), times @se.
+ * check-stats prints how often such a change is found: 70 to 80 %, the rank test and the second
+ * Welch test take their part.
  */
 double stats_mde(double se, double df, double alpha, double power);
+/*
+ * How many boots per arm would find @effect (of the log ratio) with probability @power at @alpha,
+ * when @boots per arm gave the standard error @se and the spread stays as it is. At least what the
+ * rank test needs; 0: more than STATS_BOOTS_MOST.
+ */
+#define STATS_BOOTS_MOST 1000
+unsigned int stats_boots_needed(double se, size_t boots, double effect, double alpha, double power);
 /* Half the width of a t interval at 1 - alpha. */
 double stats_half_width(double se, double df, double alpha);
 /* 100 * (exp(log) - 1), NAN stays NAN. */
@@ -109,9 +118,19 @@ double stats_rank_floor(size_t na, size_t nb);
 /* Smallest number of boots per arm with which the rank test can reach @alpha. 0.05: 4. */
 unsigned int stats_rank_min_boots(double alpha);
 
-/* Holm's step-down adjustment (Scand. J. Statist. 6, 1979). NAN entries stay out of the family.
- * -ENOMEM. */
+/*
+ * Holm's step-down adjustment (Scand. J. Statist. 6, 1979): claims at an adjusted p of at most
+ * alpha hold a single false one with probability alpha at most, whatever the dependence. NAN
+ * entries stay out of the family. -ENOMEM.
+ */
 int stats_holm(const double *p, double *adjusted, size_t n);
+/*
+ * Benjamini and Hochberg's step-up adjustment (JRSS B 57, 1995): among the findings at an adjusted
+ * p of at most alpha the expected part of false ones is alpha at most, for independent and for
+ * positively dependent figures (Benjamini and Yekutieli, Ann. Statist. 29, 2001). Weaker than
+ * Holm's promise: good for pointing at what to look into. NAN and errors as above.
+ */
+int stats_false_discovery(const double *p, double *adjusted, size_t n);
 
 enum stats_verdict {
 	STATS_UNCLEAR, /* the data does not say */

@@ -104,6 +104,34 @@ static void test_change(void **state)
 	release(&l);
 }
 
+/* The workload's throughput and p99; not what stands beside them, and no antagonist. */
+static void test_families(void **state)
+{
+	struct synthetic s = synthetic_default(run_dir);
+	const struct comparison *c;
+	size_t main = 0;
+	struct loaded l;
+
+	(void)state;
+	build(&s, &l);
+	for (size_t i = 0; i < l.m->ncomparisons; i++) {
+		const struct compare_metric *metric = compare_metric(l.m, &l.m->comparisons[i]);
+
+		main += compare_is_main(l.m, &l.m->comparisons[i]);
+		assert_true(metric->family == COMPARE_SECONDARY ||
+			    (metric->primary && !strcmp(metric->role, "workload")));
+	}
+	assert_int_equal(main, l.m->tested[false][COMPARE_MAIN]);
+	assert_true(compare_is_main(l.m, find(l.m, "faults-1", "faults", "hinode")));
+	assert_true(compare_is_main(l.m, find(l.m, "faults-1", "fault_latency.p99", "hinode")));
+	assert_false(compare_is_main(l.m, find(l.m, "faults-1", "fault_latency.p50", "hinode")));
+	assert_false(compare_is_main(l.m, find(l.m, "faults-1", "fault_latency.p99.9", "hinode")));
+	/* Holm's first step multiplies by the size of the family */
+	c = find(l.m, "faults-1", "faults", "hinode");
+	assert_true(c->p_adjusted <= c->p * main * 1.0001);
+	release(&l);
+}
+
 static void test_nothing_differs(void **state)
 {
 	struct synthetic s = synthetic_default(run_dir);
@@ -188,7 +216,7 @@ static void test_control(void **state)
 
 	(void)state;
 	build(&s, &l);
-	family = l.m->family;
+	family = l.m->tested[false][COMPARE_MAIN];
 	release(&l);
 	s.kernels[2] = "base-control";
 	build(&s, &l);
@@ -197,7 +225,8 @@ static void test_control(void **state)
 	assert_int_equal(controls, 1);
 	assert_int_equal(l.m->npairs, 2);
 	/* the control is no claim: it does not make the correction dearer */
-	assert_int_equal(l.m->family, family);
+	assert_int_equal(l.m->tested[false][COMPARE_MAIN], family);
+	assert_int_equal(l.m->tested[true][COMPARE_MAIN], family);
 	assert_int_not_equal(find(l.m, "faults-1", "faults", "base-control")->verdict,
 			     STATS_BETTER);
 	release(&l);
@@ -377,6 +406,7 @@ int main(void)
 		cmocka_unit_test(test_exact),	   cmocka_unit_test(test_exact_disagreement),
 		cmocka_unit_test(test_two_runs),   cmocka_unit_test(test_config),
 		cmocka_unit_test(test_sequential), cmocka_unit_test(test_scale),
+		cmocka_unit_test(test_families),
 	};
 
 	return cmocka_run_group_tests_name("compare", tests, setup, teardown);

@@ -139,13 +139,43 @@ static void test_holm(void **state)
 	near(adjusted[4], 0.02, 1e-12);
 }
 
-/* Bloom 1995, table 1: 2.80 standard errors for 80 % power at 5 % two-sided, many degrees of
- * freedom. */
+/* The 15 p-values of Benjamini and Hochberg 1995, section 4: 4 of them are found at 5 %. */
+static void test_false_discovery(void **state)
+{
+	static const double p[] = {0.0201, 0.0004, 0.3240, 0.0019, NAN,	   0.0095, 0.0278, 0.0298,
+				   0.0344, 0.0001, 0.0459, 0.4262, 0.5719, 0.6528, 0.7590, 1};
+	double adjusted[16];
+	unsigned int found = 0;
+
+	(void)state;
+	assert_int_equal(stats_false_discovery(p, adjusted, 16), 0);
+	for (int i = 0; i < 16; i++)
+		found += adjusted[i] <= 0.05;
+	assert_int_equal(found, 4);
+	near(adjusted[5], 0.0095 * 15 / 4, 1e-12);
+	near(adjusted[0], 0.0201 * 15 / 5, 1e-12);
+	/* 6th of 15, but the 7th gives less */
+	near(adjusted[6], 0.0298 * 15 / 7, 1e-12);
+	assert_true(isnan(adjusted[4]));
+	near(adjusted[15], 1, 1e-12);
+}
+
+/*
+ * 2.80 standard errors for 80 % power at 5 % two-sided, many degrees of freedom (Bloom 1995, table
+ * 1); and the sizes of two samples of Cohen, "Statistical Power Analysis", 1988, table 2.4.1.
+ */
 static void test_mde(void **state)
 {
 	(void)state;
 	near(stats_mde(1, 1e6, 0.05, 0.80), 2.80, 0.005);
-	near(stats_mde(0.01, 10, 0.05, 0.80), 0.01 * (2.22814 + 0.87906), 1e-5);
+	assert_int_equal(stats_boots_needed(sqrt(2), 1, 0.5, 0.05, 0.80), 64);
+	assert_int_equal(stats_boots_needed(sqrt(2), 1, 0.8, 0.05, 0.80), 26);
+	assert_int_equal(stats_boots_needed(sqrt(2), 1, 1.0, 0.05, 0.80), 17);
+	/* 5 boots of a spread that one boot would have 5 times the variance of */
+	assert_int_equal(stats_boots_needed(sqrt(2.0 / 5), 5, 0.8, 0.05, 0.80), 26);
+	/* the rank test wants 4 however clear it is; and there is an end */
+	assert_int_equal(stats_boots_needed(1e-9, 5, 0.1, 0.05, 0.80), 4);
+	assert_int_equal(stats_boots_needed(10, 5, 0.01, 0.05, 0.80), 0);
 }
 
 /* The jackknife of a mean has the standard error s / sqrt(n) (Efron and Tibshirani 1993, eq. 11.6).
@@ -269,6 +299,7 @@ int main(void)
 		cmocka_unit_test(test_rank_large),
 		cmocka_unit_test(test_rank_smallest),
 		cmocka_unit_test(test_holm),
+		cmocka_unit_test(test_false_discovery),
 		cmocka_unit_test(test_mde),
 		cmocka_unit_test(test_jackknife),
 		cmocka_unit_test(test_mean_of_rates),

@@ -24,7 +24,9 @@ struct metric_row {
 	enum metric_kind kind;
 	const char *unit; /* of the reported value: "1/s", "ns", "pages", "KiB", "insn" */
 	enum metric_better better;
-	int primary; /* 1: a main figure, in every table; 0: detail */
+	/* 1: in every table; of a workload the first of a unit, and p99 of a distribution, carry
+	 * the verdicts of a run; 0: detail */
+	int primary;
 	const char *help;
 };
 
