@@ -252,8 +252,10 @@ int cmd_run(int argc, char **argv)
 	struct hb_error e = {""};
 	int rc = EXIT_USAGE;
 
+	/* As it would be typed again; argv[0] is a name for messages. */
 	json_array_append_new(r.args.command, json_string("hugebench"));
-	for (int i = 0; i < argc; i++)
+	json_array_append_new(r.args.command, json_string("run"));
+	for (int i = 1; i < argc; i++)
 		json_array_append_new(r.args.command, json_string(argv[i]));
 	if (!argp_parse(&argp, argc, argv, 0, NULL, &r.args) && !usage_check(&r.args)) {
 		rc = begin(&r, &e);

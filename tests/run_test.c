@@ -249,7 +249,7 @@ static void run_is_complete(void **state)
 
 	(void)state;
 	write_scenario(scenario);
-	expect_run(0, "report.txt", "-s!", "--name", "whole");
+	expect_run(0, "\n  hugebench run -s ", "-s!", "--name", "whole");
 	status_is("whole", "finished");
 	assert_int_equal(cells_of("whole", false), 4);
 	plan = json_of("whole", "plan.json");
