@@ -245,13 +245,19 @@ static void dry_run_writes_nothing(void **state)
 
 static void run_is_complete(void **state)
 {
-	json_t *plan;
+	json_t *plan, *run, *typed;
 
 	(void)state;
 	write_scenario(scenario);
-	expect_run(0, "\n  hugebench run -s ", "-s!", "--name", "whole");
+	expect_run(0, "report.txt", "-s!", "--name", "whole");
 	status_is("whole", "finished");
 	assert_int_equal(cells_of("whole", false), 4);
+	run = json_of("whole", "run.json");
+	typed = json_object_get(run, "command");
+	assert_string_equal(json_string_value(json_array_get(typed, 0)), "hugebench");
+	assert_string_equal(json_string_value(json_array_get(typed, 1)), "run");
+	assert_string_equal(json_string_value(json_array_get(typed, 2)), "-s");
+	json_decref(run);
 	plan = json_of("whole", "plan.json");
 	assert_int_equal(json_array_size(json_object_get(plan, "cells")), 4);
 	json_decref(plan);
