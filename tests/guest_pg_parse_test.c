@@ -319,6 +319,26 @@ static void refuses_garbage(void **state)
 	assert_non_null(strstr(e.text, "not known"));
 }
 
+/* To the transaction, and to the rounding of both. */
+static void compares_with_the_log(void **state)
+{
+	struct hb_error e = {""};
+	struct pg_summary s;
+
+	(void)state;
+	assert_int_equal(pg_summary_parse(version14, &steady, &s, NULL), 0);
+	assert_int_equal(pg_summary_agrees(&s, 8000, 1.2339, &e), 0);
+	assert_int_equal(pg_summary_agrees(&s, 8000, 1.2350, &e), 0);
+	assert_int_equal(pg_summary_agrees(&s, 7999, 1.234, &e), -EBADMSG);
+	assert_non_null(strstr(e.text, "8000 transactions, its log has 7999"));
+	assert_int_equal(pg_summary_agrees(&s, 8000, 1.2352, &e), -EBADMSG);
+	assert_int_equal(pg_summary_agrees(&s, 8000, 1.2328, &e), -EBADMSG);
+	assert_non_null(strstr(e.text, "1.234 ms, that of its log 1.2328 ms"));
+	/* Failed transactions are in the one mean and not in the other. */
+	s.failed = 1;
+	assert_int_equal(pg_summary_agrees(&s, 8000, 9.9, &e), 0);
+}
+
 static void reads_log_lines(void **state)
 {
 	struct pg_log_entry l;
@@ -425,13 +445,13 @@ static void stream_is_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_version_13),	cmocka_unit_test(reads_version_14),
-		cmocka_unit_test(reads_version_15),	cmocka_unit_test(reads_churn),
-		cmocka_unit_test(reads_rate_and_limit), cmocka_unit_test(reads_several_scripts),
-		cmocka_unit_test(misses_every_line),	cmocka_unit_test(notices_truncation),
-		cmocka_unit_test(refuses_garbage),	cmocka_unit_test(reads_log_lines),
-		cmocka_unit_test(refuses_log_lines),	cmocka_unit_test(streams_in_pieces),
-		cmocka_unit_test(stream_is_bounded),
+		cmocka_unit_test(reads_version_13),	 cmocka_unit_test(reads_version_14),
+		cmocka_unit_test(reads_version_15),	 cmocka_unit_test(reads_churn),
+		cmocka_unit_test(reads_rate_and_limit),	 cmocka_unit_test(reads_several_scripts),
+		cmocka_unit_test(misses_every_line),	 cmocka_unit_test(notices_truncation),
+		cmocka_unit_test(refuses_garbage),	 cmocka_unit_test(reads_log_lines),
+		cmocka_unit_test(compares_with_the_log), cmocka_unit_test(refuses_log_lines),
+		cmocka_unit_test(streams_in_pieces),	 cmocka_unit_test(stream_is_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -154,11 +154,27 @@ int pg_config_check(const struct instance *in, struct hb_error *e)
 	return 0;
 }
 
+void pg_note_lines(struct instance *in, const char *key, char *text, const char *between)
+{
+	char part[490] = "", *save, *line;
+
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		if (*part && strlen(part) + strlen(between) + strlen(line) >= sizeof(part)) {
+			instance_note(in, key, "%s", part);
+			part[0] = '\0';
+		}
+		snprintf(part + strlen(part), sizeof(part) - strlen(part), "%s%s",
+			 *part ? between : "", line);
+	}
+	if (*part)
+		instance_note(in, key, "%s", part);
+}
+
 int pg_config_note(struct instance *in, struct hb_error *e)
 {
 	struct pg_state *st = in->priv;
 	HB_FREE char *table = NULL;
-	char part[490] = "", *save, *line, version[64];
+	char version[64];
 	int err;
 
 	err = pg_session_query(st->warm, "SHOW server_version", version, sizeof(version), e);
@@ -173,14 +189,6 @@ int pg_config_note(struct instance *in, struct hb_error *e)
 			       &table, e);
 	if (err)
 		return err;
-	for (line = strtok_r(table, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		if (strlen(part) + strlen(line) + 3 > sizeof(part)) {
-			instance_note(in, "settings", "%s", part);
-			part[0] = '\0';
-		}
-		snprintf(part + strlen(part), sizeof(part) - strlen(part), "%s%.350s",
-			 part[0] ? ", " : "", line);
-	}
-	instance_note(in, "settings", "%s", part);
+	pg_note_lines(in, "settings", table, ", ");
 	return 0;
 }

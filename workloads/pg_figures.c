@@ -96,14 +96,6 @@ static const char *const statement_starts[PG_STATEMENT_ROWS] = {
 
 _Static_assert(ARRAY_SIZE(pg_metrics) - 1 <= TASK_COUNTERS, "more rows than a task has counters");
 
-/* Scripts of ours live in a directory that is gone after the cell. */
-static const char *script_name(const char *name)
-{
-	const char *slash = strrchr(name, '/');
-
-	return slash ? slash + 1 : name;
-}
-
 static void report_summary(struct instance *in, const struct pg_summary *s)
 {
 	instance_gauge(in, PG_TPS, s->tps);
@@ -112,19 +104,9 @@ static void report_summary(struct instance *in, const struct pg_summary *s)
 	instance_gauge(in, PG_LATENCY_STDDEV, s->stddev_ms * 1e6);
 	if (isfinite(s->connection_ms))
 		instance_gauge(in, PG_CONNECTION_TIME, s->connection_ms * 1e6);
-	instance_note(in, "pgbench",
-		      "%" PRIu64
-		      " transactions, tps %.6f without and %.6f with connecting, latency "
-		      "average %.3f ms, stddev %.3f ms, connecting %.3f ms, %" PRIu64 " failed",
-		      s->processed, s->tps, s->tps_connecting, s->latency_ms, s->stddev_ms,
-		      s->connection_ms, s->failed);
-	for (unsigned int i = 0; i < s->nscripts && s->nscripts > 1; i++)
-		instance_note(in, "script", "%s: %" PRIu64 " transactions, latency average %.3f ms",
-			      script_name(s->script[i].name), s->script[i].transactions,
-			      s->script[i].latency_ms);
 }
 
-/* The first script that has the statement gives the figure; all are in the notes. */
+/* The first script that has the statement gives the figure. */
 static void report_statements(struct instance *in, const struct pg_summary *s)
 {
 	bool seen[PG_STATEMENT_ROWS] = {false};
@@ -132,9 +114,6 @@ static void report_statements(struct instance *in, const struct pg_summary *s)
 	for (unsigned int i = 0; i < s->nstatements; i++) {
 		const struct pg_statement *one = &s->statement[i];
 
-		if (one->text[0] == '\\')
-			continue;
-		instance_note(in, "statement", "%.3f ms  %s", one->latency_ms, one->text);
 		for (unsigned int k = 0; k < PG_STATEMENT_ROWS; k++) {
 			if (seen[k] ||
 			    strncmp(one->text, statement_starts[k], strlen(statement_starts[k])))
@@ -145,27 +124,19 @@ static void report_statements(struct instance *in, const struct pg_summary *s)
 	}
 }
 
-static void note_log(struct instance *in, const struct pg_state *st)
-{
-	HB_FREE char *tail = pg_server_log(&st->server, 450);
-
-	if (tail)
-		instance_note(in, "server_log", "%s", tail);
-}
-
 int pg_report(struct instance *in, struct hb_error *e)
 {
 	struct pg_state *st = in->priv;
 	const struct pg_options *o = in->options;
-	const struct pg_found *f = st->found;
+	struct pg_found *f = st->found;
 	int err;
 
-	note_log(in, st);
 	err = pg_server_check(&st->server, e);
 	if (err)
 		return err;
 	if (!f->complete)
 		return hb_error_set(e, -ENODATA, "the measured phase had no whole run of pgbench");
+	pg_note_lines(in, "pgbench", f->output, "\n");
 	report_summary(in, &f->summary);
 	report_statements(in, &f->summary);
 	instance_gauge(in, PG_FAULTS, (double)f->faults / f->summary.processed);

@@ -18,7 +18,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "workloads/pg_pgbench.h"
 #include "workloads/pg_workload.h"
 
 #define PUMP_MS 20
@@ -28,8 +27,6 @@
 #define PROBE_DRAIN_NS	 (5 * NSEC_PER_SEC)
 #define KEEPER_PERIOD_NS (NSEC_PER_SEC / 50)
 #define BACKENDS_GONE_NS (2 * NSEC_PER_SEC)
-/* pgbench logs whole microseconds and prints three decimals of a millisecond. */
-#define MEAN_TOLERANCE_MS 0.0011
 
 struct companion {
 	const struct pg_state *st;
@@ -260,22 +257,6 @@ static int drive(struct task *t, struct pgbench *p, int phase, struct hb_error *
 	return more;
 }
 
-/* pgbench's summary and its log must tell the same. */
-static int agree(const struct task *t, const struct pg_summary *s, struct hb_error *e)
-{
-	const struct hist *h = t->shared->hist[PG_LATENCY];
-	double mean_ms = hist_mean(h) / 1e6;
-
-	if (h->count != s->processed)
-		return hb_error_set(e, -EBADMSG, "pgbench counts %lu transactions, its log has %lu",
-				    s->processed, h->count);
-	if (!s->failed && fabs(mean_ms - s->latency_ms) > MEAN_TOLERANCE_MS)
-		return hb_error_set(e, -EBADMSG,
-				    "pgbench's mean latency is %.3f ms, that of its log %.4f ms",
-				    s->latency_ms, mean_ms);
-	return 0;
-}
-
 /* Backends end after pgbench does; their faults reach the postmaster when it has reaped them. */
 static void wait_backends_gone(const struct pg_state *st, int before)
 {
@@ -289,12 +270,16 @@ static void wait_backends_gone(const struct pg_state *st, int before)
 static int finish(struct task *t, struct pgbench *p, int phase, struct hb_error *e)
 {
 	struct pg_state *st = t->in->priv;
+	const struct hist *h = t->shared->hist[PG_LATENCY];
 	struct pg_summary warmup;
 	int err;
 
 	if (phase == PHASE_MEASURE) {
 		err = pgbench_finish(p, &st->found->summary, e);
-		return err ? err : agree(t, &st->found->summary, e);
+		if (err)
+			return err;
+		snprintf(st->found->output, sizeof(st->found->output), "%s", pgbench_output(p));
+		return pg_summary_agrees(&st->found->summary, h->count, hist_mean(h) / 1e6, e);
 	}
 	/* Nothing of the warm-up is kept; that it was too short for a transaction is no fault. */
 	err = pgbench_finish(p, &warmup, e);

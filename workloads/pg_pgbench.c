@@ -24,7 +24,7 @@
 
 #include "workloads/pg_spawn.h"
 
-#define OUTPUT_MAX (64 << 10)
+#define OUTPUT_MAX (PGBENCH_OUTPUT - 1)
 #define ARGS_MAX   64
 
 struct output {
@@ -393,6 +393,11 @@ int pgbench_finish(struct pgbench *p, struct pg_summary *s, struct hb_error *e)
 		return hb_error_set(e, -EFBIG, "pgbench's summary is longer than %d bytes",
 				    OUTPUT_MAX);
 	return pg_summary_parse(p->out.text, &p->expect, s, e);
+}
+
+const char *pgbench_output(const struct pgbench *p)
+{
+	return p->out.text;
 }
 
 void pgbench_free(struct pgbench *p)

@@ -12,6 +12,8 @@
 #include "workloads/pg_summary.h"
 
 #define PGBENCH_THREADS 64
+/* Bytes of its summary; more is an error. */
+#define PGBENCH_OUTPUT (16 << 10)
 
 struct pgbench_config {
 	const char *program;	 /* path of pgbench */
@@ -45,6 +47,8 @@ pid_t pgbench_pid(const struct pgbench *p);
 /* After pgbench_pump() returned 0: exit status and summary. -ECHILD with its last messages when it
  * failed. */
 int pgbench_finish(struct pgbench *p, struct pg_summary *s, struct hb_error *e);
+/* What it printed so far, borrowed. */
+const char *pgbench_output(const struct pgbench *p);
 /* Kills it if it still runs, reaps it. */
 void pgbench_free(struct pgbench *p);
 

@@ -355,3 +355,20 @@ int pg_summary_parse(const char *text, const struct pg_expect *x, struct pg_summ
 					    line);
 	return check(&p, x, e);
 }
+
+int pg_summary_agrees(const struct pg_summary *s, uint64_t count, double mean_ms,
+		      struct hb_error *e)
+{
+	/* It logs whole microseconds and prints three decimals of a millisecond. */
+	const double tolerance_ms = 0.0011;
+
+	if (count != s->processed)
+		return hb_error_set(e, -EBADMSG, "pgbench counts %lu transactions, its log has %lu",
+				    s->processed, count);
+	/* Its mean includes failed transactions, which the log has no time of. */
+	if (!s->failed && fabs(mean_ms - s->latency_ms) > tolerance_ms)
+		return hb_error_set(e, -EBADMSG,
+				    "pgbench's mean latency is %.3f ms, that of its log %.4f ms",
+				    s->latency_ms, mean_ms);
+	return 0;
+}

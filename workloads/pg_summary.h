@@ -72,5 +72,11 @@ struct pg_expect {
  */
 int pg_summary_parse(const char *text, const struct pg_expect *x, struct pg_summary *s,
 		     struct hb_error *e);
+/*
+ * Does the log, @count successful transactions of @mean_ms on average, tell the same? -EBADMSG: not
+ * to the transaction, or not to the rounding of what pgbench prints.
+ */
+int pg_summary_agrees(const struct pg_summary *s, uint64_t count, double mean_ms,
+		      struct hb_error *e);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "workloads/functime.h"
+#include "workloads/pg_pgbench.h"
 #include "workloads/pg_probe.h"
 #include "workloads/pg_segment.h"
 #include "workloads/pg_server.h"
@@ -84,9 +85,10 @@ enum pg_row {
 struct pg_found {
 	int complete; /* the measured load ended and all below is valid */
 	struct pg_summary summary;
-	uint64_t faults;     /* of the server during the measured load */
-	double fault_ns;     /* of them in hugetlb_fault(), with fault_time */
-	uint64_t huge_pages; /* in use at the end of the measured load */
+	char output[PGBENCH_OUTPUT]; /* what it was read from */
+	uint64_t faults;	     /* of the server during the measured load */
+	double fault_ns;	     /* of them in hugetlb_fault(), with fault_time */
+	uint64_t huge_pages;	     /* in use at the end of the measured load */
 	uint64_t probes;
 	uint64_t probes_missed; /* due in the measured phase, never started */
 };
@@ -114,6 +116,8 @@ uint64_t pg_buffers_bytes(const struct pg_options *o);
 int pg_config_check(const struct instance *in, struct hb_error *e);
 /* A server that is ready to be sized and started; to be freed also after an error. */
 int pg_config_server(struct pg_server *s, const struct pg_options *o, struct hb_error *e);
+/* Notes the lines of @text, which is cut up, as many in a note as it holds, @between them. */
+void pg_note_lines(struct instance *in, const char *key, char *text, const char *between);
 /* Notes the version, and every setting that is not as the server has it by default. */
 int pg_config_note(struct instance *in, struct hb_error *e);
 

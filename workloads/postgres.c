@@ -17,6 +17,9 @@
 
 #include "workloads/pg_workload.h"
 
+/* Bytes of the end of the server's log that go into the cell's notes. */
+#define LOG_KEPT (16 << 10)
+
 /* Asked before setup(): the server itself says it. An error shows again, with its reason, in
  * setup(). */
 static uint64_t pg_huge_pages(const void *options, unsigned int tasks)
@@ -167,12 +170,22 @@ static int pg_setup(struct instance *in, struct hb_error *e)
 	return err ? pg_server_explain(&st->server, err, e) : 0;
 }
 
+static void note_log(struct instance *in)
+{
+	const struct pg_state *st = in->priv;
+	HB_FREE char *log = pg_server_log(&st->server, LOG_KEPT);
+
+	if (log)
+		pg_note_lines(in, "server_log", log, "\n");
+}
+
 static void pg_teardown(struct instance *in)
 {
 	struct pg_state *st = in->priv;
 
 	if (!st)
 		return;
+	note_log(in);
 	if (st->fault_probe)
 		functime_close(&pg_fault_probe);
 	pg_session_close(st->warm);
