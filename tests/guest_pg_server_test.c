@@ -136,7 +136,14 @@ static void lives_and_ends_clean(void **state)
 		0);
 	assert_int_equal(pg_server_faults(&f->server, &after), 0);
 	assert_true(after > before);
+	/* What a backend did is not lost when it ends. */
+	assert_int_equal(pg_server_faults(&f->server, &before), 0);
 	pg_session_close(s);
+	for (int i = 0; i < 500 && pg_server_pids(&f->server, pids, ARRAY_SIZE(pids)) >= n; i++)
+		hb_sleep_until_ns(hb_now_ns() + NSEC_PER_SEC / 50);
+	assert_true(pg_server_pids(&f->server, pids, ARRAY_SIZE(pids)) < n);
+	assert_int_equal(pg_server_faults(&f->server, &after), 0);
+	assert_true(after >= before);
 	assert_int_equal(pg_server_check(&f->server, &e), 0);
 	snprintf(directory, sizeof(directory), "%s", f->server.directory);
 	assert_int_equal(pg_server_stop(&f->server, &e), 0);

@@ -21,6 +21,9 @@
 #define START_TIMEOUT_NS (120 * NSEC_PER_SEC)
 #define STALL_DEFAULT_NS (30 * NSEC_PER_SEC)
 #define TICK_NS		 (NSEC_PER_SEC / 5)
+/* For what the measured phase waits for; less than the host waits for a late phase. */
+#define BEGIN_WAIT_NS (45 * NSEC_PER_SEC)
+#define BEGIN_POLL_NS (NSEC_PER_SEC / 100)
 /* How long a file's pages may take to come back to the pool after its last user is gone. */
 #define CONSERVE_WAIT_NS (3 * NSEC_PER_SEC)
 #define LOG_QUIET_NS	 (20 * 1000000ULL)
@@ -300,14 +303,52 @@ static bool stay(struct run *r, uint64_t until)
 	return !r->stopped && !r->quit;
 }
 
+/* The first instance that the measured phase waits for, or NULL. */
+static const struct instance *not_begun(const struct cell *cell)
+{
+	for (unsigned int i = 0; i < cell->ninstances; i++) {
+		const struct instance *in = &cell->instances[i];
+
+		for (unsigned int k = 0; in->awaited && k < in->ntasks; k++)
+			if (!atomic_load(&in->task[k]->begin_ns))
+				return in;
+	}
+	return NULL;
+}
+
+/* True: all are in the measured phase that have to be. */
+static bool await_begin(struct run *r)
+{
+	uint64_t until = hb_now_ns() + BEGIN_WAIT_NS;
+	const struct instance *in;
+
+	while ((in = not_begun(&r->cell))) {
+		HB_FREE char *text = NULL;
+
+		if (!stay(r, hb_now_ns() + BEGIN_POLL_NS))
+			return false;
+		if (hb_now_ns() < until)
+			continue;
+		text = hb_strf("%s did nothing for %llu s after the warm-up: its load, or this "
+			       "machine, is too slow",
+			       in->ops->name, BEGIN_WAIT_NS / NSEC_PER_SEC);
+		set_verdict(r, "INVALID", text ? text : "no memory");
+		return false;
+	}
+	return true;
+}
+
 static void measure(struct run *r)
 {
-	uint64_t start = hb_now_ns(), *before = figures_snapshot(&r->cell), from = start;
-	bool on = true;
+	uint64_t start, *before, from;
+	bool on;
 
 	link_phase(r->c->link, "measure");
 	observe_begin(&r->observe);
 	gang_phase(&r->gang, PHASE_MEASURE);
+	on = await_begin(r);
+	before = figures_snapshot(&r->cell);
+	from = start = hb_now_ns();
 	while (on && from < start + r->measure_ns) {
 		uint64_t next = from + r->interval_ns;
 

@@ -146,14 +146,40 @@ static int phase_now(const struct task *t)
 	return atomic_load_explicit(&t->in->cell->shared->phase, memory_order_relaxed);
 }
 
+/* The load of one phase. */
+struct load {
+	struct task *t;
+	int phase;
+	bool running; /* a transaction has ended */
+	struct companion probe, keep;
+};
+
+/*
+ * The measured window of the task begins where its first transaction did, however long connecting
+ * took, and ends when pgbench has ended, not before.
+ */
+static void follow_phase(struct load *l, const struct pg_log_entry *entry)
+{
+	bool first = !l->running;
+	struct task *t = l->t;
+
+	l->running = true;
+	if (first && l->phase == PHASE_MEASURE) {
+		task_continue(t);
+		if (t->shared == t->live)
+			atomic_fetch_sub(&t->live->begin_ns, entry->latency_us * 1000);
+	} else if (phase_now(t) == t->phase) {
+		task_continue(t);
+	}
+}
+
 static void on_transaction(void *arg, const struct pg_log_entry *entry)
 {
-	struct task *t = arg;
+	struct load *l = arg;
+	struct task *t = l->t;
 	const struct pg_options *o = t->in->options;
 
-	/* The window of the task ends when pgbench has ended, not before. */
-	if (phase_now(t) == t->phase)
-		task_continue(t);
+	follow_phase(l, entry);
 	if (entry->state == PG_LOG_SKIPPED)
 		return;
 	if (entry->state == PG_LOG_FAILED) {
@@ -232,16 +258,17 @@ static int start_pgbench(struct task *t, struct pgbench **p, struct hb_error *e)
 		p, e);
 }
 
-/* Run pgbench until @phase is over, then to its end. */
-static int drive(struct task *t, struct pgbench *p, int phase, struct hb_error *e)
+/* Run pgbench until the phase is over, then to its end. The prober meets a loaded server. */
+static int drive(struct load *l, struct pgbench *p, struct hb_error *e)
 {
-	struct pg_state *st = t->in->priv;
+	const struct pg_options *o = l->t->in->options;
+	struct pg_state *st = l->t->in->priv;
 	uint64_t stopped = 0;
-	int more = 1;
+	int more = 1, err;
 
 	while (more > 0) {
-		if (!stopped && phase_now(t) != phase) {
-			if (phase == PHASE_MEASURE &&
+		if (!stopped && phase_now(l->t) != l->phase) {
+			if (l->phase == PHASE_MEASURE &&
 			    pg_proc_value("/proc/meminfo", "HugePages_Free",
 					  &st->found->huge_pages))
 				st->found->huge_pages = UINT64_MAX;
@@ -252,7 +279,12 @@ static int drive(struct task *t, struct pgbench *p, int phase, struct hb_error *
 			return hb_error_set(e, -ETIMEDOUT,
 					    "pgbench did not end within %llu s of being told",
 					    DRAIN_NS / NSEC_PER_SEC);
-		more = pgbench_pump(p, PUMP_MS, on_transaction, t, e);
+		if (!stopped && l->running && o->probe_rate > 0 && !l->probe.running) {
+			err = companion_start(&l->probe, l->t, prober, e);
+			if (err)
+				return err;
+		}
+		more = pgbench_pump(p, PUMP_MS, on_transaction, l, e);
 	}
 	return more;
 }
@@ -286,36 +318,32 @@ static int finish(struct task *t, struct pgbench *p, int phase, struct hb_error 
 	return err == -ENODATA || err == -EBADMSG ? 0 : err;
 }
 
-/* The load of one phase. */
 static int load_phase(struct task *t, int phase, struct hb_error *e)
 {
-	const struct pg_options *o = t->in->options;
+	struct load l = {.t = t, .phase = phase};
 	struct pg_state *st = t->in->priv;
-	struct companion probe = {0}, keep = {0};
 	struct hb_error later = {""};
 	struct pgbench *p = NULL;
 	int err = 0, joined;
 
 	if (t->in->cell->ninstances > 1)
-		err = companion_start(&keep, t, keeper, e);
-	if (!err && o->probe_rate > 0)
-		err = companion_start(&probe, t, prober, e);
+		err = companion_start(&l.keep, t, keeper, e);
 	if (!err)
 		err = start_pgbench(t, &p, e);
 	if (!err)
-		err = drive(t, p, phase, e);
-	joined = companion_join(&probe, &later);
+		err = drive(&l, p, e);
+	joined = companion_join(&l.probe, &later);
 	if (!joined)
-		joined = companion_join(&keep, &later);
+		joined = companion_join(&l.keep, &later);
 	else
-		companion_join(&keep, NULL);
+		companion_join(&l.keep, NULL);
 	if (!err && joined)
 		err = hb_error_set(e, joined, "probe: %s", later.text);
 	if (!err)
 		err = finish(t, p, phase, e);
 	if (phase == PHASE_MEASURE) {
-		st->found->probes = probe.made;
-		st->found->probes_missed = probe.missed;
+		st->found->probes = l.probe.made;
+		st->found->probes_missed = l.probe.missed;
 	}
 	pgbench_free(p);
 	return err;
@@ -380,8 +408,7 @@ int pg_load_run(struct task *t, struct hb_error *e)
 	atomic_store(&t->in->target->npids, t->in->target->bytes ? 1 : 0);
 	if (phase_now(t) == PHASE_WARMUP)
 		err = load_phase(t, PHASE_WARMUP, e);
-	/* Now, and not while pgbench of the warm-up ended: the measured window begins. */
-	if (!err && task_continue(t) && phase_now(t) == PHASE_MEASURE)
+	if (!err && phase_now(t) == PHASE_MEASURE)
 		err = measured(t, e);
 	if (err)
 		return pg_server_explain(&st->server, err, e);

@@ -163,6 +163,8 @@ static int pg_setup(struct instance *in, struct hb_error *e)
 	if (err)
 		return err;
 	in->server = st->server.postmaster;
+	/* Connecting all clients may take longer than a short phase. */
+	in->awaited = 1;
 	pg_server_conninfo(&st->server, st->conninfo, sizeof(st->conninfo));
 	err = fill_and_sample(in, e);
 	if (!err && o->fault_time)

@@ -148,6 +148,7 @@ struct instance {
 	void *priv;    /* the workload's own; setup() to teardown() */
 	unsigned int ntasks;
 	int threads;		   /* setup() may set 1: tasks are threads of one process */
+	int awaited;		   /* setup() may set 1: the tasks begin the measured phase late */
 	pid_t server;		   /* setup() may set: its children do the tasks' work; 0: none */
 	struct target *target;	   /* shared memory, filled by setup() */
 	struct task_shared **task; /* ntasks entries */
