@@ -256,7 +256,7 @@ static void run_is_complete(void **state)
 	typed = json_object_get(run, "command");
 	assert_string_equal(json_string_value(json_array_get(typed, 0)), "hugebench");
 	assert_string_equal(json_string_value(json_array_get(typed, 1)), "run");
-	assert_string_equal(json_string_value(json_array_get(typed, 2)), "-s");
+	assert_string_equal(json_string_value(json_array_get(typed, 2)), "--results");
 	json_decref(run);
 	plan = json_of("whole", "plan.json");
 	assert_int_equal(json_array_size(json_object_get(plan, "cells")), 4);
