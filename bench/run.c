@@ -132,6 +132,7 @@ static const struct argp argp = {
 
 static int usage_check(const struct run_args *a)
 {
+	struct hb_error e = {""};
 	const char *wrong = NULL;
 
 	if (!a->scenario && !a->resume)
@@ -141,6 +142,8 @@ static int usage_check(const struct run_args *a)
 			"--mode out";
 	else if (a->resume && a->dry_run)
 		wrong = "--resume and --dry-run exclude each other";
+	else if (a->name && store_name_check(a->name, &e))
+		wrong = e.text;
 	if (!wrong)
 		return 0;
 	fprintf(stderr, "hugebench: %s\n", wrong);

@@ -227,7 +227,9 @@ int run_read(struct run *r, struct hb_error *e)
 	int rc = path ? spec_load(path, r->workloads, r->args.overrides, &r->spec, e) : -ENOENT;
 
 	if (!rc && r->args.cells)
-		rc = spec_keep_cells(&r->spec, r->args.cells, e);
+		rc = spec_keep_cells(&r->spec, r->args.cells, e)
+			     ? hb_error_prefix(e, -EINVAL, "--cells")
+			     : 0;
 	if (rc)
 		return rc;
 	mode = spec_modes[r->spec.scenario.mode];
@@ -341,9 +343,9 @@ int run_prepare(struct run *r, struct hb_error *e)
 {
 	struct plan_choice choice;
 	char text[32];
-	int rc = 0;
+	int rc = store_ready(r->results, e); /* known before kernels are built for minutes */
 
-	if (!run_is_native(r)) {
+	if (!rc && !run_is_native(r)) {
 		rc = kernels_resolve(r, e);
 		if (!rc)
 			rc = mode_settle(r, e);

@@ -822,7 +822,8 @@ int spec_load(const char *path, const json_t *workloads, const json_t *overrides
 
 	*spec = (struct spec){0};
 	if (rc)
-		return hb_error_set(e, rc, "cannot read the scenario %s: %s", path, strerror(-rc));
+		return hb_error_set(e, rc == -ENOMEM ? rc : -ENOENT,
+				    "cannot read the scenario %s: %s", path, strerror(-rc));
 	if (strlen(text) != len)
 		return hb_error_set(e, -EINVAL, "%s: not a text file (it has a NUL byte)", path);
 	return spec_parse(path, text, workloads, overrides, spec, e);

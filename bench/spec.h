@@ -75,8 +75,8 @@ char *spec_find(const char *name, struct hb_error *e);
 /*
  * Read and check the scenario at @path. @workloads: describe_agent(). @overrides: array of
  * "key=value" or "CELL:key=value" (NULL: none); they win over the file. Release with spec_free(),
- * also after an error. -EINVAL, -ERANGE, -ENOENT: the scenario or an override is wrong; -ENOMEM;
- * read errors.
+ * also after an error. -EINVAL, -ERANGE, -ENOENT: the scenario or an override is wrong, or cannot
+ * be read; -ENOMEM.
  */
 int spec_load(const char *path, const json_t *workloads, const json_t *overrides, struct spec *spec,
 	      struct hb_error *e);

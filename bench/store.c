@@ -141,7 +141,7 @@ static int directory_make(const char *results, const char *name, struct store *s
 	return hb_error_set(e, -EEXIST, "%s has 9999 runs called %s", results, name);
 }
 
-static int name_check(const char *name, struct hb_error *e)
+int store_name_check(const char *name, struct hb_error *e)
 {
 	if (spec_name_ok(name))
 		return 0;
@@ -149,18 +149,27 @@ static int name_check(const char *name, struct hb_error *e)
 			    "'%s' cannot name a run: letters, digits, - _ . +, at most 40", name);
 }
 
+int store_ready(const char *results, struct hb_error *e)
+{
+	int rc = hb_mkdir_all(results);
+
+	if (rc)
+		return file_error(e, rc, "make", results);
+	/* As a directory: a plain file may well be written to. */
+	rc = directory_sync(results);
+	if (!rc && access(results, W_OK | X_OK))
+		rc = -errno;
+	return rc ? file_error(e, rc, "write to", results) : space_check(results, e);
+}
+
 int store_create(const char *results, const char *name, struct store *s, struct hb_error *e)
 {
 	HB_FREE char *cells = NULL;
-	int rc = name_check(name, e);
+	int rc = store_name_check(name, e);
 
 	*s = (struct store){.lock = -1};
-	if (rc)
-		return rc;
-	rc = hb_mkdir_all(results);
-	if (rc)
-		return file_error(e, rc, "make", results);
-	rc = space_check(results, e);
+	if (!rc)
+		rc = store_ready(results, e);
 	if (!rc)
 		rc = directory_make(results, name, s, e);
 	if (rc) {
@@ -202,7 +211,7 @@ static int unfinished_remove(const struct store *s, struct hb_error *e)
 int store_resume(const char *results, const char *name, struct store *s, struct hb_error *e)
 {
 	json_t *run = NULL;
-	int rc = name_check(name, e);
+	int rc = store_name_check(name, e);
 
 	*s = (struct store){.lock = -1};
 	if (rc)

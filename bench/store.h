@@ -18,10 +18,16 @@ struct store {
 	int lock;   /* held while open: one hugebench per run */
 };
 
+/* May @name be a run's? -EINVAL with what is allowed. */
+int store_name_check(const char *name, struct hb_error *e);
 /*
- * A new run in @results (made when missing). When @name is taken the run gets @name-2, -3, ...;
- * s->name tells. -ENOSPC when the disk has less room than a run needs; other errors of the file
- * system, each with what to do.
+ * Can @results (made when missing) take a run? -ENOSPC when the disk has less room than a run
+ * needs; other errors of the file system, each with what to do.
+ */
+int store_ready(const char *results, struct hb_error *e);
+/*
+ * A new run in @results, see store_ready(). When @name is taken the run gets @name-2, -3, ...;
+ * s->name tells.
  */
 int store_create(const char *results, const char *name, struct store *s, struct hb_error *e);
 /*

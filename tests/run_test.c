@@ -205,6 +205,8 @@ static void usage_is_two(void **state)
 	expect_run(2, "there is no kernel variant 'bas'; there are: base, ", "-s!", "--mode",
 		   "emulated", "-k", "bas", "--dry-run");
 	expect_run(2, "'../up' cannot name a run", "-s!", "--name", "../up");
+	expect_run(2, "'a b' cannot name a run", "-s!", "--name", "a b", "--dry-run");
+	expect_run(2, "cannot read the scenario /proc/: Is a directory", "-s", "/proc/");
 	expect_run(2, "there is no run none", "--resume", "--name", "none");
 	expect_run(2, "leave -s, -o, -c, -k and --mode out", "--resume", "-o", "repeat=3");
 	expect_run(2, "leave -s, -o", "--resume", "-s!");
@@ -214,10 +216,13 @@ static void usage_is_two(void **state)
 
 static void host_is_three(void **state)
 {
+	HB_FREE char *file = path_of("t.ini");
+
 	(void)state;
 	write_scenario(scenario);
 	expect_run(3, "cannot run the agent /none", "-s!", "--agent", "/none");
 	expect_run(3, "cannot make /proc/none", "-s!", "--results", "/proc/none");
+	expect_run(3, "/t.ini: Not a directory", "-s!", "--results", file);
 	expect_run(3, "the agent failed", "-s!", "--agent", "/bin/false");
 }
 
