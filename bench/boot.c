@@ -2,6 +2,7 @@
 /* `hugebench boot`: a shell or one command in a guest, with the console here. */
 #include <argp.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -17,6 +18,7 @@
 #include "bench/image.h"
 #include "bench/initramfs.h"
 #include "bench/kernel.h"
+#include "bench/tsc.h"
 #include "bench/vm.h"
 
 #define SCRIPT_NAME "boot-shell"
@@ -164,6 +166,29 @@ static void files_end(struct boot_files *f)
 	free(f->console);
 }
 
+/* Written by the signal handler alone. */
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	interrupted = 1;
+}
+
+/* A guest's files and a raw terminal are not to be left behind. */
+static int signals_take(struct hb_error *e)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction sa = {.sa_handler = on_signal};
+
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		if (sigaction(signals[i], &sa, NULL))
+			return hb_error_set(e, -errno, "sigaction: %s", strerror(errno));
+	/* `| head` may go, the guest's files go all the same. */
+	signal(SIGPIPE, SIG_IGN);
+	return 0;
+}
+
 /* Raw mode, so that keys such as Ctrl-C reach the guest; nothing when stdin is no terminal. */
 static int terminal_raw(struct termios *saved)
 {
@@ -196,12 +221,14 @@ struct status_text {
 	size_t used;
 };
 
-static void status_take(struct status_text *s, int fd)
+/* False: there is no more, or no room for it. */
+static bool status_take(struct status_text *s, int fd)
 {
 	ssize_t n = read(fd, s->text + s->used, sizeof(s->text) - 1 - s->used);
 
 	if (n > 0)
 		s->used += n;
+	return n > 0;
 }
 
 /* Until the guest is off: console to stdout, stdin to the console, the status aside. */
@@ -214,18 +241,21 @@ static int talk(const struct boot *b, struct vm *vm, int console, struct status_
 	int status, ready, keys = isatty(STDIN_FILENO);
 
 	while (!vm_exited(vm, &status) && !vm_panicked(vm)) {
+		if (interrupted)
+			return -EINTR;
 		if (hb_now_ns() > deadline)
 			return hb_error_set(e, -ETIMEDOUT, "the time is over; the guest was ended");
 		/* Before the shell is there, a pipe waits and of the keys only the escape counts.
 		 */
 		ready = !!strstr(s->text, "ready");
-		if (poll(p, keys || ready ? 3 : 2, POLL_MS) < 0)
-			return errno == EINTR ? -EINTR : -errno;
+		if (poll(p, keys || ready ? 3 : 2, POLL_MS) < 0) {
+			if (errno != EINTR)
+				return hb_error_set(e, -errno, "poll: %s", strerror(errno));
+			continue;
+		}
 		if (p[0].revents && relay(console, STDOUT_FILENO, 0) <= 0)
 			p[0].fd = -1;
-		if (p[1].revents & POLLIN)
-			status_take(s, p[1].fd);
-		else if (p[1].revents)
+		if (p[1].revents && !status_take(s, p[1].fd))
 			p[1].fd = -1;
 		if ((keys || ready) && p[2].revents) {
 			ssize_t n = relay(STDIN_FILENO, ready ? console : -1, keys);
@@ -252,6 +282,7 @@ static int run_guest(const struct boot *b, const struct kernel *k, const struct 
 			      .console_path = f->console,
 			      .vcpus = b->vcpus,
 			      .nodes = 1,
+			      .tsc_khz = tsc_khz(),
 			      .memory = b->memory};
 	struct termios saved;
 	char reason[512];
@@ -259,6 +290,8 @@ static int run_guest(const struct boot *b, const struct kernel *k, const struct 
 	int raw, console, rc;
 
 	rc = accel_choose(b->mode, k->bzimage, &c.mode, reason, sizeof(reason), e);
+	if (!rc)
+		rc = signals_take(e);
 	if (!rc)
 		rc = vm_start(&c, &vm, e);
 	if (rc)
@@ -329,6 +362,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--timeout %s: a duration such as 60s is wanted", arg);
 		return 0;
 	case 'M':
+		if (strcmp(arg, "auto") && strcmp(arg, "kvm") && strcmp(arg, "emulated"))
+			argp_error(state, "--mode %s: auto, kvm or emulated is wanted", arg);
 		b->mode = arg;
 		return 0;
 	case ARGP_KEY_ARG:

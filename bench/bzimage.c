@@ -2,6 +2,7 @@
 #include <endian.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -63,44 +64,49 @@ static int unpack_gzip(const char *in, size_t in_len, char **out, size_t *out_le
 	return rc == Z_STREAM_END ? 0 : -EINVAL;
 }
 
-static int read_all(const char *path, char **out, size_t *out_len)
+/* All of the file @fd, from its beginning. */
+static int read_all(int fd, char **out, size_t *out_len)
 {
-	HB_FCLOSE FILE *f = fopen(path, "re");
-	long size;
+	off_t size = lseek(fd, 0, SEEK_END);
 
-	if (!f || fseek(f, 0, SEEK_END) || (size = ftell(f)) < 0)
+	if (size < 0)
 		return -errno;
-	rewind(f);
 	*out = malloc(size + 1);
-	*out_len = size;
-	return !*out ? -ENOMEM : fread(*out, 1, size, f) == (size_t)size ? 0 : -EIO;
+	if (!*out)
+		return -ENOMEM;
+	for (*out_len = 0; *out_len < (size_t)size;) {
+		ssize_t n = pread(fd, *out + *out_len, size - *out_len, *out_len);
+
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		*out_len += n;
+	}
+	return 0;
 }
 
 /*
- * Unpack with @program. It is fed from a file and its status is ignored as long as there is
- * output: the appended length makes xz and lz4 complain of trailing bytes.
+ * Unpack with @program. It is fed from a file in memory and its status is ignored as long as there
+ * is output: the appended length makes xz and lz4 complain of trailing bytes.
  */
 static int unpack_program(const char *program, const char *in, size_t in_len, char **out,
 			  size_t *out_len)
 {
-	char from[] = "/tmp/hugebench-payload-XXXXXX";
-	HB_CLOSE int fd = mkstemp(from);
-	HB_FREE char *to = hb_strf("%s.out", from);
-	HB_FREE char *command = hb_strf("%s -dc <%s >%s.out 2>/dev/null", program, from, from);
+	HB_CLOSE int from = memfd_create("payload", MFD_CLOEXEC);
+	HB_CLOSE int to = from < 0 ? -1 : memfd_create("vmlinux", MFD_CLOEXEC);
+	HB_FREE char *command =
+		hb_strf("%s -dc </proc/%d/fd/%d 2>/dev/null", program, getpid(), from);
 	char *argv[] = {"sh", "-c", command, NULL};
 	int rc, status;
 
-	if (fd < 0 || !to || !command)
-		return fd < 0 ? -errno : -ENOMEM;
-	rc = hb_write_all(fd, in, in_len);
-	status = rc ? rc : hb_run(argv, -1);
-	if (status == 127)
-		rc = -ENODEV;
-	if (!rc)
-		rc = read_all(to, out, out_len);
-	unlink(from);
-	unlink(to);
-	return rc;
+	if (to < 0)
+		return -errno;
+	rc = command ? hb_write_all(from, in, in_len) : -ENOMEM;
+	if (rc)
+		return rc;
+	status = hb_run(argv, to);
+	if (status < 0 || status == 127)
+		return status < 0 ? status : -ENODEV;
+	return read_all(to, out, out_len);
 }
 
 static int unpack_payload(const char *in, size_t in_len, char **out, size_t *out_len,
