@@ -159,7 +159,8 @@ static void report_hang(struct watchdog *w, const char *why)
 	HB_FREE char *text = NULL;
 	json_t *lines;
 
-	kmsg_dump_blocked();
+	if (w->kmsg >= 0)
+		kmsg_dump_blocked();
 	lines = evidence_cut(kmsg_read(w->kmsg, LOG_QUIET_NS));
 	text = lines_text(lines);
 	link_event(w->link, "stall", text ? text : "");
@@ -186,20 +187,35 @@ static void await_quit(struct watchdog *w)
 	w->end();
 }
 
+/*
+ * Between two looks nothing but a nap passes here. When more time did, everybody stood still with
+ * us (the guest was stopped, or its host asleep): it tells of no hang, and deadlines move on by it.
+ */
+static uint64_t time_lost(struct watchdog *w, uint64_t since_last)
+{
+	uint64_t lost = since_last > 2 * LOOK_NS ? since_last - LOOK_NS : 0;
+	uint64_t deadline = atomic_load(&w->deadline_ns);
+
+	if (lost && deadline)
+		atomic_compare_exchange_strong(&w->deadline_ns, &deadline, deadline + lost);
+	return lost;
+}
+
 static void *watch(void *arg)
 {
 	struct watchdog *w = arg;
-	uint64_t next = hb_now_ns();
+	uint64_t last = hb_now_ns() - LOOK_NS, lost = 0;
 
 	while (!atomic_load(&w->stop)) {
 		HB_FREE char *why = NULL;
 		uint64_t now = hb_now_ns();
 
-		if (now >= next) {
-			next = now + LOOK_NS;
+		if (now - last >= LOOK_NS) {
+			lost += time_lost(w, now - last);
+			last = now;
 			why = look_agent(w, now);
 			if (!why && atomic_load(&w->watch_tasks))
-				why = look_tasks(w, now);
+				why = look_tasks(w, now - lost);
 		}
 		if (why) {
 			atomic_store(&w->fired, 1);

@@ -22,7 +22,7 @@ struct watchdog {
 	const struct gang *gang;
 	struct link *link;
 	uint64_t stall_ns;
-	int kmsg;
+	int kmsg;	    /* from kmsg_open(), or -1: no stacks */
 	json_t *parameters; /* for the result; borrowed */
 	__attribute__((noreturn)) void (*end)(void);
 
@@ -32,8 +32,10 @@ struct watchdog {
 	_Atomic int watch_tasks;      /* progress is expected */
 	_Atomic uint64_t deadline_ns; /* of the agent itself; 0: none */
 	const char *_Atomic doing;    /* what it is at, for the reason */
-	_Atomic int fired;	      /* the verdict is HANG: whoever sees it stays away */
-	struct watchdog_task *task;   /* one per task of the gang */
+	/* The verdict is HANG, and the link is the watchdog's: who sees it calls watchdog_stop().
+	 */
+	_Atomic int fired;
+	struct watchdog_task *task; /* one per task of the gang */
 };
 
 /* Fill in gang, link, stall_ns, kmsg, parameters and end first; everything else zero. */
