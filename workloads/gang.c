@@ -211,6 +211,17 @@ static struct task_shared *carve_task(char **at, const struct workload_ops *ops)
 	return s;
 }
 
+/* Memory alone, as of a CXL device, does not run a task. */
+static bool node_runs_tasks(int node)
+{
+	struct bitmask *cpus = numa_allocate_cpumask();
+	bool runs = numa_bitmask_isbitset(numa_all_nodes_ptr, node) &&
+		    !numa_node_to_cpus(node, cpus) && numa_bitmask_weight(cpus);
+
+	numa_free_cpumask(cpus);
+	return runs;
+}
+
 static int placement_nodes(struct gang *g, const char *nodes, struct hb_error *e)
 {
 	char *end;
@@ -225,16 +236,15 @@ static int placement_nodes(struct gang *g, const char *nodes, struct hb_error *e
 			       : 0;
 	if (!strcmp(nodes, "spread")) {
 		for (int n = 0; n <= numa_max_node() && g->nnodes < ARRAY_SIZE(g->node); n++)
-			if (numa_bitmask_isbitset(numa_all_nodes_ptr, n))
+			if (node_runs_tasks(n))
 				g->node[g->nnodes++] = n;
 		return 0;
 	}
 	one = strtol(nodes, &end, 10);
-	if (*end || end == nodes || one < 0 || one > numa_max_node() ||
-	    !numa_bitmask_isbitset(numa_all_nodes_ptr, one))
-		return hb_error_set(e, -EINVAL,
-				    "nodes = %s: neither spread, any, nor a node with memory",
-				    nodes);
+	if (*end || end == nodes || one < 0 || one > numa_max_node() || !node_runs_tasks(one))
+		return hb_error_set(
+			e, -EINVAL,
+			"nodes = %s: neither spread, any, nor a node with memory and CPUs", nodes);
 	g->node[g->nnodes++] = one;
 	return 0;
 }
@@ -277,10 +287,13 @@ int gang_prepare(struct gang *g, struct cell *cell, const char *nodes, struct hb
 
 /* Whole nodes, not single CPUs: a task that shares its CPU with an antagonist can move within the
  * node. */
-static void task_place(const struct gang *g, unsigned int order)
+static int task_place(const struct gang *g, unsigned int order, struct hb_error *e)
 {
-	if (g->nnodes)
-		numa_run_on_node(g->node[order % g->nnodes]);
+	int node = g->nnodes ? g->node[order % g->nnodes] : -1;
+
+	return node >= 0 && numa_run_on_node(node)
+		       ? hb_error_set(e, -errno, "cannot run on node %d: %s", node, strerror(errno))
+		       : 0;
 }
 
 static void figures_reset(struct task_shared *s)
@@ -321,11 +334,11 @@ static int wait_gun(const struct gang *g)
 	return p.revents & POLLIN ? 0 : -EPIPE;
 }
 
-static void task_failed(struct task *t, int rc, const struct hb_error *e)
+static void task_failed(struct task_shared *s, int rc, const struct hb_error *e)
 {
-	snprintf(t->live->error, sizeof(t->live->error), "%s",
+	snprintf(s->error, sizeof(s->error), "%.*s", (int)sizeof(s->error) - 1,
 		 e->text[0] ? e->text : strerror(-rc));
-	atomic_store(&t->live->exit_code, rc);
+	atomic_store(&s->exit_code, rc);
 }
 
 /* One task from its start to its end; @order counts the tasks of the whole cell. */
@@ -343,19 +356,20 @@ static void task_main(const struct gang *g, struct instance *in, unsigned int in
 	atomic_store(&t.live->tid, syscall(SYS_gettid));
 	t.rng = seed_mix(in->cell->seed, in - in->cell->instances, index);
 	t.left = in->cell->work / EXACT_WARMUP_DIVISOR + 1;
-	task_place(g, order);
-	rc = task_figures(&t, &e);
+	rc = task_place(g, order, &e);
+	if (!rc)
+		rc = task_figures(&t, &e);
 	if (!rc && in->ops->task_init)
 		rc = in->ops->task_init(&t, &e);
 	if (rc)
-		task_failed(&t, rc, &e);
+		task_failed(t.live, rc, &e);
 	if (write(g->ready[1], "", 1) != 1 || rc)
 		return;
 	if (!wait_gun(g)) {
 		rc = in->ops->run(&t, &e);
 		window_end(&t);
 		if (rc)
-			task_failed(&t, rc, &e);
+			task_failed(t.live, rc, &e);
 	}
 	if (in->ops->task_exit)
 		in->ops->task_exit(&t);
@@ -375,22 +389,26 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-static int process_threads(const struct gang *g, const struct gang_process *p, unsigned int order)
+/* The process exits when it returns, so a thread that could not be made takes the others along. */
+static void process_threads(const struct gang *g, const struct gang_process *p, unsigned int order)
 {
 	struct thread_arg *arg = calloc(p->count, sizeof(*arg));
 	pthread_t *thread = calloc(p->count, sizeof(*thread));
 	unsigned int n = 0;
 
-	if (!arg || !thread)
-		return -ENOMEM;
-	for (; n < p->count; n++) {
+	for (; arg && thread && n < p->count; n++) {
 		arg[n] = (struct thread_arg){g, p->in, p->first + n, order + n};
 		if (pthread_create(&thread[n], NULL, thread_main, &arg[n]))
-			return -EAGAIN;
+			break;
+	}
+	if (n < p->count) {
+		struct hb_error e = {"cannot start a thread"};
+
+		task_failed(p->in->task[p->first + n], -EAGAIN, &e);
+		return;
 	}
 	while (n--)
 		pthread_join(thread[n], NULL);
-	return 0;
 }
 
 static int process_main(const struct gang *g, const struct gang_process *p, unsigned int order,
@@ -404,12 +422,10 @@ static int process_main(const struct gang *g, const struct gang_process *p, unsi
 		return EXIT_TASK_FAILED;
 	signal(SIGPIPE, SIG_DFL);
 	close(g->gun[1]);
-	if (p->in->threads) {
-		if (process_threads(g, p, order))
-			return EXIT_TASK_FAILED;
-	} else {
+	if (p->in->threads)
+		process_threads(g, p, order);
+	else
 		task_main(g, p->in, p->first, order);
-	}
 	for (unsigned int i = 0; i < p->count; i++)
 		failed |= atomic_load(&p->in->task[p->first + i]->exit_code);
 	return failed ? EXIT_TASK_FAILED : 0;
@@ -545,6 +561,11 @@ unsigned int gang_kill(struct gang *g)
 	return g->nprocesses ? gang_wait(g, hb_now_ns() + KILL_WAIT_NS) : 0;
 }
 
+static bool window_open(const struct task_shared *s)
+{
+	return atomic_load(&s->begin_ns) && !atomic_load(&s->end_ns);
+}
+
 int gang_check(const struct gang *g, struct hb_error *e)
 {
 	for (unsigned int i = 0; i < g->nprocesses; i++) {
@@ -561,6 +582,11 @@ int gang_check(const struct gang *g, struct hb_error *e)
 		if (p->gone && WEXITSTATUS(p->status))
 			return hb_error_set(e, -EIO, "%s task %u ended with status %d",
 					    p->in->ops->name, p->first, WEXITSTATUS(p->status));
+		for (unsigned int k = p->first; p->gone && k < p->first + p->count; k++)
+			if (window_open(p->in->task[k]))
+				return hb_error_set(e, -EIO,
+						    "%s task %u exited in the measured phase",
+						    p->in->ops->name, k);
 	}
 	return 0;
 }
