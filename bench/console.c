@@ -73,6 +73,9 @@ static int classify(const char *line)
 {
 	if (is_blocked_task(line))
 		return CONSOLE_BLOCKED;
+	/* SLUB's reports have no colon: "BUG kmalloc-64 (Not tainted): Redzone overwritten". */
+	if (!strncmp(line, "BUG ", 4))
+		return CONSOLE_WARNING;
 	for (size_t i = 0; i < ARRAY_SIZE(patterns); i++)
 		if (strstr(line, patterns[i].text))
 			return contains_any(line, harmless, ARRAY_SIZE(harmless))

@@ -75,6 +75,7 @@ static void test_each_kind(void **state)
 		enum console_kind kind;
 	} rows[] = {
 		{"BUG: unable to handle page fault for address: 0", CONSOLE_OOPS},
+		{"BUG kmalloc-64 (Not tainted): Redzone overwritten", CONSOLE_WARNING},
 		{"kernel BUG at mm/migrate.c:300!", CONSOLE_OOPS},
 		{"general protection fault, probably for non-canonical address", CONSOLE_OOPS},
 		{"INFO: task mapper:12 blocked for more than 20 seconds.", CONSOLE_HUNG},

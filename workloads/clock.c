@@ -44,8 +44,14 @@ uint64_t task_ticks(void)
 	return __builtin_expect(clock_state.tsc, 1) ? tsc_read() : raw_ns();
 }
 
+/*
+ * A task that moved to another CPU between two reads can find that one's counter behind, by
+ * OFFSET_TOLERANCE_NS at most: such a difference is none, and not 2^64 less something.
+ */
 uint64_t task_ticks_to_ns(uint64_t ticks)
 {
+	if ((int64_t)ticks < 0)
+		return 0;
 	return ((unsigned __int128)ticks * clock_state.ns_mult) >> 32;
 }
 

@@ -103,9 +103,9 @@ int hugetlb_pool_read(uint64_t page, struct hugetlb_pool *p, struct hb_error *e)
 				    page >> 10);
 	p->page = page;
 	counters_read(page, -1, &p->all);
-	for (int n = 0; n <= last && n < HUGETLB_NODES; n++)
+	p->nnodes = last < HUGETLB_NODES ? last + 1 : HUGETLB_NODES;
+	for (unsigned int n = 0; n < p->nnodes; n++)
 		counters_read(page, n, &p->node[n]);
-	p->nnodes = last + 1;
 	return 0;
 }
 
@@ -200,7 +200,8 @@ int hugetlb_pool_grow(uint64_t page, uint64_t pages, const char *note, struct hb
 			hb_strf("/sys/devices/system/node/node%u/hugepages/hugepages-%" PRIu64
 				"kB/nr_hugepages",
 				n, page >> 10);
-		uint64_t share = (pages + nodes - 1) / nodes,
+		/* Nobody knows which node's pages the reserved ones will be. */
+		uint64_t share = (pages + p.all.reserved + nodes - 1) / nodes,
 			 taken = p.node[n].total - p.node[n].free;
 
 		if (!path)

@@ -9,6 +9,8 @@
 /* A record of /dev/kmsg is at most this long (CONSOLE_EXT_LOG_MAX). */
 #define RECORD_MAX 8192
 #define LINES_MAX  4000
+/* Stands for what nobody has seen, so it is trouble. */
+#define LOST "(records of the kernel log were overwritten before they were read)"
 
 int kmsg_open(const char *marker)
 {
@@ -51,9 +53,7 @@ json_t *kmsg_read(int fd, uint64_t quiet_ns)
 			 */
 			json_array_append_new(lines, record_text(record));
 		} else if (n < 0 && errno == EPIPE) {
-			json_array_append_new(
-				lines,
-				json_string("(records were overwritten before they were read)"));
+			json_array_append_new(lines, json_string(LOST));
 		} else if (n == 0 || errno != EAGAIN || poll(&p, 1, quiet_ns / 1000000) <= 0) {
 			break;
 		}
@@ -61,7 +61,13 @@ json_t *kmsg_read(int fd, uint64_t quiet_ns)
 	return lines;
 }
 
-json_t *kmsg_trouble(const json_t *lines)
+/* SLUB's reports begin so, without a colon: "BUG kmalloc-64 (Not tainted): Redzone overwritten". */
+static bool is_slab_bug(const char *line)
+{
+	return !strncmp(line, "BUG ", 4);
+}
+
+json_t *kmsg_trouble(const json_t *lines, bool lost)
 {
 	static const char *const signs[] = {
 		"BUG:",
@@ -72,6 +78,7 @@ json_t *kmsg_trouble(const json_t *lines)
 		"INFO: possible ",
 		"INFO: suspicious ",
 		"INFO: rcu",
+		"INFO: trying to register non-static key",
 		"self-detected stall",
 		"possible circular locking",
 		"possible recursive locking",
@@ -85,6 +92,8 @@ json_t *kmsg_trouble(const json_t *lines)
 		"hard LOCKUP",
 		"blocked for more than",
 		"Out of memory:",
+		"Memory cgroup out of memory",
+		"invoked oom-killer",
 		"VM: killing process",
 		"page allocation failure",
 		"list_add corruption",
@@ -98,12 +107,13 @@ json_t *kmsg_trouble(const json_t *lines)
 	size_t i;
 
 	json_array_foreach ((json_t *)lines, i, line) {
-		for (size_t s = 0; s < ARRAY_SIZE(signs); s++) {
-			if (!strstr(json_string_value(line), signs[s]))
-				continue;
+		const char *text = json_string_value(line);
+		bool is = is_slab_bug(text) || (lost && !strcmp(text, LOST));
+
+		for (size_t s = 0; s < ARRAY_SIZE(signs) && !is; s++)
+			is = strstr(text, signs[s]);
+		if (is)
 			json_array_append(found, line);
-			break;
-		}
 	}
 	return found;
 }

@@ -15,9 +15,12 @@ int kmsg_open(const char *marker);
 /* Records since the last call as an array of lines, waiting up to @quiet_ns for more; new
  * reference. */
 json_t *kmsg_read(int fd, uint64_t quiet_ns);
-/* Of @lines those that tell of a bug: warnings, lockdep, hung tasks, oopses; new reference to an
- * array. */
-json_t *kmsg_trouble(const json_t *lines);
+/*
+ * Of @lines those that tell of a bug: warnings, lockdep, hung tasks, oopses, and of a process
+ * killed for its memory; with @lost also what stands for records that nobody has read. A guest's
+ * warnings are on its console as well, which the host searches. New reference to an array.
+ */
+json_t *kmsg_trouble(const json_t *lines, bool lost);
 /* sysrq w: the kernel writes the stacks of tasks in D state to its log. */
 int kmsg_dump_blocked(void);
 
