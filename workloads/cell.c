@@ -19,7 +19,6 @@
 #define TASKS_MAX	 4096
 #define INSTANCES_MAX	 32
 #define START_TIMEOUT_NS (120 * NSEC_PER_SEC)
-#define STALL_DEFAULT_NS (30 * NSEC_PER_SEC)
 #define TICK_NS		 (NSEC_PER_SEC / 5)
 /* For what the measured phase waits for; less than the host waits for a late phase. */
 #define BEGIN_WAIT_NS (45 * NSEC_PER_SEC)
@@ -61,12 +60,10 @@ static void set_failed(struct run *r, int rc, const struct hb_error *e)
 		    e->text[0] ? e->text : strerror(-rc));
 }
 
-static uint64_t get_u64(const json_t *o, const char *key, uint64_t dflt)
+static void note_agent(struct run *r, const char *key, const char *text)
 {
-	const json_t *j = json_object_get(o, key);
-
-	return json_is_integer(j) && json_integer_value(j) >= 0 ? (uint64_t)json_integer_value(j)
-								: dflt;
+	json_array_append_new(r->notes, json_pack("{s:s, s:s, s:s}", "source", "agent", "key", key,
+						  "text", text));
 }
 
 static const char *get_text(const json_t *o, const char *key, const char *dflt)
@@ -120,23 +117,27 @@ static int ops_check(const struct workload_ops *ops, struct hb_error *e)
 static int parse_instance(struct run *r, struct instance *in, const json_t *spec,
 			  struct hb_error *e)
 {
-	const char *name = get_text(spec, "workload", "");
-	const json_t *options = json_object_get(spec, "options");
-	uint64_t tasks = get_u64(spec, "tasks", 1);
+	const char *name, *role = NULL;
+	json_t *options = NULL;
+	json_int_t tasks;
+	json_error_t je;
 	int rc;
 
-	in->ops = workload_find(name);
 	in->cell = &r->cell;
 	in->gauges = json_object();
 	in->notes = r->notes;
+	if (json_unpack_ex((json_t *)spec, &je, JSON_STRICT, "{s:s, s?s, s:I, s?o}", "workload",
+			   &name, "role", &role, "tasks", &tasks, "options", &options))
+		return hb_error_set(e, -EINVAL, "an instance of the specification: %s", je.text);
+	in->ops = workload_find(name);
 	if (!in->ops)
 		return hb_error_set(e, -ENOENT, "no workload \"%s\" in this agent", name);
 	for (struct instance *other = r->cell.instances; other < in; other++)
 		if (other->ops == in->ops)
 			return hb_error_set(e, -EINVAL, "%s is named twice in one cell", name);
-	if (!tasks || tasks > TASKS_MAX)
-		return hb_error_set(e, -ERANGE, "%s: %" PRIu64 " tasks; 1 to %d are possible", name,
-				    tasks, TASKS_MAX);
+	if (tasks < 1 || tasks > TASKS_MAX)
+		return hb_error_set(e, -ERANGE, "%s: %lld tasks; 1 to %d are possible", name,
+				    (long long)tasks, TASKS_MAX);
 	in->ntasks = tasks;
 	rc = ops_check(in->ops, e);
 	if (!rc && r->cell.exact)
@@ -155,35 +156,56 @@ static int parse_instance(struct run *r, struct instance *in, const json_t *spec
 	return 0;
 }
 
+/* The numbers and texts of WIRE_RUN (results/FORMAT.md, plan.json); *@instances is borrowed. */
+static int parse_values(struct run *r, const json_t **instances, struct hb_error *e)
+{
+	json_int_t seed, warmup, measure, interval, stall, work;
+	const char *cell = NULL, *mode;
+	json_t *observe = NULL;
+	int format, shift;
+	json_error_t je;
+
+	if (json_unpack_ex((json_t *)r->c->spec, &je, JSON_STRICT,
+			   "{s:i, s?s, s:s, s:I, s:{s:I, s:I, s:I, s:I}, s:I, s?o, s:s, s?i, s:o}",
+			   "format", &format, "cell", &cell, "mode", &mode, "seed", &seed, "phases",
+			   "warmup_ns", &warmup, "measure_ns", &measure, "interval_ns", &interval,
+			   "stall_ns", &stall, "work", &work, "observe", &observe, "nodes",
+			   &r->nodes, "icount_shift", &shift, "instances", instances))
+		return hb_error_set(e, -EINVAL, "the specification: %s", je.text);
+	if (format != FORMAT)
+		return hb_error_set(e, -EPROTO, "the specification is of format %d, not %d", format,
+				    FORMAT);
+	r->cell.exact = !strcmp(mode, "exact");
+	if (warmup < 0 || measure <= 0 || interval <= 0 || stall <= 0 || work < r->cell.exact)
+		return hb_error_set(e, -ERANGE,
+				    "the specification: warmup_ns and work must not be negative, "
+				    "measure_ns, interval_ns and stall_ns, and in mode exact work, "
+				    "must be 1 or more");
+	r->warmup_ns = warmup;
+	r->measure_ns = measure;
+	r->interval_ns = interval;
+	r->stall_ns = stall;
+	r->cell.seed = seed;
+	r->cell.work = work;
+	return 0;
+}
+
 static int parse_spec(struct run *r, struct hb_error *e)
 {
-	const json_t *spec = r->c->spec, *phases = json_object_get(spec, "phases");
-	const json_t *instances = json_object_get(spec, "instances"), *one;
-	int rc = 0;
+	const json_t *instances, *one;
+	int rc = parse_values(r, &instances, e);
 	size_t i;
 
-	if (get_u64(spec, "format", 0) != FORMAT)
-		return hb_error_set(e, -EPROTO, "the specification is not of format %d", FORMAT);
+	if (rc)
+		return rc;
 	if (!json_array_size(instances) || json_array_size(instances) > INSTANCES_MAX)
 		return hb_error_set(e, -EINVAL,
 				    "the specification names no workload, or more than %d",
 				    INSTANCES_MAX);
-	r->warmup_ns = get_u64(phases, "warmup_ns", 0);
-	r->measure_ns = get_u64(phases, "measure_ns", NSEC_PER_SEC);
-	r->interval_ns = get_u64(phases, "interval_ns", NSEC_PER_SEC);
-	r->stall_ns = get_u64(phases, "stall_ns", STALL_DEFAULT_NS);
-	r->nodes = get_text(spec, "nodes", "spread");
-	if (!r->interval_ns || !r->stall_ns)
-		return hb_error_set(e, -ERANGE, "interval_ns and stall_ns must not be 0");
-	r->cell.spec = (json_t *)spec;
+	r->cell.spec = (json_t *)r->c->spec;
 	r->cell.native = r->c->native;
-	r->cell.exact = !strcmp(get_text(spec, "mode", ""), "exact");
-	r->cell.seed = get_u64(spec, "seed", 1);
-	r->cell.work = get_u64(spec, "work", 0);
 	r->cell.huge_page_bytes = hugetlb_default_page();
 	r->cell.memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
-	if (r->cell.exact && !r->cell.work)
-		return hb_error_set(e, -EINVAL, "mode exact wants work > 0");
 	r->cell.instances = calloc(json_array_size(instances), sizeof(*r->cell.instances));
 	if (!r->cell.instances)
 		return hb_error_set(e, -ENOMEM, "no memory");
@@ -259,21 +281,28 @@ static int setup_role(struct run *r, enum workload_role role, struct hb_error *e
 	return 0;
 }
 
-static void send_interval(struct run *r, uint64_t start, uint64_t from, uint64_t **before)
-{
-	uint64_t now = hb_now_ns(), *after = figures_snapshot(&r->cell);
+/* The measured phase as the intervals cut it: from one snapshot of the counters to the next. */
+struct cut {
+	uint64_t start_ns, last_ns;
+	uint64_t *last;
+};
 
-	if (!*before || !after) {
-		free(after);
+static void send_interval(struct run *r, struct cut *c)
+{
+	uint64_t now = hb_now_ns(), *counters = figures_snapshot(&r->cell);
+
+	if (!c->last || !counters) {
+		free(counters);
 		return;
 	}
 	link_send(r->c->link, WIRE_INTERVAL,
-		  json_pack("{s:I, s:I, s:o}", "t_ns", (json_int_t)(from - start), "length_ns",
-			    (json_int_t)(now - from), "counters",
-			    figures_interval(&r->cell, *before, after)),
+		  json_pack("{s:I, s:I, s:o}", "t_ns", (json_int_t)(c->last_ns - c->start_ns),
+			    "length_ns", (json_int_t)(now - c->last_ns), "counters",
+			    figures_interval(&r->cell, c->last, counters)),
 		  NULL);
-	free(*before);
-	*before = after;
+	free(c->last);
+	c->last = counters;
+	c->last_ns = now;
 }
 
 /* Stay in the phase until @until, listening to the host. True while nothing speaks against going
@@ -285,8 +314,12 @@ static bool stay(struct run *r, uint64_t until)
 		struct hb_error e = {""};
 		enum wire_type type;
 		json_t *payload;
-		int rc = link_wait(r->c->link, tick, &type, &payload, &e);
+		int rc;
 
+		/* It has the link to itself, and ends the agent. */
+		if (atomic_load(&r->dog.fired))
+			watchdog_stop(&r->dog);
+		rc = link_wait(r->c->link, tick, &type, &payload, &e);
 		if (rc == 1) {
 			json_decref(payload);
 			r->stopped |= type == WIRE_STOP;
@@ -340,25 +373,23 @@ static bool await_begin(struct run *r)
 
 static void measure(struct run *r)
 {
-	uint64_t start, *before, from;
+	struct cut cut = {0};
+	uint64_t end;
 	bool on;
 
 	link_phase(r->c->link, "measure");
 	observe_begin(&r->observe);
 	gang_phase(&r->gang, PHASE_MEASURE);
 	on = await_begin(r);
-	before = figures_snapshot(&r->cell);
-	from = start = hb_now_ns();
-	while (on && from < start + r->measure_ns) {
-		uint64_t next = from + r->interval_ns;
-
-		if (next > start + r->measure_ns)
-			next = start + r->measure_ns;
-		on = stay(r, next);
-		send_interval(r, start, from, &before);
-		from = next;
+	cut.last = figures_snapshot(&r->cell);
+	cut.start_ns = cut.last_ns = hb_now_ns();
+	end = cut.start_ns + r->measure_ns;
+	for (uint64_t at = cut.start_ns; on && at < end;) {
+		at = end - at > r->interval_ns ? at + r->interval_ns : end;
+		on = stay(r, at);
+		send_interval(r, &cut);
 	}
-	free(before);
+	free(cut.last);
 }
 
 static void prove_all(struct run *r)
@@ -427,8 +458,21 @@ static void reports(struct run *r)
 	}
 	link_phase(r->c->link, "collect");
 	rc = figures_metrics(&r->cell, r->c->link, &r->metrics, &e);
-	if (rc && !r->stopped && !r->quit)
+	if (rc)
 		set_failed(r, rc, &e);
+}
+
+/* Where task_place() puts the tasks. */
+static void note_placement(struct run *r)
+{
+	char text[512];
+	size_t at = snprintf(text, sizeof(text),
+			     r->gang.nnodes ? "tasks in turn on node" : "tasks anywhere");
+
+	for (unsigned int i = 0; i < r->gang.nnodes && at < sizeof(text); i++)
+		at += snprintf(text + at, sizeof(text) - at, "%s %d", i ? "," : "",
+			       r->gang.node[i]);
+	note_agent(r, "placement", text);
 }
 
 /* Mode exact is not observed: all of it would be in the figures. */
@@ -447,6 +491,7 @@ static int run_gang(struct run *r, struct hb_error *e)
 		rc = gang_start(&r->gang, START_TIMEOUT_NS, e);
 	if (rc)
 		return rc;
+	note_placement(r);
 	r->dog = (struct watchdog){.gang = &r->gang,
 				   .link = r->c->link,
 				   .stall_ns = r->stall_ns,
@@ -489,8 +534,10 @@ static void check_conserved(struct run *r)
 	if (!r->before.page)
 		return;
 	for (;;) {
-		if (hugetlb_pool_read(r->before.page, &after, &e))
+		if (hugetlb_pool_read(r->before.page, &after, &e)) {
+			set_verdict(r, "INVALID", e.text);
 			return;
+		}
 		rc = hugetlb_pool_conserved(&r->before, &after, &e);
 		if (!rc || hb_now_ns() > deadline)
 			break;
@@ -506,8 +553,13 @@ static void check_conserved(struct run *r)
 
 static void check_log(struct run *r)
 {
-	json_t *lines = kmsg_read(r->c->kmsg, LOG_QUIET_NS), *trouble = kmsg_trouble(lines);
+	json_t *lines = kmsg_read(r->c->kmsg, LOG_QUIET_NS);
+	json_t *trouble = kmsg_trouble(lines, r->c->native);
 
+	if (r->c->kmsg < 0)
+		json_array_append_new(r->notes,
+				      json_pack("{s:s, s:s, s:s}", "source", "agent", "key", "log",
+						"text", "not read, so not searched for warnings"));
 	if (json_array_size(trouble)) {
 		/* The kernel's own word weighs more than what followed from it. */
 		r->verdict = NULL;
