@@ -88,6 +88,7 @@ unit: $(BUILD)/run_tests $(UNIT_TESTS)
 # The kernels first: building them takes minutes, and shows progress here.
 test: all $(BUILD)/run_tests $(TESTS)
 	$(Q)$(BUILD)/hugebench kernels base hinode debug-hinode-fixed
+	$(Q)$(BUILD)/tests/e2e_exact_test kernel
 	$(Q)$(BUILD)/run_tests -t 30m $(UNIT_TESTS) $(E2E_TESTS)
 
 # What a bare Debian 12 lacks, found and installed. `deps` is quick when nothing is missing. PostgreSQL

@@ -104,6 +104,7 @@ static int kernel_fill(struct kernel *k, const struct variant *v, const char *la
 	*k = (struct kernel){
 		.name = strdup(v->name),
 		.description = strdup(v->description),
+		.note = v->note ? strdup(v->note) : NULL,
 		.version = strdup(version),
 		.build_id = strdup(build_id),
 		.source = strdup(label),
@@ -129,6 +130,7 @@ static int kernel_ready(struct kernel *k, const struct variant *v, struct hb_err
 	*k = (struct kernel){
 		.name = strdup(v->name),
 		.description = strdup(v->description),
+		.note = v->note ? strdup(v->note) : NULL,
 		.version = version,
 		.build_id = build_id,
 		.source = strdup(v->bzimage),
@@ -288,6 +290,7 @@ void kernel_free(struct kernel *k)
 {
 	free(k->name);
 	free(k->description);
+	free(k->note);
 	free(k->version);
 	free(k->build_id);
 	free(k->source);

@@ -10,6 +10,7 @@
 struct kernel {
 	char *name;	   /* of the variant */
 	char *description; /* one line */
+	char *note;	   /* what a reader of a result should know, or NULL */
 	char *version;	   /* "5.10.262" */
 	char *build_id;	   /* hexadecimal GNU build-id of vmlinux; as /sys/kernel/notes shows it */
 	char *source;	   /* "linux-source-5.10 5.10.262-1", path of a tarball, or "tree@ref" */

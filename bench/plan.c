@@ -89,8 +89,7 @@ bool plan_expects(const json_t *planned, const char *verdict)
 	return false;
 }
 
-static json_t *cell_spec(const struct spec *spec, const struct spec_cell *cell, const char *mode,
-			 uint64_t seed)
+static json_t *cell_spec(const struct spec_cell *cell, const char *mode, uint64_t seed)
 {
 	const struct spec_timing *t = &cell->timing;
 
@@ -99,7 +98,7 @@ static json_t *cell_spec(const struct spec *spec, const struct spec_cell *cell, 
 			 (json_int_t)seed, "phases", "warmup_ns", (json_int_t)t->warmup,
 			 "measure_ns", (json_int_t)t->measure, "interval_ns",
 			 (json_int_t)t->interval, "stall_ns", (json_int_t)t->stall, "work",
-			 (json_int_t)t->work, "observe", spec->observe, "nodes", "spread",
+			 (json_int_t)t->work, "observe", cell->observed, "nodes", "spread",
 			 "instances", cell->instances);
 }
 
@@ -128,7 +127,7 @@ static int cell_append(const struct planner *p, size_t cell, const char *kernel,
 			  "id", id, "kernel", kernel, "cell", c->name, "rep", rep, "warmup_boot",
 			  warmup_boot, "expect", cell_expect(c, p->kernels, kernel), "deadline_s",
 			  cell_deadline(&c->timing, p->mode), "spec",
-			  cell_spec(p->spec, c, p->mode, cell_seed(p->mode, p->seed, cell, rep))));
+			  cell_spec(c, p->mode, cell_seed(p->mode, p->seed, cell, rep))));
 }
 
 /*

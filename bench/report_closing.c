@@ -132,6 +132,35 @@ static void programs(const struct compare_model *m, struct doc *d)
 	facts(m, d, "Programs in the guest", keys);
 }
 
+/*
+ * What was read around the measured phase of one boot per cell and arm, where it was asked for.
+ * The counters of /proc/vmstat, which always are, stay in cell.json.
+ */
+static void observed(const struct compare_model *m, struct doc *d)
+{
+	bool any = false;
+
+	for (unsigned int g = 0; g < m->ngroups; g++)
+		for (unsigned int a = 0; a < m->narms; a++) {
+			const struct load_cell *c =
+				first_with_notes(&m->arms[a], m->groups[g].cell);
+			HB_FREE char *term =
+				hb_strf("%s, %s:", m->groups[g].cell, m->arms[a].label);
+
+			for (unsigned int k = 0; c && k < c->nnotes; k++) {
+				const struct load_note *note = &c->notes[k];
+
+				if (strcmp(note->source, "observe") ||
+				    !strncmp(note->key, "vmstat.", 7))
+					continue;
+				if (!any)
+					doc_heading(d, 2, "Observed in one boot of each");
+				any = true;
+				doc_item(d, term ? term : "", "%s: %s", note->key, note->text);
+			}
+		}
+}
+
 static void config_diff(const struct compare_model *m, struct doc *d)
 {
 	const json_t *diff;
@@ -399,6 +428,7 @@ void report_closing(const struct compare_model *m, struct doc *d)
 	antagonists(m, d);
 	proofs(m, d);
 	programs(m, d);
+	observed(m, d);
 	configuration(m, d);
 	spread(m, d);
 	cost(m, d);

@@ -175,6 +175,7 @@ static void kernels(const struct compare_model *m, struct doc *d)
 		const json_t *k = m->arms[i].kernel, *series = json_object_get(k, "series"), *patch;
 		const struct load_cell *hello = first_hello(&m->arms[i]);
 		const char *version = string_at(k, "version"), *id = string_at(k, "build_id");
+		const char *note = string_at(k, "note");
 		HB_FREE char *patches = strdup("");
 		size_t n;
 
@@ -193,12 +194,13 @@ static void kernels(const struct compare_model *m, struct doc *d)
 			version = hello->kernel_version;
 		if (!*id && hello)
 			id = hello->build_id;
-		doc_item(d, m->arms[i].label, "%s, build-id %.16s, %s%s%s", or_unknown(version),
+		doc_item(d, m->arms[i].label, "%s, build-id %.16s, %s%s%s%s%s", or_unknown(version),
 			 or_unknown(id), or_unknown(string_at(k, "source")),
-			 json_array_size(series)      ? patches
-			 : m->arms[i].control_of >= 0 ? ", control: unchanged repeat of "
-						      : ", unpatched",
-			 m->arms[i].control_of >= 0 ? m->arms[m->arms[i].control_of].label : "");
+			 m->arms[i].control_of >= 0 ? ", control: unchanged repeat of "
+			 : json_array_size(series)  ? patches
+						    : ", unpatched",
+			 m->arms[i].control_of >= 0 ? m->arms[m->arms[i].control_of].label : "",
+			 *note ? "; " : "", note);
 	}
 }
 

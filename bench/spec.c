@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/base/wire.h"
 #include "bench/describe.h"
 #include "bench/paths.h"
 #include "bench/spec.h"
@@ -37,6 +38,12 @@ static const char *const verdicts[] = {"OK",	  "DIRTY",   "PANIC", "HANG",
 	  NULL, "operations per task, mode exact only" }
 /* clang-format on */
 
+/* clang-format off */
+#define OBSERVE_ROW(base)                                                                          \
+	{ "observe", OPTION_STRING, base, "vmstat", NULL, NULL, NULL,                                  \
+	  "what is read around the measured phase: vmstat, status, kprobes, locks; empty: nothing" }
+/* clang-format on */
+
 const struct option_row spec_scenario_rows[] = {
 	{"description", OPTION_STRING, offsetof(struct spec_scenario, description), "", NULL, NULL,
 	 NULL, "one line for `hugebench list`"},
@@ -53,8 +60,7 @@ const struct option_row spec_scenario_rows[] = {
 	 "NUMA nodes of the guest"},
 	{"mode", OPTION_ENUM, offsetof(struct spec_scenario, mode), "auto", NULL, NULL, spec_modes,
 	 "how it is measured; auto: kvm where it works, else emulated"},
-	{"observe", OPTION_STRING, offsetof(struct spec_scenario, observe), "vmstat", NULL, NULL,
-	 NULL, "what is read around the measured phase"},
+	OBSERVE_ROW(offsetof(struct spec_scenario, observe)),
 	{"control", OPTION_BOOL, offsetof(struct spec_scenario, control), "no", NULL, NULL, NULL,
 	 "a second arm of the first kernel: what the method finds where nothing differs"},
 	{"sequential", OPTION_BOOL, offsetof(struct spec_scenario, sequential), "no", NULL, NULL,
@@ -68,7 +74,9 @@ const struct option_row spec_scenario_rows[] = {
 	OPTION_END};
 
 /* Defaults are not used: a cell starts from the scenario's values. */
-const struct option_row spec_cell_rows[] = {TIMING_ROWS(0), OPTION_END};
+const struct option_row spec_cell_rows[] = {TIMING_ROWS(offsetof(struct spec_cell, timing)),
+					    OBSERVE_ROW(offsetof(struct spec_cell, observe)),
+					    OPTION_END};
 
 struct nearest {
 	unsigned int distance;
@@ -394,7 +402,7 @@ static int cell_set(const struct reader *r, const struct ini_section *s, struct 
 	if (has_prefix(entry->key, "expect."))
 		return expect_set(r, cell->expect, entry);
 	if (row_find(spec_cell_rows, entry->key))
-		return option_set(spec_cell_rows, &cell->timing, entry->key, entry->value, r->e);
+		return option_set(spec_cell_rows, cell, entry->key, entry->value, r->e);
 	return instance_set(r, s, cell, entry);
 }
 
@@ -408,6 +416,33 @@ static int timing_check(const struct spec_timing *t, struct hb_error *e)
 		return hb_error_set(
 			e, -EINVAL,
 			"stall is shorter than interval; tasks are looked at once per interval");
+	return 0;
+}
+
+static int observe_split(struct spec_cell *cell, struct hb_error *e)
+{
+	const json_t *name;
+	size_t i;
+	int rc;
+
+	if (!*cell->observe) {
+		cell->observed = json_array();
+		return cell->observed ? 0 : hb_error_set(e, -ENOMEM, "no memory");
+	}
+	rc = spec_split(cell->observe, &cell->observed, e);
+	if (rc)
+		return hb_error_prefix(e, rc, "observe");
+	json_array_foreach (cell->observed, i, name) {
+		const char *const *known = wire_observe;
+
+		while (*known && strcmp(*known, json_string_value(name)))
+			known++;
+		if (!*known)
+			return hb_error_set(e, -EINVAL,
+					    "observe = %s: there are vmstat, status, kprobes and "
+					    "locks",
+					    json_string_value(name));
+	}
 	return 0;
 }
 
@@ -436,6 +471,8 @@ static int cell_fill(const struct reader *r, const struct ini_section *s, struct
 			return ini_error_place(r->e, rc, &r->ini, &s->entries[i]);
 	}
 	rc = timing_check(&cell->timing, r->e);
+	if (!rc)
+		rc = observe_split(cell, r->e);
 	return rc ? hb_error_prefix(r->e, rc, "%s:%d: [%s]", r->ini.path, s->line, s->name) : 0;
 }
 
@@ -471,6 +508,7 @@ static int cell_add(const struct reader *r, const struct ini_section *s, const c
 	};
 	if (!cell->name || !cell->instances || !cell->expect || !cell->needs)
 		return hb_error_set(r->e, -ENOMEM, "no memory");
+	snprintf(cell->observe, sizeof(cell->observe), "%s", spec->scenario.observe);
 	return cell_fill(r, s, cell);
 }
 
@@ -603,14 +641,7 @@ static int scenario_lists(struct spec *spec, struct hb_error *e)
 
 	if (!rc)
 		rc = names_check(spec->kernels, "kernel", e);
-	if (rc)
-		return hb_error_prefix(e, rc, "kernels");
-	if (!*spec->scenario.observe) {
-		spec->observe = json_array();
-		return spec->observe ? 0 : -ENOMEM;
-	}
-	rc = spec_split(spec->scenario.observe, &spec->observe, e);
-	return rc ? hb_error_prefix(e, rc, "observe") : 0;
+	return rc ? hb_error_prefix(e, rc, "kernels") : 0;
 }
 
 /* The [scenario] section; its expectations go to @expect. */
@@ -832,6 +863,7 @@ int spec_load(const char *path, const json_t *workloads, const json_t *overrides
 static void cell_free(struct spec_cell *cell)
 {
 	free(cell->name);
+	json_decref(cell->observed);
 	json_decref(cell->instances);
 	json_decref(cell->expect);
 	json_decref(cell->needs);
@@ -891,7 +923,6 @@ void spec_free(struct spec *spec)
 	free(spec->text);
 	json_decref(spec->overrides);
 	json_decref(spec->kernels);
-	json_decref(spec->observe);
 	*spec = (struct spec){0};
 }
 

@@ -49,6 +49,8 @@ struct spec_scenario {
 struct spec_cell {
 	char *name;
 	struct spec_timing timing;
+	char observe[HB_OPTION_STRING];
+	json_t *observed;  /* array of names: observe, split */
 	json_t *instances; /* as plan.json has them: [{workload, role, tasks, options}] */
 	json_t *expect; /* {KERNEL: [VERDICT, ...]}; a kernel that is absent is expected to be OK */
 	json_t *needs;	/* array of CONFIG_ symbols that the workloads need */
@@ -61,7 +63,6 @@ struct spec {
 	json_t *overrides; /* array of "key=value", as given */
 	struct spec_scenario scenario;
 	json_t *kernels; /* array of names, at least one */
-	json_t *observe; /* array of names */
 	struct spec_cell *cells;
 	size_t ncells;
 };

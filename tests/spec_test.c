@@ -96,6 +96,23 @@ static json_int_t tasks(const struct spec *spec, size_t cell, size_t i)
 	return json_integer_value(json_object_get(instance(spec, cell, i), "tasks"));
 }
 
+static void cells_observe_for_themselves(void **state)
+{
+	struct spec s;
+
+	(void)state;
+	accepted("[scenario]\nobserve = status\n[cell a]\nworkload = pmdshare\n"
+		 "[cell b]\nworkload = pmdshare\nobserve = vmstat, kprobes\n"
+		 "[cell c]\nworkload = pmdshare\nobserve =\n",
+		 "[]", &s);
+	assert_int_equal(json_array_size(s.cells[0].observed), 1);
+	assert_int_equal(json_array_size(s.cells[1].observed), 2);
+	assert_int_equal(json_array_size(s.cells[2].observed), 0);
+	spec_free(&s);
+	refused("[scenario]\n[cell a]\nworkload = pmdshare\nobserve = vmstat, stars\n", -EINVAL,
+		"observe = stars: there are vmstat, status, kprobes and locks");
+}
+
 static void scenario_is_read(void **state)
 {
 	struct spec s;
@@ -109,7 +126,7 @@ static void scenario_is_read(void **state)
 		 "[]", &s);
 	assert_string_equal(s.name, "t");
 	assert_int_equal(json_array_size(s.kernels), 2);
-	assert_int_equal(json_array_size(s.observe), 2);
+	assert_int_equal(json_array_size(s.cells[0].observed), 2);
 	assert_int_equal(s.scenario.repeat, 3);
 	assert_int_equal(s.scenario.memory, 2ULL << 30);
 	assert_int_equal(s.ncells, 1);
@@ -351,6 +368,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(scenario_is_read),
+		cmocka_unit_test(cells_observe_for_themselves),
 		cmocka_unit_test(order_of_lines_does_not_matter),
 		cmocka_unit_test(sweeps_make_cells),
 		cmocka_unit_test(overrides_win),

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/base/wire.h"
 #include "workloads/functime.h"
 
 #define LOCK_STAT    "/proc/lock_stat"
@@ -12,8 +13,8 @@
 #define LOCK_LINES   12
 #define POWERS	     63
 
+/* In the order of wire_observe[]. */
 enum { WANT_VMSTAT, WANT_STATUS, WANT_KPROBES, WANT_LOCKS };
-static const char *const names_known[] = {"vmstat", "status", "kprobes", "locks"};
 
 static const char *const functions[] = {
 	"hugetlb_fault",	  "huge_pmd_share",	      "huge_pmd_unshare",
@@ -67,9 +68,9 @@ int observe_open(struct observe *o, const json_t *names, int change, json_t *not
 		const char *text = json_string_value(name);
 		size_t k = 0;
 
-		while (k < ARRAY_SIZE(names_known) && (!text || strcmp(text, names_known[k])))
+		while (wire_observe[k] && (!text || strcmp(text, wire_observe[k])))
 			k++;
-		if (k == ARRAY_SIZE(names_known))
+		if (!wire_observe[k])
 			return hb_error_set(
 				e, -EINVAL,
 				"observe = %s: there are vmstat, status, kprobes and locks",

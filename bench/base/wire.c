@@ -9,6 +9,8 @@
 
 #define FILL_CHUNK 65536
 
+const char *const wire_observe[] = {"vmstat", "status", "kprobes", "locks", NULL};
+
 int wire_send(int fd, enum wire_type type, const json_t *payload, struct hb_error *e)
 {
 	HB_FREE char *text = payload ? json_dumps(payload, JSON_COMPACT) : strdup("{}");

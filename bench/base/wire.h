@@ -31,6 +31,9 @@ enum wire_type {
 	WIRE_QUIT = 18, /* power off */
 };
 
+/* What a cell's "observe" may name; NULL at the end. */
+extern const char *const wire_observe[];
+
 struct wire_header {
 	uint32_t magic;
 	uint16_t version;
