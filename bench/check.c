@@ -3,7 +3,6 @@
  * `hugebench check`: the scenario check through the ordinary run, and its outcome as a table, bug
  * by kernel, with the evidence. What is expected of a kernel stands in the scenario.
  */
-#include <argp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,43 +11,6 @@
 #include "bench/runs.h"
 
 #define COLUMN 24
-
-struct check_args {
-	struct runs_args run;
-	const char *show;
-};
-
-static const struct argp_option options[] = {
-	{"scenario", 's', "FILE|NAME", 0, "another scenario of the same kind (default: check)", 0},
-	{"kernels", 'k', "A,B", 0, "only these kernels", 0},
-	{"cells", 'c', "A,B", 0, "only these cells; shell patterns", 0},
-	{"show", 'S', "RUN", 0, "print the table of an existing run, run nothing", 0},
-	{0}};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct check_args *a = state->input;
-
-	switch (key) {
-	case 's':
-		a->run.scenario = arg;
-		return 0;
-	case 'k':
-		a->run.kernels = arg;
-		return 0;
-	case 'c':
-		a->run.cells = arg;
-		return 0;
-	case 'S':
-		a->show = arg;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s': no argument is wanted", arg);
-		return EINVAL;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
 
 /* Distinct names of cells or kernels, in order of name. */
 struct names {
@@ -162,17 +124,13 @@ static int print_run(const struct load_run *run, struct hb_error *e)
 int cmd_check(int argc, char **argv)
 {
 	static const struct argp argp = {
-		options,
-		parse,
-		NULL,
-		"Checks the kernels' correctness and prints the table of bugs "
-		"and kernels.",
-		NULL,
-		NULL,
-		NULL};
-	struct check_args a = {.run = {.scenario = "check"}};
+		.options = runs_options,
+		.parser = runs_parse,
+		.doc = "Checks the kernels' correctness and prints the table of bugs and kernels.",
+	};
+	struct runs_args a = {.scenario = NULL};
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &a))
 		return EXIT_USAGE;
-	return runs_once_and_show(&a.run, "check", a.show, print_run);
+	return runs_once_and_show(&a, "check", print_run);
 }

@@ -6,16 +6,23 @@
 #include "bench/doc.h"
 
 static const char style[] =
+	":root{color-scheme:light dark;--ink:#1a1a1a;--page:#fff;--rule:#c8c8c8;--code:#f2f2f2}"
+	"@media(prefers-color-scheme:dark){"
+	":root{--ink:#e4e4e4;--page:#161616;--rule:#4a4a4a;--code:#262626}}"
 	"body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;"
-	"color:#1a1a1a;background:#fff}"
+	"color:var(--ink);background:var(--page);overflow-wrap:break-word}"
 	"h1,h2{line-height:1.2}h2{margin-top:2.5rem;border-bottom:1px solid #767676}"
 	"table{border-collapse:collapse;margin:1rem 0;font-variant-numeric:tabular-nums}"
 	"caption{text-align:left;font-weight:600;padding:.3rem 0}"
-	"th,td{padding:.25rem .7rem;border-bottom:1px solid #c8c8c8;text-align:right}"
-	"thead th{border-bottom:2px solid #1a1a1a}.l{text-align:left}"
-	"div.t{overflow-x:auto}pre{background:#f2f2f2;padding:.7rem;overflow-x:auto}"
-	"figure{margin:1.5rem 0}figure svg{max-width:100%;height:auto}"
+	"th,td{padding:.25rem .7rem;border-bottom:1px solid var(--rule);text-align:right}"
+	"thead th{border-bottom:2px solid var(--ink)}th.l,td.l{text-align:left}"
+	"div.t{overflow-x:auto}pre{background:var(--code);padding:.7rem;overflow-x:auto}"
+	/* The pictures have a white ground of their own. */
+	"figure{margin:1.5rem 0}figure svg{max-width:100%;height:auto;background:#fff}"
 	"dt{font-weight:600}dd{margin:0 0 .4rem 1.5rem}"
+	"@media(max-width:40rem){table{font-size:.75rem}th,td{padding:.25rem .25rem}"
+	"caption span{position:sticky;left:0;display:inline-block;max-width:calc(100vw - 2rem)}"
+	"h1{font-size:1.5rem}h2{font-size:1.2rem}dd{margin-left:.7rem}}"
 	"@media print{body{max-width:none}figure,table{break-inside:avoid}}";
 
 static void plain(FILE *out, const char *text)
@@ -50,11 +57,14 @@ static void row(FILE *out, const struct doc_table *t, char *const *cells, bool h
 
 static void table(FILE *out, const struct doc_block *b)
 {
-	fputs("<div class=\"t\" tabindex=\"0\"><table>\n", out);
+	/* Too wide a table is scrolled by itself, with the keyboard too. */
+	fputs("<div class=\"t\" tabindex=\"0\" role=\"region\" aria-label=\"", out);
+	plain(out, b->text);
+	fputs("\"><table>\n", out);
 	if (*b->text) {
-		fputs("<caption>", out);
+		fputs("<caption><span>", out);
 		plain(out, b->text);
-		fputs("</caption>\n", out);
+		fputs("</span></caption>\n", out);
 	}
 	fputs("<thead>", out);
 	row(out, &b->table, b->table.head, true);
@@ -62,6 +72,18 @@ static void table(FILE *out, const struct doc_block *b)
 	for (size_t r = 0; r < b->table.nrows; r++)
 		row(out, &b->table, b->table.rows[r].cell, false);
 	fputs("</tbody></table></div>\n", out);
+}
+
+/* Length of a group without content at @svg, as gnuplot leaves them by the hundred; else 0. */
+static size_t empty_group(const char *svg)
+{
+	size_t len = strncmp(svg, "<g ", 3) ? 0 : strcspn(svg, ">");
+
+	if (!len || !svg[len])
+		return 0;
+	len++;
+	len += strspn(svg + len, " \t\n");
+	return strncmp(svg + len, "</g>", 4) ? 0 : len + 4;
 }
 
 /*
@@ -84,8 +106,10 @@ static void inline_svg(FILE *out, const char *svg, const char *name)
 		svg = after + strlen("</desc>");
 	}
 	while (*svg) {
-		bool found = false;
+		size_t empty = empty_group(svg);
+		bool found = empty;
 
+		svg += empty;
 		for (size_t i = 0; i < ARRAY_SIZE(names) && !found; i++) {
 			size_t len = strlen(names[i]);
 
@@ -112,10 +136,10 @@ static void picture(FILE *out, const struct doc_block *b, const char *pictures)
 		fputs("; hugebench plots draws it)</p>\n", out);
 		return;
 	}
-	fputs("<figure role=\"img\" aria-label=\"", out);
+	fputs("<figure>\n<svg role=\"img\" aria-label=\"", out);
 	plain(out, b->text);
-	fputs("\">\n", out);
-	inline_svg(out, svg, b->term);
+	fputs("\"", out);
+	inline_svg(out, svg + strlen("<svg"), b->term);
 	fputs("<figcaption>", out);
 	plain(out, b->text);
 	fputs("</figcaption></figure>\n", out);

@@ -3,7 +3,6 @@
  * `hugebench oracle`: does fault x migrate x punch x memory failure deadlock? Fresh boots until a
  * budget is spent; then the hang with its chain, or how rare it must be for not having been seen.
  */
-#include <argp.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,16 +16,12 @@
 
 struct oracle_args {
 	struct runs_args run;
-	const char *show;
 	char repeat[48];
 };
 
 static const struct argp_option options[] = {
-	{"kernels", 'k', "A,B", 0, "only these kernels", 0},
 	{"boots", 'n', "N", 0, "boots per kernel (default: as many as the time allows)", 0},
 	{"budget", 'b', "TIME", 0, "time for all boots, e.g. 20m (default: 10m)", 0},
-	{"scenario", 's', "FILE|NAME", 0, "another scenario of the same kind (default: oracle)", 0},
-	{"show", 'S', "RUN", 0, "evaluate an existing run, run nothing", 0},
 	{0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -34,8 +29,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct oracle_args *a = state->input;
 
 	switch (key) {
-	case 'k':
-		a->run.kernels = arg;
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &a->run;
 		return 0;
 	case 'n':
 		snprintf(a->repeat, sizeof(a->repeat), "repeat=%s", arg);
@@ -43,19 +38,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'b':
 		a->run.budget = arg;
-		return 0;
-	case 's':
-		a->run.scenario = arg;
-		return 0;
-	case 'S':
-		a->show = arg;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s': no argument is wanted", arg);
-		return EINVAL;
-	case ARGP_KEY_END:
-		if (!a->run.option && !a->run.budget)
-			a->run.budget = "10m";
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -142,18 +124,20 @@ static int evaluate(const struct load_run *run, struct hb_error *e)
 
 int cmd_oracle(int argc, char **argv)
 {
+	static const struct argp common = {.options = runs_options, .parser = runs_parse};
+	static const struct argp_child children[] = {{.argp = &common}, {0}};
 	static const struct argp argp = {
-		options,
-		parse,
-		NULL,
-		"Looks for a deadlock of page faults, migration, hole punch "
-		"and memory failure.",
-		NULL,
-		NULL,
-		NULL};
-	struct oracle_args a = {.run = {.scenario = "oracle"}};
+		.options = options,
+		.parser = parse,
+		.doc = "Looks for a deadlock of page faults, migration, hole punch and memory "
+		       "failure.",
+		.children = children,
+	};
+	struct oracle_args a = {.repeat = ""};
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &a))
 		return EXIT_USAGE;
-	return runs_once_and_show(&a.run, "oracle", a.show, evaluate);
+	if (!a.run.option && !a.run.budget)
+		a.run.budget = "10m";
+	return runs_once_and_show(&a.run, "oracle", evaluate);
 }

@@ -7,9 +7,10 @@
 #include "bench/capacity.h"
 #include "bench/plot.h"
 
-#define FOREST_ROWS	36 /* per picture */
-#define FOREST_PICTURES 4  /* more than these nobody looks at; summary.csv has the rest */
-#define SECTIONS	8  /* with pictures of their own */
+#define FOREST_ROWS 36 /* per picture */
+#define FOREST_PICTURES                                                                            \
+	4	   /* per family; more than these nobody looks at; summary.csv has the rest */
+#define SECTIONS 8 /* with pictures of their own */
 
 static const char *const kind_names[PLOT_KINDS] = {
 	[PLOT_PERCENTILE] = "percentile",  [PLOT_CDF] = "cdf",		 [PLOT_SCALING] = "scaling",
@@ -196,27 +197,35 @@ static int timeline(const struct compare_model *m, unsigned int first, unsigned 
 	return add(set, p, hb_strf("one boot of each arm over time, cell %s", g->cell), NULL);
 }
 
-static int forests(const struct compare_model *m, struct plot_set *set)
+static int forest(const struct compare_model *m, enum compare_family family, struct plot_set *set)
 {
+	const char *name = compare_family_name(family);
 	size_t rows = 0;
 	int err = 0;
 
 	for (size_t i = 0; i < m->ncomparisons; i++)
-		rows += plot_forest_row(m, &m->comparisons[i]);
-	if (!rows && m->npairs)
+		rows += plot_forest_row(m, &m->comparisons[i], family);
+	if (!rows && m->npairs && family == COMPARE_MAIN)
 		return add(set, (struct plot){.kind = PLOT_FOREST},
 			   strdup("change of every main figure"),
 			   strdup("no comparison has an interval"));
 	for (unsigned int i = 0; i < FOREST_PICTURES && i * FOREST_ROWS < rows && !err; i++) {
-		struct plot p = {.kind = PLOT_FOREST, .row = i * FOREST_ROWS};
+		struct plot p = {.kind = PLOT_FOREST, .family = family, .row = i * FOREST_ROWS};
 
 		p.rows = rows - p.row < FOREST_ROWS ? rows - p.row : FOREST_ROWS;
 		err = add(set, p,
-			  hb_strf("change of main figures %zu to %zu of %zu", p.row + 1,
-				  p.row + p.rows, rows),
+			  rows <= FOREST_ROWS ? hb_strf("change of the %s figures", name)
+					      : hb_strf("change of the %s figures, %zu to %zu of "
+							"%zu",
+							name, p.row + 1, p.row + p.rows, rows),
 			  NULL);
 	}
 	return err;
+}
+
+static int forests(const struct compare_model *m, struct plot_set *set)
+{
+	return forest(m, COMPARE_MAIN, set) ?: forest(m, COMPARE_SECONDARY, set);
 }
 
 int plot_plan(const struct compare_model *m, struct plot_set *set)

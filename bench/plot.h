@@ -22,12 +22,13 @@ enum plot_kind {
 
 struct plot {
 	enum plot_kind kind;
-	char *stem;		 /* file in plots/ without suffix; NULL: not made */
-	char *heading;		 /* what it shows, in words */
-	char *why;		 /* not made: the reason */
-	unsigned int first, end; /* groups; one group for distributions and time lines */
-	unsigned int metric;	 /* of group first */
-	size_t row, rows;	 /* PLOT_FOREST: comparisons, counted among the drawn ones */
+	char *stem;		    /* file in plots/ without suffix; NULL: not made */
+	char *heading;		    /* what it shows, in words */
+	char *why;		    /* not made: the reason */
+	unsigned int first, end;    /* groups; one group for distributions and time lines */
+	unsigned int metric;	    /* of group first */
+	enum compare_family family; /* PLOT_FOREST */
+	size_t row, rows; /* PLOT_FOREST: comparisons, counted among those of the family */
 };
 
 struct plot_set {
@@ -46,8 +47,9 @@ int plot_draw(const struct compare_model *m, const struct plot_set *set, struct 
 
 /* One .dat file (plot_data.c); the layout of each kind stands in its .gp file. */
 int plot_data(const struct compare_model *m, const struct plot *p, FILE *out);
-/* Is a comparison drawn in the forest plot? */
-bool plot_forest_row(const struct compare_model *m, const struct comparison *c);
+/* Is a comparison drawn in the forest plot of @family? */
+bool plot_forest_row(const struct compare_model *m, const struct comparison *c,
+		     enum compare_family family);
 /* The first main rate of the group's workload, and the first rate of each antagonist (plot_data.c).
  */
 const struct compare_metric *plot_workload_rate(const struct compare_group *g);

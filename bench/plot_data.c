@@ -8,12 +8,13 @@
 #include "bench/capacity.h"
 #include "bench/plot.h"
 
-bool plot_forest_row(const struct compare_model *m, const struct comparison *c)
+bool plot_forest_row(const struct compare_model *m, const struct comparison *c,
+		     enum compare_family family)
 {
-	const struct compare_metric *metric = &m->groups[c->group].metrics[c->metric];
+	const struct compare_metric *metric = compare_metric(m, c);
 
-	return metric->primary && metric->judged && !m->pairs[c->pair].control &&
-	       !isnan(c->change.log_low);
+	return metric->family == family && metric->primary && metric->judged &&
+	       !m->pairs[c->pair].control && !isnan(c->change.log_low);
 }
 
 static bool is_workload(const struct compare_metric *metric)
@@ -177,7 +178,7 @@ static void forest(const struct compare_model *m, const struct plot *p, FILE *ou
 		HB_FREE char *text = NULL;
 		int gain = c->verdict == STATS_BETTER ? 1 : c->verdict == STATS_WORSE ? -1 : 0;
 
-		if (!plot_forest_row(m, c) || at++ < p->row || row == p->rows)
+		if (!plot_forest_row(m, c, p->family) || at++ < p->row || row == p->rows)
 			continue;
 		metric = &g->metrics[c->metric];
 		/* The source goes without saying where there is but one workload, and it is its

@@ -131,14 +131,14 @@ int report_run(const char *run_dir, struct hb_error *e)
 	return err;
 }
 
-int report_undecided(const char *run_dir, unsigned int *undecided, struct hb_error *e)
+int report_decided(const char *run_dir, bool *decided, struct hb_error *e)
 {
 	struct compare_options options = {0};
 	struct compare_model *m = NULL;
 	struct load_run *run;
 	int err = load_run(run_dir, &run, e);
 
-	*undecided = 0;
+	*decided = false;
 	if (err)
 		return err;
 	err = compare_build(run, NULL, &options, &m, e);
@@ -149,8 +149,11 @@ int report_undecided(const char *run_dir, unsigned int *undecided, struct hb_err
 		 * What has no change gets none by more boots: all boots of an arm hang, or each has
 		 * too few values for the percentile.
 		 */
-		if (compare_is_main(m, c) && !isnan(c->change.log_ratio))
-			*undecided += c->verdict == STATS_UNCLEAR;
+		if (!compare_is_main(m, c) || isnan(c->change.log_ratio))
+			continue;
+		*decided = c->verdict != STATS_UNCLEAR;
+		if (!*decided)
+			break;
 	}
 	compare_free(m);
 	load_free(run);

@@ -16,11 +16,11 @@
 int report_run(const char *run_dir, struct hb_error *e);
 
 /*
- * For a run that stops early: how many main figures of the boots so far have no verdict yet.
- * 0: every one is better, worse or same, at the level of this look (run.json "stopping"). Call it
+ * For a run that stops early: has every main figure of the boots so far a verdict (better, worse or
+ * same, at the level of this look, run.json "stopping")? No, when there is none at all. Call it
  * after complete rounds only: each call at a new number of boots is a look.
  */
-int report_undecided(const char *run_dir, unsigned int *undecided, struct hb_error *e);
+int report_decided(const char *run_dir, bool *decided, struct hb_error *e);
 
 /* Read a run by directory, or by name in results/. */
 int report_open(const char *name, struct load_run **run, struct hb_error *e);

@@ -273,12 +273,12 @@ static bool decided(const struct run *r, size_t next)
 {
 	const json_t *stopping = json_object_get(r->record, "stopping");
 	int done = rep_of(json_array_get(json_object_get(r->plan, "cells"), next)) - 1;
-	unsigned int undecided;
+	bool all;
 
 	if (!stopping || !between_repetitions(r, next) ||
 	    done < json_integer_value(json_object_get(stopping, "min_boots")))
 		return false;
-	return !report_undecided(r->store.dir, &undecided, NULL) && !undecided;
+	return !report_decided(r->store.dir, &all, NULL) && all;
 }
 
 static void record_stop(struct run *r, int repetitions, const char *why)

@@ -11,6 +11,42 @@
 
 #define RUNS_ARGV 16
 
+const struct argp_option runs_options[] = {
+	{"scenario", 's', "FILE|NAME", 0, "another scenario of the same kind", 0},
+	{"kernels", 'k', "A,B", 0, "only these kernels", 0},
+	{"cells", 'c', "A,B", 0, "only these cells; shell patterns", 0},
+	{"show", 'S', "RUN", 0, "print an existing run, run nothing", 0},
+	{0}};
+
+error_t runs_parse(int key, char *arg, struct argp_state *state)
+{
+	struct runs_args *a = state->input;
+
+	switch (key) {
+	case 's':
+		a->scenario = arg;
+		return 0;
+	case 'k':
+		a->kernels = arg;
+		return 0;
+	case 'c':
+		a->cells = arg;
+		return 0;
+	case 'S':
+		a->show = arg;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "'%s': no argument is wanted", arg);
+		return EINVAL;
+	case ARGP_KEY_END:
+		if (a->show && (a->scenario || a->kernels || a->cells || a->budget || a->option))
+			argp_error(state, "--show prints a run as it is; leave the others out");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
 static void name_make(const char *prefix, char *name, size_t len)
 {
 	time_t now = time(NULL);
@@ -52,15 +88,15 @@ static void stdout_restore(int saved)
 	close(saved);
 }
 
-/* @name: the run's. Returns the exit status of cmd_run(). */
-static int runs_once(const struct runs_args *a, const char *prefix, char *name, size_t len)
+/* Make a run; *@run is its name. Returns the exit status of cmd_run(). */
+static int runs_once(const struct runs_args *a, const char *name, char *run, size_t len)
 {
 	char *argv[RUNS_ARGV] = {(char *)"hugebench run"};
 	int argc = 1, saved, status;
 
-	name_make(prefix, name, len);
-	add(argv, &argc, "--name", name);
-	add(argv, &argc, "-s", a->scenario);
+	name_make(name, run, len);
+	add(argv, &argc, "--name", run);
+	add(argv, &argc, "-s", a->scenario ? a->scenario : name);
 	add(argv, &argc, "-k", a->kernels);
 	add(argv, &argc, "-c", a->cells);
 	add(argv, &argc, "--budget", a->budget);
@@ -88,18 +124,16 @@ static int runs_show(const char *name, runs_print print)
 	return EXIT_USAGE;
 }
 
-int runs_once_and_show(const struct runs_args *a, const char *prefix, const char *show,
-		       runs_print print)
+int runs_once_and_show(const struct runs_args *a, const char *name, runs_print print)
 {
-	int status = EXIT_OK, shown;
-	char name[64];
+	int status, shown;
+	char run[64];
 
-	if (!show) {
-		status = runs_once(a, prefix, name, sizeof(name));
-		if (status != EXIT_OK && status != EXIT_CELLS)
-			return status;
-		show = name;
-	}
-	shown = runs_show(show, print);
+	if (a->show)
+		return runs_show(a->show, print);
+	status = runs_once(a, name, run, sizeof(run));
+	if (status != EXIT_OK && status != EXIT_CELLS)
+		return status;
+	shown = runs_show(run, print);
 	return shown == EXIT_OK ? status : shown;
 }

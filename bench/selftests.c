@@ -3,7 +3,6 @@
  * `hugebench selftests`: builds the kernel's own hugetlb selftests from the kernel's source
  * package, runs them on two kernels through the ordinary run, and compares their verdicts.
  */
-#include <argp.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,7 +116,10 @@ static int build_programs(const struct build *b, const char *hash, struct hb_err
 	if (!rc)
 		rc = compile(b, log, e);
 	hb_remove_all(b->tree);
-	return rc ? rc : hb_file_write_atomic(stamp, hash, strlen(hash));
+	if (rc)
+		return rc;
+	rc = hb_file_write_atomic(stamp, hash, strlen(hash));
+	return rc ? hb_error_set(e, rc, "cannot write %s: %s", stamp, strerror(-rc)) : 0;
 }
 
 static int build_all(struct hb_error *e)
@@ -198,43 +200,22 @@ static int print_run(const struct load_run *run, struct hb_error *e)
 	return differs;
 }
 
-static const struct argp_option options[] = {
-	{"kernels", 'k', "A,B", 0, "kernels to compare (default: base,hinode)", 0}, {0}};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct runs_args *a = state->input;
-
-	switch (key) {
-	case 'k':
-		a->kernels = arg;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s': no argument is wanted", arg);
-		return EINVAL;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
 int cmd_selftests(int argc, char **argv)
 {
-	static const struct argp argp = {options,
-					 parse,
-					 NULL,
-					 "Builds the kernel's own hugetlb selftests, runs them and "
-					 "compares their verdicts.",
-					 NULL,
-					 NULL,
-					 NULL};
-	struct runs_args a = {.scenario = "selftests"};
+	static const struct argp argp = {
+		.options = runs_options,
+		.parser = runs_parse,
+		.doc = "Builds the kernel's own hugetlb selftests, runs them and compares their "
+		       "verdicts.",
+	};
+	struct runs_args a = {.scenario = NULL};
 	struct hb_error e = {.text = ""};
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &a))
 		return EXIT_USAGE;
-	if (build_all(&e)) {
+	if (!a.show && build_all(&e)) {
 		fprintf(stderr, "hugebench: %s\n", e.text);
 		return EXIT_HOST;
 	}
-	return runs_once_and_show(&a, "selftests", NULL, print_run);
+	return runs_once_and_show(&a, "selftests", print_run);
 }

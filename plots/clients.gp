@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Transactions per second and p99 by number of clients. Columns: clients, tps, low, high, p99 in ns, low, high.
-height = 720
+height = 760
 load plots.'/common.gp'
+set bmargin 5
+set lmargin 10
 set xrange [0:*]
 set offsets 0, graph 0.05, graph 0.1, 0
 set xlabel 'clients' offset 0, 0.5

@@ -6,7 +6,7 @@ set logscale xy
 set xlabel 'percentile'
 set ylabel 'latency'
 set format y '%.0s %cs'
-set xtics ('0 %%' 1, '50 %%' 2, '90 %%' 10, '99 %%' 100, '99.9 %%' 1e3, '99.99 %%' 1e4, '99.999 %%' 1e5, '99.9999 %%' 1e6)
+set xtics ('' 1, '50 %%' 2, '90 %%' 10, '99 %%' 100, '99.9 %%' 1e3, '99.99 %%' 1e4, '99.999 %%' 1e5, '99.9999 %%' 1e6)
 do for [t in 'svg png'] {
 	eval terminal(t)
 	set output stem.'.'.t

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # One boot of each arm: the workload's rate above, the work of the antagonists below.
-# Columns: seconds, workload, then the antagonists (events per second each).
+# The line tells the arm, the point the antagonist. Columns: seconds, workload, then the antagonists (events per second each).
 # Set by the caller: ylab, antagonists (names, blank between).
-height = 720
+height = 760
 load plots.'/common.gp'
 n = words(antagonists)
+set bmargin 5
+set lmargin 10
 set xrange [0:*]
 set xlabel 'time in the measured phase (s)' offset 0, 0.5
 do for [t in 'svg png'] {
@@ -21,7 +23,7 @@ do for [t in 'svg png'] {
 	unset label 100
 	set ylabel 'antagonists (1/s)'
 	plot for [i = 0 : arms - 1] for [k = 1 : n] data index i using 1:(column(k + 2)) with linespoints \
-		lt i + 1 dt k pt 4 + 2 * k title sprintf('%s, %s', word(antagonists, k), word(names, i + 1))
+		lt i + 1 pt 4 + 2 * k title sprintf('%s, %s', word(antagonists, k), word(names, i + 1))
 	unset multiplot
 	unset output
 }

@@ -105,7 +105,7 @@ static void test_html_is_whole(void **state)
 	HB_FREE char *html = read_text(run_dir, "report.html");
 
 	(void)state;
-	assert_non_null(strstr(html, "<svg"));
+	assert_non_null(strstr(html, "<svg role=\"img\" aria-label=\"change of the main figures"));
 	assert_non_null(strstr(html, "aria-label="));
 	assert_null(strstr(html, "<img"));
 	assert_null(strstr(html, "<script src"));
@@ -136,16 +136,28 @@ static void test_repeatable(void **state)
 	}
 }
 
-static void test_undecided(void **state)
+static void test_decided(void **state)
 {
-	unsigned int undecided;
+	HB_FREE char *other = hb_strf("%s/control", dir);
+	struct synthetic s = synthetic_default(other);
 	struct hb_error e;
+	bool decided;
 
 	(void)state;
-	assert_int_equal(report_undecided(run_dir, &undecided, &e), 0);
 	/* faults-4 of base hangs: its figures will never have a verdict, and more boots would not
 	 * help */
-	assert_int_equal(undecided, 0);
+	assert_int_equal(report_decided(run_dir, &decided, &e), 0);
+	assert_true(decided);
+	/* nothing differs, and 6 boots of 2 % noise do not show that it lies within 2 % */
+	s.effect = 1;
+	assert_int_equal(synthetic_write(&s), 0);
+	assert_int_equal(report_decided(other, &decided, &e), 0);
+	assert_false(decided);
+	/* a control arm alone gives no main figure to decide */
+	s.kernels[1] = "base-control";
+	assert_int_equal(synthetic_write(&s), 0);
+	assert_int_equal(report_decided(other, &decided, &e), 0);
+	assert_false(decided);
 }
 
 static void check_value(double v, const char *unit, const char *want)
@@ -174,7 +186,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden),	      cmocka_unit_test(test_width),
 		cmocka_unit_test(test_html_is_whole), cmocka_unit_test(test_repeatable),
-		cmocka_unit_test(test_undecided),     cmocka_unit_test(test_values),
+		cmocka_unit_test(test_decided),	      cmocka_unit_test(test_values),
 	};
 
 	return cmocka_run_group_tests_name("report", tests, setup, teardown);
