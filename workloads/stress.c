@@ -36,10 +36,9 @@ static const struct option_row options[] = {
 	{"sharing", OPTION_BOOL, offsetof(struct stress_options, sharing), "yes", NULL, NULL, NULL,
 	 "yes: the cell is invalid unless a forked process shares the PMD table"},
 	{"pause", OPTION_DURATION, offsetof(struct stress_options, pause), "0s", "0s", "10s", NULL,
-	 "longest pause of a task between two steps; its length is random. Without pauses the "
-	 "faults "
-	 "hold their lock nearly always, and migration, which only tries, finds it free too "
-	 "seldom"},
+	 "longest pause of a task between two steps, in every other second; its length is random. "
+	 "Without a pause somebody has or wants the lock at any time, and migration, which only "
+	 "tries to have it, hardly ever gets it. Actors that migrate do not pause"},
 	OPTION_END,
 };
 
@@ -223,7 +222,7 @@ static int sharing_prove(struct stress *s, struct hb_error *e)
 	if (status < 0 || !WIFEXITED(status))
 		return hb_error_set(e, -ECHILD, "the child that looks at its HugetlbPages failed");
 	if (WEXITSTATUS(status))
-		return hb_error_set(e, -ENOTSUP,
+		return hb_error_set(e, -ENODATA,
 				    "HugetlbPages of a forked child is not 0: PMD tables are not "
 				    "shared (CONFIG_ARCH_WANT_HUGE_PMD_SHARE)");
 	instance_note(s->in, "sharing", "HugetlbPages of a child forked after a touch: 0 kB");
@@ -306,19 +305,30 @@ static int stress_task_init(struct task *t, struct hb_error *e)
 	return 0;
 }
 
+/*
+ * The seconds take turns: a storm, where everybody is at it all the time, and a calm, where pauses
+ * leave the lock free now and then. The turns are those of the clock, the same for all tasks.
+ */
+static void pause_in_calm(struct task *t, uint64_t longest)
+{
+	uint64_t now = hb_now_ns();
+
+	if (longest && now / NSEC_PER_SEC % 2)
+		hb_sleep_until_ns(now + task_random(t) % longest);
+}
+
 static int stress_run(struct task *t, struct hb_error *e)
 {
 	struct stress_task *st = t->priv;
 	const struct stress_actor *a = st->stress->actor[t->index];
-	uint64_t pause = st->stress->options->pause;
+	uint64_t pause = a->migrates ? 0 : st->stress->options->pause;
 
 	while (task_continue(t)) {
 		int err = a->step(st, e);
 
 		if (err)
 			return hb_error_prefix(e, err, "actor %s", a->name);
-		if (pause)
-			hb_sleep_until_ns(hb_now_ns() + task_random(t) % pause);
+		pause_in_calm(t, pause);
 	}
 	return 0;
 }

@@ -19,7 +19,7 @@
 struct stress_options {
 	char actors[HB_OPTION_STRING];
 	uint64_t size, pages;
-	uint64_t pause; /* ns, longest between two steps of a task */
+	uint64_t pause; /* ns, longest between two steps of a task, in every other second */
 	int sharing;	/* the claim that tasks share PMD tables is to be proven */
 };
 
@@ -90,8 +90,9 @@ struct stress_task {
  */
 struct stress_actor {
 	const char *name;
-	bool destroys;						 /* takes pages out of the file */
-	bool poisons;						 /* takes pages out of service */
+	bool destroys; /* takes pages out of the file */
+	bool poisons;  /* takes pages out of service */
+	bool migrates; /* needs the locks free now and then */
 	int (*init)(struct stress_task *st, struct hb_error *e); /* Not required */
 	/* One step; 0, or -errno with a reason when the actor cannot work: the cell is INVALID. */
 	int (*step)(struct stress_task *st, struct hb_error *e);

@@ -231,7 +231,8 @@ static int mlock_step(struct stress_task *st, struct hb_error *e)
 	if (err)
 		return err;
 	/* ENOMEM, EAGAIN: a page past i_size or lost; the lock flag is on all the same. */
-	if (mlock(p, bytes) < 0 && errno != ENOMEM && errno != EAGAIN && errno != EFAULT)
+	if (mlock(p, bytes) < 0 && errno != ENOMEM && errno != EAGAIN && errno != EFAULT &&
+	    errno != EHWPOISON)
 		return hb_error_set(e, -errno, "mlock: %m");
 	stress_touch(st, (p - st->map) / STRESS_HUGE_PAGE);
 	if (munlock(p, bytes) < 0)

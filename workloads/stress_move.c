@@ -14,22 +14,19 @@
 #define MADV_SOFT_OFFLINE 101
 #endif
 
-#define SAMPLE_PAGES 8
+/* Pages whose node is looked at before and after a migrate_pages(). */
+#define SAMPLE_PAGES   64
+#define SAMPLE_TOUCHES 8
+/* Attempts at a page that stays where it is, as its lock is taken, and the longest pause between.
+ */
+#define MOVE_TRIES    32
+#define MOVE_PAUSE_NS (NSEC_PER_SEC / 500)
 /* Pages that a task tries to poison before it unpoisons them. */
 #define DAMAGE_MAX 8
 
-/* Touch @n random pages, so that they are mapped here, and say on which node each is (or -errno).
- */
-static int pages_pick(struct stress_task *st, unsigned int n, void **page, int *node,
-		      struct hb_error *e)
+/* On which node each of @page is: -errno where it is not mapped here. */
+static int pages_locate(unsigned int n, void **page, int *node, struct hb_error *e)
 {
-	for (unsigned int i = 0; i < n; i++) {
-		unsigned int index = stress_random_page(st);
-
-		stress_touch(st, index);
-		page[i] = st->map + index * STRESS_HUGE_PAGE;
-		node[i] = INT_MIN;
-	}
 	if (move_pages(0, n, page, NULL, node, 0) < 0)
 		return hb_error_set(e, -errno, "move_pages (CONFIG_MIGRATION): %m");
 	return 0;
@@ -45,23 +42,44 @@ static int nodes_init(struct stress_task *st, struct hb_error *e)
 }
 
 /*
- * Judged by status[] and not by the return value. One page per call: when a single page of a batch
- * fails, 5.10 does not write the status of those that moved.
+ * One attempt at @page, which is on node @from: 1 moved, 0 left where it was, -errno. Judged by
+ * status[] and not by the return value. One page per call: when a single page of a batch fails,
+ * 5.10 does not write the status of those that moved.
  */
-static int movepages_step(struct stress_task *st, struct hb_error *e)
+static int page_move(void *page, int to, struct hb_error *e)
 {
-	void *page;
-	int from, to, status = INT_MIN;
-	int err = pages_pick(st, 1, &page, &from, e);
+	int status = INT_MIN;
 
-	if (err || from < 0)
-		return err;
-	to = (from + 1) % (int)st->stress->nnodes;
 	if (move_pages(0, 1, &page, &to, &status, MPOL_MF_MOVE_ALL) < 0 && errno != ENOENT &&
 	    errno != EAGAIN && errno != EBUSY && errno != ENOMEM)
 		return hb_error_set(e, -errno, "move_pages: %m");
-	task_count(st->task, status == to ? STRESS_MOVED_PAGES : STRESS_BUSY_PAGES, 1);
-	return 0;
+	return status == to;
+}
+
+/*
+ * Move a page to the next node. While its lock or the file's is taken, which the kernel does not
+ * wait for, try again; until another actor has moved it or taken it out of the file.
+ */
+static int movepages_step(struct stress_task *st, struct hb_error *e)
+{
+	unsigned int index = stress_random_page(st);
+	void *page = st->map + index * STRESS_HUGE_PAGE;
+	int from, node, moved = 0, err;
+
+	stress_touch(st, index);
+	err = pages_locate(1, &page, &from, e);
+	node = from;
+	for (unsigned int i = 0; !err && node >= 0 && node == from && i < MOVE_TRIES; i++) {
+		moved = page_move(page, (from + 1) % (int)st->stress->nnodes, e);
+		if (moved < 0)
+			return moved;
+		task_count(st->task, moved ? STRESS_MOVED_PAGES : STRESS_BUSY_PAGES, 1);
+		if (moved || !task_step(st->task))
+			break;
+		hb_sleep_until_ns(hb_now_ns() + task_random(st->task) % MOVE_PAUSE_NS);
+		err = pages_locate(1, &page, &node, e);
+	}
+	return err;
 }
 
 /* A process of the cell; the caller itself when the list is empty. */
@@ -84,22 +102,27 @@ static int migratepages_step(struct stress_task *st, struct hb_error *e)
 {
 	unsigned int from = task_random(st->task) % st->stress->nnodes;
 	unsigned int to = (from + 1) % st->stress->nnodes, moved = 0;
+	unsigned int n = st->stress->npages < SAMPLE_PAGES ? st->stress->npages : SAMPLE_PAGES;
+	unsigned int first = task_random(st->task) % (st->stress->npages - n + 1);
 	unsigned long from_mask = 1UL << from, to_mask = 1UL << to;
-	int before[SAMPLE_PAGES], after[SAMPLE_PAGES];
+	int before[SAMPLE_PAGES], after[SAMPLE_PAGES], err;
 	void *page[SAMPLE_PAGES];
-	int err = pages_pick(st, SAMPLE_PAGES, page, before, e);
 
+	for (unsigned int i = 0; i < n; i++)
+		page[i] = st->map + (first + i) * STRESS_HUGE_PAGE;
+	for (unsigned int i = 0; i < SAMPLE_TOUCHES; i++)
+		stress_touch(st, first + task_random(st->task) % n);
+	err = pages_locate(n, page, before, e);
 	if (err)
 		return err;
 	if (migrate_pages(any_pid(st), sizeof(from_mask) * 8, &from_mask, &to_mask) < 0 &&
 	    errno != ESRCH && errno != ENOMEM && errno != EBUSY)
 		return hb_error_set(e, -errno, "migrate_pages: %m");
-	if (move_pages(0, SAMPLE_PAGES, page, NULL, after, 0) < 0)
-		return hb_error_set(e, -errno, "move_pages: %m");
-	for (unsigned int i = 0; i < SAMPLE_PAGES; i++)
+	err = pages_locate(n, page, after, e);
+	for (unsigned int i = 0; !err && i < n; i++)
 		moved += before[i] == (int)from && after[i] == (int)to;
 	task_count(st->task, STRESS_MIGRATED_PAGES, moved);
-	return 0;
+	return err;
 }
 
 /* madvise() @advice on a page; every DAMAGE_MAX pages the repair. 1: the page was taken, 0: not. */
@@ -160,9 +183,9 @@ static int hwpoison_step(struct stress_task *st, struct hb_error *e)
 }
 
 const struct stress_actor stress_move_actors[] = {
-	{.name = "movepages", .init = nodes_init, .step = movepages_step},
-	{.name = "migratepages", .init = nodes_init, .step = migratepages_step},
-	{.name = "softoffline", .poisons = true, .step = softoffline_step},
+	{.name = "movepages", .migrates = true, .init = nodes_init, .step = movepages_step},
+	{.name = "migratepages", .migrates = true, .init = nodes_init, .step = migratepages_step},
+	{.name = "softoffline", .migrates = true, .poisons = true, .step = softoffline_step},
 	{.name = "hwpoison", .poisons = true, .destroys = true, .step = hwpoison_step},
 	{.name = NULL},
 };
