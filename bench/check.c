@@ -10,7 +10,8 @@
 #include "bench/evidence.h"
 #include "bench/runs.h"
 
-#define COLUMN 24
+#define TEXT_MAX   128
+#define COLUMN_GAP 2
 
 /* Distinct names of cells or kernels, in order of name. */
 struct names {
@@ -42,9 +43,8 @@ static int names_collect(const struct load_run *run, bool kernels, struct names 
 	return 0;
 }
 
-/* "HANG (expected)", "OK", "OK, 1 DIRTY (not expected)" of the boots of one kernel and cell. */
-static void entry_text(const struct load_run *run, const char *cell, const char *kernel, char *text,
-		       size_t len)
+/* The boots of one kernel and cell: "OK", "HANG*" (expected), "4 OK, 1 DIRTY!" (not expected). */
+static void entry_text(const struct load_run *run, const char *cell, const char *kernel, char *text)
 {
 	unsigned int count[CELL_VERDICTS] = {0}, boots = 0, unexpected = 0;
 	size_t used = 0;
@@ -58,37 +58,88 @@ static void entry_text(const struct load_run *run, const char *cell, const char 
 		boots++;
 		unexpected += !c->expected;
 	}
-	snprintf(text, len, "-");
-	for (unsigned int v = 0; v < CELL_VERDICTS && used < len; v++) {
+	snprintf(text, TEXT_MAX, "-");
+	for (unsigned int v = 0; v < CELL_VERDICTS && used < TEXT_MAX; v++) {
 		if (count[v] && boots == 1)
-			used += snprintf(text, len, "%s", cell_verdict_name(v));
+			used += snprintf(text, TEXT_MAX, "%s", cell_verdict_name(v));
 		else if (count[v])
-			used += snprintf(text + used, len - used, "%s%u %s", used ? ", " : "",
+			used += snprintf(text + used, TEXT_MAX - used, "%s%u %s", used ? ", " : "",
 					 count[v], cell_verdict_name(v));
 	}
-	if (used < len && unexpected)
-		snprintf(text + used, len - used, " NOT EXPECTED");
-	else if (used < len && boots && count[CELL_OK] < boots)
-		snprintf(text + used, len - used, " (expected)");
+	if (used < TEXT_MAX && (unexpected || count[CELL_OK] < boots))
+		snprintf(text + used, TEXT_MAX - used, unexpected ? "!" : "*");
+}
+
+/* Length of what the names of all kernels begin with, up to a '-': "debug-". A lone one keeps it.
+ */
+static size_t common_prefix(const struct names *kernels)
+{
+	size_t same = 0, prefix = 0;
+
+	for (; kernels->n > 1 && kernels->name[0][same]; same++) {
+		for (size_t k = 1; k < kernels->n; k++)
+			if (kernels->name[k][same] != kernels->name[0][same])
+				return prefix;
+		if (kernels->name[0][same] == '-')
+			prefix = same + 1;
+	}
+	return prefix;
+}
+
+/* The longest of the head of a column and its entries. */
+static int column_width(const struct load_run *run, const struct names *cells, const char *kernel,
+			size_t prefix)
+{
+	size_t width = strlen(kernel + prefix);
+
+	for (size_t c = 0; c < cells->n; c++) {
+		char text[TEXT_MAX];
+
+		entry_text(run, cells->name[c], kernel, text);
+		width = strlen(text) > width ? strlen(text) : width;
+	}
+	return (int)width;
+}
+
+static void print_legend(const struct names *kernels, size_t prefix)
+{
+	printf("\n*: bad, and expected of that kernel.  !: NOT EXPECTED.\n");
+	if (prefix)
+		printf("The kernels' names begin with %.*s.\n", (int)prefix, kernels->name[0]);
+}
+
+/* @text at the start of a column; @owed: spaces that the columns before left unprinted. */
+static void put_column(const char *text, int width, int *owed)
+{
+	printf("%*s%s", *owed, "", text);
+	*owed = width - (int)strlen(text) + COLUMN_GAP;
 }
 
 static void print_table(const struct load_run *run, const struct names *cells,
 			const struct names *kernels)
 {
-	printf("%-20s", "");
+	size_t prefix = common_prefix(kernels);
+	int first = 0, owed = 0;
+
+	for (size_t c = 0; c < cells->n; c++)
+		first = (int)strlen(cells->name[c]) > first ? (int)strlen(cells->name[c]) : first;
+	put_column("", first, &owed);
 	for (size_t k = 0; k < kernels->n; k++)
-		printf(" %-*s", COLUMN, kernels->name[k]);
+		put_column(kernels->name[k] + prefix,
+			   column_width(run, cells, kernels->name[k], prefix), &owed);
 	putchar('\n');
 	for (size_t c = 0; c < cells->n; c++) {
-		printf("%-20s", cells->name[c]);
+		owed = 0;
+		put_column(cells->name[c], first, &owed);
 		for (size_t k = 0; k < kernels->n; k++) {
-			char text[128];
+			char text[TEXT_MAX];
 
-			entry_text(run, cells->name[c], kernels->name[k], text, sizeof(text));
-			printf(" %-*s", COLUMN, text);
+			entry_text(run, cells->name[c], kernels->name[k], text);
+			put_column(text, column_width(run, cells, kernels->name[k], prefix), &owed);
 		}
 		putchar('\n');
 	}
+	print_legend(kernels, prefix);
 }
 
 static void print_evidence(const struct load_run *run)

@@ -7,21 +7,30 @@
 /* Per cell, of each kind. */
 #define LOG_LINES 6
 #define CHAINS	  6
+/* For a mail. */
+#define LINE_WIDTH 72
 
 /* What the actors achieved: a cell that is OK because nothing happened shows here. */
 static void print_achieved(const struct load_cell *c)
 {
-	const char *before = "  achieved: ";
+	int column = 0;
 
 	for (unsigned int i = 0; i < c->nmetrics; i++) {
 		const struct load_metric *m = &c->metrics[i];
+		char text[128];
+		int n;
 
 		if (m->kind != METRIC_COUNT || m->value <= 0)
 			continue;
-		printf("%s%s %.0f", before, m->name, m->value);
-		before = ", ";
+		n = snprintf(text, sizeof(text), "%s %.0f", m->name, m->value);
+		if (!column)
+			column = printf("  achieved: %s", text);
+		else if (column + 2 + n < LINE_WIDTH)
+			column += printf(", %s", text);
+		else
+			column = printf(",\n    %s", text) - 2;
 	}
-	if (*before == ',')
+	if (column)
 		putchar('\n');
 }
 
