@@ -224,12 +224,16 @@ static int carry_out(struct run *r)
 {
 	struct hb_error e = {""}, report_error = {""};
 	unsigned int unexpected = 0;
-	int rc = run_cells(r, &unexpected, &e), report_rc = report(r, &report_error);
+	int rc = run_cells(r, &unexpected, &e), report_rc = 0;
 
+	if (run_has_cells(r))
+		report_rc = report(r, &report_error);
 	if (report_rc)
 		fprintf(stderr, "hugebench: no report: %s\n", report_error.text);
 	else
 		unexpected += disagreeing(r);
+	if (rc && rc != -EINTR)
+		fprintf(stderr, "hugebench: %s\n", e.text);
 	if (rc)
 		fprintf(stderr,
 			"hugebench: %s; finished cells are kept, go on with: hugebench run "
@@ -239,7 +243,7 @@ static int carry_out(struct run *r)
 			r->args.results ? " --results " : "",
 			r->args.results ? r->args.results : "");
 	if (rc)
-		return rc == -EINTR ? EXIT_INT : fail(rc, &e);
+		return exit_status(rc);
 	if (unexpected)
 		fprintf(stderr, "hugebench: %u cell%s ended otherwise than the scenario expects\n",
 			unexpected, unexpected == 1 ? "" : "s");

@@ -62,6 +62,8 @@ int run_show(const struct run *r, struct hb_error *e);
  * always.
  */
 int run_cells(struct run *r, unsigned int *unexpected, struct hb_error *e);
+/* Is any cell finished? */
+bool run_has_cells(const struct run *r);
 void run_close(struct run *r);
 
 /* Mode native: the running kernel, no guest. */

@@ -224,6 +224,17 @@ static double seconds_left(const struct run *r, size_t first)
 	return seconds;
 }
 
+bool run_has_cells(const struct run *r)
+{
+	const json_t *cells = json_object_get(r->plan, "cells"), *planned;
+	size_t i;
+
+	json_array_foreach (cells, i, planned)
+		if (store_has_cell(&r->store, text(planned, "id")))
+			return true;
+	return false;
+}
+
 static int rep_of(const json_t *planned)
 {
 	return json_integer_value(json_object_get(planned, "rep"));

@@ -19,10 +19,7 @@
 static int file_error(struct hb_error *e, int rc, const char *what, const char *path)
 {
 	if (rc == -ENOSPC)
-		return hb_error_set(
-			e, rc,
-			"cannot %s %s: the disk is full; make room, then go on with --resume", what,
-			path);
+		return hb_error_set(e, rc, "cannot %s %s: the disk is full; make room", what, path);
 	if (rc == -EACCES || rc == -EPERM || rc == -EROFS)
 		return hb_error_set(
 			e, rc,

@@ -383,7 +383,8 @@ static void child_exec(pid_t parent, const struct wires *w, int null_fd, char **
 	fcntl(w->qmp[1], F_SETFD, 0);
 	fcntl(w->console, F_SETFD, 0);
 	execvp(QEMU, argv);
-	dprintf(2, QEMU ": %s", strerror(errno));
+	dprintf(2, QEMU ": %s%s", strerror(errno),
+		errno == ENOENT ? "; apt-get install qemu-system-x86" : "");
 	_exit(127);
 }
 

@@ -204,6 +204,8 @@ static void measure(int guest)
 		sleep_ms(400);
 	if (is("hang"))
 		fall_silent();
+	for (unsigned int i = 0; is("flood"); i++)
+		frame(WIRE_EVENT, "{\"kind\":\"kmsg\",\"text\":\"line %u\"}", i);
 	if (is("blocked")) {
 		write_text("/dev/kmsg",
 			   "<3>INFO: task mapper:9 blocked for more than 20 seconds.\n");

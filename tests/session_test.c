@@ -165,6 +165,15 @@ static void test_phase_deadline(void **state)
 	expect(*state, "hang", "TIMEOUT", "phase measure");
 }
 
+/* What comes without end neither keeps the deadline from being seen nor fills the record. */
+static void test_flood(void **state)
+{
+	struct fixture *f = *state;
+
+	expect(f, "flood", "TIMEOUT", "phase measure");
+	assert_in_range(json_array_size(json_object_get(f->cell, "evidence")), 100, 500);
+}
+
 static void test_cell_deadline(void **state)
 {
 	struct fixture *f = *state;
@@ -262,6 +271,7 @@ int main(void)
 		T(test_stall_is_hang_with_stacks),
 		T(test_silent),
 		T(test_phase_deadline),
+		T(test_flood),
 		T(test_cell_deadline),
 		T(test_garbage),
 		T(test_died),
