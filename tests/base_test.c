@@ -30,6 +30,27 @@ static void sizes_parse(void **state)
 	assert_int_equal(hb_parse_size("1Gx", &v), -EINVAL);
 	assert_int_equal(hb_parse_size("", &v), -EINVAL);
 	assert_int_equal(hb_parse_size("99999999P", &v), -ERANGE);
+	assert_int_equal(hb_parse_size("99999999999999999999", &v), -ERANGE);
+}
+
+static void numbers_parse(void **state)
+{
+	uint64_t n;
+	double d;
+
+	(void)state;
+	assert_int_equal(hb_parse_u64("0x1F", &n), 0);
+	assert_int_equal(n, 31);
+	/* No octal: a leading zero is one. */
+	assert_int_equal(hb_parse_u64("010", &n), 0);
+	assert_int_equal(n, 10);
+	assert_int_equal(hb_parse_u64("10a", &n), -EINVAL);
+	assert_int_equal(hb_parse_u64("99999999999999999999", &n), -ERANGE);
+	assert_int_equal(hb_parse_double("-2.5", &d), 0);
+	assert_true(d == -2.5);
+	assert_int_equal(hb_parse_double("2.5x", &d), -EINVAL);
+	assert_int_equal(hb_parse_double("x", &d), -EINVAL);
+	assert_int_equal(hb_parse_double("inf", &d), -EINVAL);
 }
 
 static void durations_parse(void **state)
@@ -50,14 +71,27 @@ static void durations_parse(void **state)
 
 static void units_print(void **state)
 {
+	static const struct {
+		double ns;
+		const char *text;
+	} durations[] = {
+		{0.5, "0.5 ns"},	   {42, "42 ns"},
+		{999.7, "1 us"},	   {1250, "1.25 us"},
+		{2.5e6, "2.5 ms"},	   {59e9, "59 s"},
+		{60e9, "1 m 0 s"},	   {200e9, "3 m 20 s"},
+		{3599e9, "59 m 59 s"},	   {3600e9, "1 h 0 m"},
+		{26 * 3600e9, "26 h 0 m"}, {5430e9, "1 h 30 m"},
+	};
 	char b[32];
 
 	(void)state;
 	assert_string_equal(hb_format_size(b, sizeof(b), 1ULL << 30), "1 GiB");
 	assert_string_equal(hb_format_size(b, sizeof(b), 1536), "1.5 KiB");
-	assert_string_equal(hb_format_duration(b, sizeof(b), 999.7), "1 us");
-	assert_string_equal(hb_format_duration(b, sizeof(b), 1250), "1.25 us");
-	assert_string_equal(hb_format_duration(b, sizeof(b), 200e9), "3 m 20 s");
+	assert_string_equal(hb_format_size(b, sizeof(b), 100 * 1024 + 512), "100 KiB");
+	assert_string_equal(hb_format_size(b, sizeof(b), 7ULL << 60), "7168 PiB");
+	for (size_t i = 0; i < ARRAY_SIZE(durations); i++)
+		assert_string_equal(hb_format_duration(b, sizeof(b), durations[i].ns),
+				    durations[i].text);
 }
 
 struct demo {
@@ -211,6 +245,41 @@ static void hist_json_extremes(void **state)
 	json_decref(j);
 }
 
+/* Each total must follow from the buckets, with an overflow as well. */
+static void hist_json_totals(void **state)
+{
+	static const struct {
+		const char *key, *why;
+		json_int_t value;
+	} rows[] = {
+		{"count", "negative", -1},	   {"overflow", "negative", -1},
+		{"min", "negative", -1},	   {"max", "negative", -1},
+		{"overflow", "count says", 0},	   {"count", "count says", 4},
+		{"min", "first bucket", 10},	   {"max", "last bucket", 4000},
+		{"max", "last bucket", 1LL << 39},
+	};
+	HB_FREE struct hist *h = hist_new(), *back = hist_new();
+	json_t *good, *twice;
+
+	(void)state;
+	hist_record(h, 20);
+	hist_record(h, 4000);
+	hist_record(h, 1ULL << HIST_MAX_BITS);
+	good = hist_to_json(h, "ns");
+	assert_int_equal(hist_from_json(back, good, NULL), 0);
+	assert_memory_equal(h, back, sizeof(*h));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		json_t *j = json_deep_copy(good);
+
+		hist_json_refuses(j, rows[i].key, rows[i].value, rows[i].why);
+		json_decref(j);
+	}
+	twice = json_deep_copy(json_array_get(json_object_get(good, "buckets"), 1));
+	json_array_append_new(json_object_get(good, "buckets"), twice);
+	hist_json_refuses(good, "count", 4, "out of order");
+	json_decref(good);
+}
+
 static void hist_merge_adds(void **state)
 {
 	HB_FREE struct hist *a = hist_new(), *b = hist_new();
@@ -318,6 +387,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sizes_parse),
 		cmocka_unit_test(durations_parse),
+		cmocka_unit_test(numbers_parse),
 		cmocka_unit_test(units_print),
 		cmocka_unit_test(options_default_and_set),
 		cmocka_unit_test(options_described_check_alike),
@@ -325,6 +395,7 @@ int main(void)
 		cmocka_unit_test(hist_keeps_what_overflows),
 		cmocka_unit_test(hist_json_round_trip_and_garbage),
 		cmocka_unit_test(hist_json_extremes),
+		cmocka_unit_test(hist_json_totals),
 		cmocka_unit_test(hist_merge_adds),
 		cmocka_unit_test(wire_round_trip),
 		cmocka_unit_test(wire_damage_is_noticed),
