@@ -11,10 +11,12 @@
 
 const char *const antagonist_targets[] = {"same", "sibling", NULL};
 
-uint64_t antagonist_huge_pages(const struct antagonist_options *o)
+uint64_t antagonist_huge_pages(const void *options, unsigned int tasks)
 {
+	const struct antagonist_options *o = options;
 	uint64_t page = hugetlb_default_page();
 
+	(void)tasks;
 	return o->target == ANTAGONIST_SIBLING && page ? (o->bytes + page - 1) / page : 0;
 }
 
@@ -51,8 +53,9 @@ static int take_same(struct antagonist *a, struct cell *cell, struct hb_error *e
 	return 0;
 }
 
-int antagonist_setup(struct instance *in, const struct antagonist_options *o, struct hb_error *e)
+int antagonist_setup(struct instance *in, struct hb_error *e)
 {
+	const struct antagonist_options *o = in->options;
 	struct antagonist *a = calloc(1, sizeof(*a));
 
 	if (!a)

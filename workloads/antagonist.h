@@ -13,7 +13,7 @@ enum antagonist_target {
 
 extern const char *const antagonist_targets[];
 
-/* The member `common` of an antagonist's options structure. */
+/* The first member, `common`, of an antagonist's options structure. */
 struct antagonist_options {
 	double rate;	/* operations per second and task, 0: as fast as it can */
 	int target;	/* enum antagonist_target */
@@ -49,12 +49,12 @@ struct antagonist {
 };
 
 /* workload_ops.huge_pages for an antagonist that needs no more than its sibling. */
-uint64_t antagonist_huge_pages(const struct antagonist_options *o);
+uint64_t antagonist_huge_pages(const void *options, unsigned int tasks);
 /*
  * workload_ops.setup for an antagonist whose in->priv is a struct antagonist: finds the workload's
  * file or makes and fills the sibling. -EINVAL when no workload of the cell has a file.
  */
-int antagonist_setup(struct instance *in, const struct antagonist_options *o, struct hb_error *e);
+int antagonist_setup(struct instance *in, struct hb_error *e);
 /* workload_ops.teardown for the same. */
 void antagonist_teardown(struct instance *in);
 /*

@@ -43,17 +43,6 @@ static const struct metric_row metrics[] = {
 	METRIC_END,
 };
 
-static uint64_t forkstorm_huge_pages(const void *options, unsigned int tasks)
-{
-	(void)tasks;
-	return antagonist_huge_pages(&((const struct forkstorm_options *)options)->common);
-}
-
-static int forkstorm_setup(struct instance *in, struct hb_error *e)
-{
-	return antagonist_setup(in, &((const struct forkstorm_options *)in->options)->common, e);
-}
-
 static int forkstorm_task_init(struct task *t, struct hb_error *e)
 {
 	const struct antagonist *a = t->in->priv;
@@ -138,8 +127,8 @@ static const struct workload_ops forkstorm_ops = {
 	.options = options,
 	.options_size = sizeof(struct forkstorm_options),
 	.metrics = metrics,
-	.huge_pages = forkstorm_huge_pages,
-	.setup = forkstorm_setup,
+	.huge_pages = antagonist_huge_pages,
+	.setup = antagonist_setup,
 	.task_init = forkstorm_task_init,
 	.run = forkstorm_run,
 	.teardown = antagonist_teardown,

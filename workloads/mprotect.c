@@ -39,16 +39,10 @@ static const struct metric_row metrics[] = {
 	METRIC_END,
 };
 
-static uint64_t mprotect_huge_pages(const void *options, unsigned int tasks)
-{
-	(void)tasks;
-	return antagonist_huge_pages(&((const struct mprotect_options *)options)->common);
-}
-
 static int mprotect_setup(struct instance *in, struct hb_error *e)
 {
 	const struct mprotect_options *o = in->options;
-	int err = antagonist_setup(in, &o->common, e);
+	int err = antagonist_setup(in, e);
 	const struct antagonist *a = in->priv;
 
 	if (!err && o->length % a->page)
@@ -125,7 +119,7 @@ static const struct workload_ops mprotect_ops = {
 	.options = options,
 	.options_size = sizeof(struct mprotect_options),
 	.metrics = metrics,
-	.huge_pages = mprotect_huge_pages,
+	.huge_pages = antagonist_huge_pages,
 	.setup = mprotect_setup,
 	.task_init = mprotect_task_init,
 	.run = mprotect_run,

@@ -54,20 +54,18 @@ static uint64_t offline_huge_pages(const void *options, unsigned int tasks)
 {
 	const struct offline_options *o = options;
 
-	(void)tasks;
-	return antagonist_huge_pages(&o->common) + o->batch + 8;
+	return antagonist_huge_pages(options, tasks) + o->batch + 8;
 }
 
 static int offline_setup(struct instance *in, struct hb_error *e)
 {
-	const struct offline_options *o = in->options;
 	struct poison *poison;
 	int err;
 
 	/* The repair must not meet a page that is being poisoned. */
 	if (in->ntasks > 1)
 		return hb_error_set(e, -EINVAL, "offline.tasks = %u: one at most", in->ntasks);
-	err = antagonist_setup(in, &o->common, e);
+	err = antagonist_setup(in, e);
 	err = err ?: poison_begin(in->cell, &poison, e);
 	if (!err)
 		((struct antagonist *)in->priv)->own = poison;
@@ -93,7 +91,6 @@ static int offline_once(struct task *t, struct hb_error *e)
 
 	if (mapped <= 0)
 		return mapped ? hb_error_set(e, mapped, "touch: %s", strerror(-mapped)) : 0;
-	poison_note(a->own, p);
 	start = task_ticks();
 	if (madvise(p, a->page, MADV_SOFT_OFFLINE) == 0) {
 		task_latency(t, LATENCY, task_ticks_to_ns(task_ticks() - start));

@@ -34,7 +34,8 @@ static const struct option_row options[] = {
 static const struct metric_row metrics[] = {
 	[PUNCHES] = {"punches", METRIC_RATE, "1/s", METRIC_NEITHER, 0, "holes punched"},
 	[PAGES] = {"pages_freed", METRIC_COUNT, "pages", METRIC_NEITHER, 0,
-		   "huge pages that left the file, by st_blocks: at least that many"},
+		   "huge pages that left the file, by st_blocks: at least that many; of several "
+		   "tasks each counts what went while it punched"},
 	[PUNCH_LATENCY] = {"punch_latency", METRIC_HIST, "ns", METRIC_LOWER, 0,
 			   "time of one fallocate(PUNCH_HOLE)"},
 	METRIC_END,
@@ -42,14 +43,13 @@ static const struct metric_row metrics[] = {
 
 static uint64_t punchhole_huge_pages(const void *options, unsigned int tasks)
 {
-	return tasks * ANTAGONIST_SPARE_PAGES +
-	       antagonist_huge_pages(&((const struct punchhole_options *)options)->common);
+	return tasks * ANTAGONIST_SPARE_PAGES + antagonist_huge_pages(options, tasks);
 }
 
 static int punchhole_setup(struct instance *in, struct hb_error *e)
 {
 	const struct punchhole_options *o = in->options;
-	int err = antagonist_setup(in, &o->common, e);
+	int err = antagonist_setup(in, e);
 	const struct antagonist *a = in->priv;
 
 	if (err)

@@ -56,12 +56,6 @@ struct filler {
 	_Atomic int error;
 };
 
-static uint64_t uffd_huge_pages(const void *options, unsigned int tasks)
-{
-	(void)tasks;
-	return antagonist_huge_pages(&((const struct uffd_options *)options)->common);
-}
-
 static int uffd_setup(struct instance *in, struct hb_error *e)
 {
 	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
@@ -70,7 +64,7 @@ static int uffd_setup(struct instance *in, struct hb_error *e)
 		return hb_error_set(e, errno == ENOSYS ? -EOPNOTSUPP : -errno,
 				    "userfaultfd: %m (CONFIG_USERFAULTFD, root)");
 	close(fd);
-	return antagonist_setup(in, &((const struct uffd_options *)in->options)->common, e);
+	return antagonist_setup(in, e);
 }
 
 static void fill(struct filler *f, uint64_t addr)
@@ -215,7 +209,7 @@ static const struct workload_ops uffd_ops = {
 	.options_size = sizeof(struct uffd_options),
 	.metrics = metrics,
 	.needs = needs,
-	.huge_pages = uffd_huge_pages,
+	.huge_pages = antagonist_huge_pages,
 	.setup = uffd_setup,
 	.task_init = uffd_task_init,
 	.run = uffd_run,
