@@ -225,7 +225,7 @@ int touch_report(struct instance *in, const struct touch_rows *rows, struct hb_e
 	instance_note(in, "classification",
 		      "a touch under %" PRIu64
 		      " ns (half of the fastest fault; a plain touch takes %" PRIu64
-		      " ns) is plain, others are settled by ru_minflt: %" PRIu64
+		      " ns) is plain, others are settled by the kernel's count: %" PRIu64
 		      " faults counted, %" PRIu64 " classified, %" PRIu64 " repeated, %" PRIu64
 		      " touches in mixed runs",
 		      task_ticks_to_ns(threshold), task_ticks_to_ns(plain), faults, classified,
