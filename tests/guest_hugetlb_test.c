@@ -141,6 +141,22 @@ static void probe_histogram_is_sorted(void **state)
 	assert_null(observe_hist_text("# event histogram\n\nTotals:\n    Hits: 0\n"));
 }
 
+static void contended_locks_are_told(void **state)
+{
+	HB_FREE char *text = observe_lock_text(
+		"                &mapping->i_mmap_rwsem-W:            41             52           "
+		"1.25        1000.00        5200.40          100.01            300            900  "
+		" "
+		"        0.10          20.00         400.00           0.44");
+
+	(void)state;
+	assert_string_equal(text, "&mapping->i_mmap_rwsem-W: 52 of 900 acquisitions waited, "
+				  "5200 us in all, 1000 us at most");
+	assert_null(observe_lock_text("  &p->lock:  0  0  0.00  0.00  0.00  0.00  3  9  0.1 0.2"));
+	assert_null(observe_lock_text("lock_stat version 0.4"));
+	assert_null(observe_lock_text("  &p->lock   52   [<0000000012345678>] walk+0x1/0x2"));
+}
+
 #define TOTALS(hits, dropped)                                                                      \
 	"\nTotals:\n    Hits: " hits "\n    Entries: 2\n    Dropped: " dropped "\n"
 
@@ -330,6 +346,7 @@ int main(void)
 		cmocka_unit_test(log_trouble_is_found),
 		cmocka_unit_test(lost_records_are_trouble_where_nobody_has_them),
 		cmocka_unit_test(probe_histogram_is_sorted),
+		cmocka_unit_test(contended_locks_are_told),
 		cmocka_unit_test(function_times_become_a_histogram),
 		cmocka_unit_test(function_times_are_whole_or_refused),
 		cmocka_unit_test(unknown_observation_is_refused),

@@ -10,7 +10,7 @@
 
 #define LOCK_STAT    "/proc/lock_stat"
 #define LOCK_STAT_ON "/proc/sys/kernel/lock_stat"
-#define LOCK_LINES   12
+#define LOCKS_SHOWN  12
 #define POWERS	     63
 
 /* In the order of wire_observe[]. */
@@ -186,24 +186,44 @@ static void probes_end(struct observe *o)
 	}
 }
 
-/* The file is sorted by contention: its first lines with a contended lock are the ones that matter.
- */
+char *observe_lock_text(const char *line)
+{
+	const char *colon = strrchr(line, ':');
+	unsigned long long waits, acquired;
+	double most, total;
+
+	/* Bounces, contentions, wait min, max, total, average, bounces, acquisitions
+	 * (kernel/locking/lockdep_proc.c); the times are in us. */
+	if (!colon ||
+	    sscanf(colon + 1, "%*u %llu %*f %lf %lf %*f %*u %llu", &waits, &most, &total,
+		   &acquired) != 4 ||
+	    !waits)
+		return NULL;
+	line += strspn(line, " ");
+	return hb_strf("%.*s: %llu of %llu acquisitions waited, %.0f us in all, %.0f us at most",
+		       (int)(colon - line), line, waits, acquired, total, most);
+}
+
+/* The file is sorted by contention. */
 static void locks_end(struct observe *o)
 {
 	HB_FREE char *text = NULL;
-	unsigned int lines = 0;
+	unsigned int locks = 0;
 	char *save = NULL;
 
 	if (hb_file_read(LOCK_STAT, &text, NULL))
 		return;
-	for (char *line = strtok_r(text, "\n", &save); line && lines < LOCK_LINES;
+	for (char *line = strtok_r(text, "\n", &save); line && locks < LOCKS_SHOWN;
 	     line = strtok_r(NULL, "\n", &save)) {
-		/* "class name: con-bounces contentions ...": the detail lines have no colon and
-		 * numbers behind. */
-		if (strchr(line, ':') && !strstr(line, "class name") &&
-		    !strstr(line, "lock_stat version") && lines++ < LOCK_LINES)
-			note(o, "locks", line);
+		HB_FREE char *said = observe_lock_text(line);
+
+		if (said) {
+			note(o, "locks", said);
+			locks++;
+		}
 	}
+	if (!locks)
+		note(o, "locks", "no lock was waited for");
 }
 
 static uint64_t status_kb(const char *text, const char *key)

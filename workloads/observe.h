@@ -37,5 +37,8 @@ void observe_close(struct observe *o);
 /* "~ 2^3 : 12" lines of a hist trigger's output as "<16 us: 12, ..."; owned by the caller, NULL: no
  * entries. */
 char *observe_hist_text(const char *hist);
+/* A line of /proc/lock_stat in words; owned by the caller, NULL: no lock, or none that was waited
+ * for. */
+char *observe_lock_text(const char *line);
 
 #endif
