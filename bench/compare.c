@@ -128,7 +128,7 @@ static void compare_one(struct compare_model *m, struct comparison *c)
 
 	c->p = c->p_rank = c->p_adjusted = NAN;
 	c->verdict = STATS_UNCLEAR;
-	if (!strcmp(m->runs[0]->mode, "exact")) {
+	if (compare_is_exact(m)) {
 		stats_compare(&(struct stats_arm){0, NAN, NAN}, &(struct stats_arm){0, NAN, NAN},
 			      m->rule.alpha, &c->change);
 		if (metric->judged)

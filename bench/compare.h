@@ -7,6 +7,8 @@
 #ifndef HB_COMPARE_H
 #define HB_COMPARE_H
 
+#include <string.h>
+
 #include "bench/load.h"
 #include "bench/stats.h"
 
@@ -116,6 +118,12 @@ struct compare_model {
 int compare_build(struct load_run *first, struct load_run *second, const struct compare_options *o,
 		  struct compare_model **model, struct hb_error *e);
 void compare_free(struct compare_model *m);
+
+/* Instructions, the same in every boot: there is no spread and nothing to test. */
+static inline bool compare_is_exact(const struct compare_model *m)
+{
+	return !strcmp(m->runs[0]->mode, "exact");
+}
 
 static inline const struct compare_figure *compare_figure(const struct compare_model *m,
 							  const struct comparison *c, bool b)

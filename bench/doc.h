@@ -69,6 +69,9 @@ void doc_column(struct doc *d, const char *head, bool left);
 void doc_row(struct doc *d, char *const cells[]);
 void doc_free(struct doc *d);
 
+/* Does a renderer show the block? Tables without rows are not shown. */
+bool doc_shown(const struct doc_block *b, bool only_main);
+
 /* Renderers: -ENOMEM for a failed document. @only_main: the short form. @pictures: directory to
  * take SVGs from, or NULL. */
 int doc_text(const struct doc *d, FILE *out, bool only_main);

@@ -193,7 +193,7 @@ int doc_html(const struct doc *d, FILE *out, const char *title, const char *pict
 	for (size_t i = 0; i < d->nblocks; i++) {
 		const struct doc_block *b = &d->blocks[i];
 
-		if (b->kind == DOC_TABLE && !b->table.nrows)
+		if (!doc_shown(b, false))
 			continue;
 		if ((b->kind == DOC_ITEM) != in_list)
 			fputs(in_list ? "</dl>\n" : "<dl>\n", out);

@@ -148,7 +148,7 @@ int doc_text(const struct doc *d, FILE *out, bool only_main)
 	for (size_t i = 0; i < d->nblocks; i++) {
 		const struct doc_block *b = &d->blocks[i];
 
-		if ((only_main && !b->main) || (b->kind == DOC_TABLE && !b->table.nrows))
+		if (!doc_shown(b, only_main))
 			continue;
 		if (!first && !((b->kind == DOC_ITEM || b->kind == DOC_PICTURE) && item_before))
 			fputc('\n', out);

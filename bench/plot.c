@@ -235,7 +235,7 @@ int plot_plan(const struct compare_model *m, struct plot_set *set)
 
 	*set = (struct plot_set){0};
 	/* Exact figures have no spread and no time: the tables say all. */
-	if (strcmp(m->runs[0]->mode, "exact"))
+	if (!compare_is_exact(m))
 		err = forests(m, set);
 	for (unsigned int first = 0, end; first < m->ngroups && !err; first = end) {
 		end = compare_section_end(m, first);

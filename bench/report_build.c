@@ -1,41 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The tables of a report: main figures per workload, bad verdicts as rows, footnotes, noise floor.
- */
+/* The document of a report, and its tables: figures per workload, bad verdicts as rows. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench/report.h"
-#include "bench/stacks.h"
-
-/* A footnote says what befell the boots of one group and arm; numbered in the order of the report.
- */
-struct notes {
-	unsigned int *number; /* [group * narms + arm], 0: none yet */
-	unsigned int last;
-};
-
-static bool is_exact(const struct compare_model *m)
-{
-	return !strcmp(m->runs[0]->mode, "exact");
-}
-
-static unsigned int bad_boots(const struct compare_tally *t)
-{
-	return t->boots - t->by[CELL_OK];
-}
-
-static unsigned int note_number(const struct compare_model *m, struct notes *n, unsigned int group,
-				unsigned int arm)
-{
-	unsigned int *at = &n->number[group * m->narms + arm];
-
-	if (!bad_boots(&m->groups[group].tally[arm]))
-		return 0;
-	if (!*at)
-		*at = ++n->last;
-	return *at;
-}
 
 /* The most frequent verdict that is not OK. */
 static enum cell_verdict worst(const struct compare_tally *t)
@@ -58,18 +27,18 @@ static bool is_sparse(const struct compare_model *m, const struct compare_group 
 }
 
 /* The figure of an arm, or what happened instead of one. */
-static char *arm_text(const struct compare_model *m, struct notes *n, unsigned int group,
+static char *arm_text(const struct compare_model *m, struct report_notes *n, unsigned int group,
 		      unsigned int metric, unsigned int arm)
 {
 	const struct compare_group *g = &m->groups[group];
 	const struct compare_tally *t = &g->tally[arm];
-	unsigned int mark = note_number(m, n, group, arm);
+	unsigned int mark = report_note(m, n, group, arm);
 
 	if (metric < g->nmetrics && is_sparse(m, g, metric, arm))
 		return strdup("too few");
 	if (metric < g->nmetrics && g->figures[metric * m->narms + arm].arm.n)
 		return report_figure(&g->figures[metric * m->narms + arm], g->metrics[metric].unit);
-	if (mark && bad_boots(t) == t->boots)
+	if (mark && report_bad_boots(t) == t->boots)
 		return hb_strf("%s %u/%u [%u]", cell_verdict_name(worst(t)), t->by[worst(t)],
 			       t->boots, mark);
 	return strdup(t->boots ? "no figure" : "not run");
@@ -87,31 +56,21 @@ static const struct comparison *find_comparison(const struct compare_model *m, u
 	return NULL;
 }
 
-/* Of a secondary figure in brackets, and "-" when nothing was found. */
-static char *judged_text(const struct compare_model *m, const struct comparison *c)
-{
-	const struct compare_metric *metric = compare_metric(m, c);
-	const char *name = stats_verdict_name(c->verdict);
-
-	if (!metric->judged || (metric->family == COMPARE_SECONDARY && c->verdict == STATS_UNCLEAR))
-		return strdup("-");
-	return metric->family == COMPARE_MAIN || is_exact(m) ? strdup(name) : hb_strf("(%s)", name);
-}
-
 static char *verdict_text(const struct compare_model *m, unsigned int group,
 			  const struct compare_pair *pair, const struct comparison *c)
 {
 	const struct compare_group *g = &m->groups[group];
 	const struct compare_tally *a = &g->tally[pair->a], *b = &g->tally[pair->b];
-	bool lost =
-		(a->boots && bad_boots(a) == a->boots) || (b->boots && bad_boots(b) == b->boots);
+	bool lost = (a->boots && report_bad_boots(a) == a->boots) ||
+		    (b->boots && report_bad_boots(b) == b->boots);
 
 	if (g->refused || pair->refused)
 		return strdup("refused");
 	if (lost)
-		return strdup(a->expected + b->expected == bad_boots(a) + bad_boots(b) ? "expected"
-										       : "bad");
-	return c ? judged_text(m, c) : strdup("-");
+		return strdup(a->expected + b->expected == report_bad_boots(a) + report_bad_boots(b)
+				      ? "expected"
+				      : "bad");
+	return c ? report_judged(m, c) : strdup("-");
 }
 
 /*
@@ -130,23 +89,6 @@ static bool scale_tells(const struct compare_model *m, unsigned int first, unsig
 			}
 	compare_scale(&m->groups[first], head);
 	return true;
-}
-
-/* The interval of the change; exact figures have a difference instead. */
-static char *spread_text(const struct compare_model *m, const struct stats_change *change,
-			 const struct comparison *c)
-{
-	const struct compare_figure *a, *b;
-	double difference;
-
-	if (!is_exact(m) || !c)
-		return report_interval(change);
-	a = compare_figure(m, c, false);
-	b = compare_figure(m, c, true);
-	if (!a->arm.n || !b->arm.n)
-		return strdup("-");
-	difference = b->arm.estimate - a->arm.estimate;
-	return hb_strf(difference == floor(difference) ? "%+.0f" : "%+.3f", difference);
 }
 
 /* Instructions per operation of one source stand in one table, a row each. */
@@ -173,7 +115,7 @@ static char *row_label(const struct compare_group *g, const struct compare_metri
 }
 
 /* "5+5", with the marks of the arms that lost boots. */
-static char *boots_text(const struct compare_model *m, struct notes *n, unsigned int group,
+static char *boots_text(const struct compare_model *m, struct report_notes *n, unsigned int group,
 			const struct compare_metric *like, unsigned int pair)
 {
 	const struct compare_group *g = &m->groups[group];
@@ -183,7 +125,7 @@ static char *boots_text(const struct compare_model *m, struct notes *n, unsigned
 	char text[64] = "";
 
 	for (unsigned int i = 0; i < 2; i++) {
-		unsigned int mark = note_number(m, n, group, arms[i]);
+		unsigned int mark = report_note(m, n, group, arms[i]);
 
 		boots[i] = metric < g->nmetrics ? g->figures[metric * m->narms + arms[i]].arm.n
 						: g->tally[arms[i]].by[CELL_OK];
@@ -193,7 +135,7 @@ static char *boots_text(const struct compare_model *m, struct notes *n, unsigned
 	return hb_strf("%zu+%zu%s", boots[0], boots[1], text);
 }
 
-static void metric_row(const struct compare_model *m, struct doc *d, struct notes *n,
+static void metric_row(const struct compare_model *m, struct doc *d, struct report_notes *n,
 		       unsigned int group, const struct compare_metric *like, unsigned int pair,
 		       bool by_scale, bool boots)
 {
@@ -208,7 +150,7 @@ static void metric_row(const struct compare_model *m, struct doc *d, struct note
 			   arm_text(m, n, group, metric, p->a),
 			   arm_text(m, n, group, metric, p->b),
 			   report_percent(c ? c->change.log_ratio : NAN),
-			   spread_text(m, c ? &c->change : &none, c),
+			   report_spread(m, c ? &c->change : &none, c),
 			   verdict_text(m, group, p, c),
 			   boots ? boots_text(m, n, group, like, pair) : NULL,
 		   });
@@ -245,7 +187,7 @@ static const char *table_name(const struct compare_metric *metric)
 }
 
 /* The number of boots when all rows of a table have the same, or NULL; every mark is numbered. */
-static char *common_boots(const struct compare_model *m, struct notes *n, unsigned int first,
+static char *common_boots(const struct compare_model *m, struct report_notes *n, unsigned int first,
 			  unsigned int last, const struct compare_metric *metric, unsigned int rows,
 			  unsigned int pair)
 {
@@ -267,7 +209,7 @@ static char *common_boots(const struct compare_model *m, struct notes *n, unsign
 }
 
 /* A row per cell, of a distribution one per cell and percentile: @rows metrics from @metric on. */
-static void metric_table(const struct compare_model *m, struct doc *d, struct notes *n,
+static void metric_table(const struct compare_model *m, struct doc *d, struct report_notes *n,
 			 unsigned int first, unsigned int last, const struct compare_metric *metric,
 			 unsigned int rows, unsigned int pair)
 {
@@ -284,7 +226,7 @@ static void metric_table(const struct compare_model *m, struct doc *d, struct no
 	doc_column(d, m->arms[p->a].label, false);
 	doc_column(d, m->arms[p->b].label, false);
 	doc_column(d, "change", false);
-	doc_column(d, is_exact(m) ? "difference" : "interval %", false);
+	doc_column(d, compare_is_exact(m) ? "difference" : "interval %", false);
 	doc_column(d, "verdict", true);
 	if (!boots)
 		doc_column(d, "boots", true);
@@ -295,16 +237,14 @@ static void metric_table(const struct compare_model *m, struct doc *d, struct no
 }
 
 /* No arm of these cells has a figure: a table of verdicts alone. */
-static void verdict_table(const struct compare_model *m, struct doc *d, struct notes *n,
+static void verdict_table(const struct compare_model *m, struct doc *d, struct report_notes *n,
 			  unsigned int first, unsigned int last)
 {
 	const char *head;
 	bool by_scale = scale_tells(m, first, last, &head);
 
 	doc_table(d, "verdicts (no boot of these cells gave figures)");
-	doc_column(d, head, !by_scale);
-	for (unsigned int a = 0; a < m->narms && a + 1 < DOC_COLUMNS; a++)
-		doc_column(d, m->arms[a].label, false);
+	report_arm_columns(m, d, head, !by_scale);
 	for (unsigned int g = first; g < last; g++) {
 		char *cells[DOC_COLUMNS] = {
 			by_scale ? hb_strf("%g", compare_scale(&m->groups[g], &head))
@@ -317,7 +257,7 @@ static void verdict_table(const struct compare_model *m, struct doc *d, struct n
 }
 
 /* One arm alone: figures without a change. */
-static void single_table(const struct compare_model *m, struct doc *d, struct notes *n,
+static void single_table(const struct compare_model *m, struct doc *d, struct report_notes *n,
 			 unsigned int first, unsigned int last, const struct compare_metric *metric,
 			 unsigned int rows)
 {
@@ -373,7 +313,7 @@ static bool seen_before(const struct compare_model *m, unsigned int first, unsig
 }
 
 /* Every main metric of the cells first..last-1, in the order of the first cell that has it. */
-static void section_tables(const struct compare_model *m, struct doc *d, struct notes *n,
+static void section_tables(const struct compare_model *m, struct doc *d, struct report_notes *n,
 			   unsigned int first, unsigned int last)
 {
 	bool any = false;
@@ -426,7 +366,7 @@ static void unequal_work(const struct compare_model *m, struct doc *d, unsigned 
 	}
 }
 
-static void sections(const struct compare_model *m, struct doc *d, struct notes *n)
+static void sections(const struct compare_model *m, struct doc *d, struct report_notes *n)
 {
 	for (unsigned int first = 0, last; first < m->ngroups; first = last) {
 		const struct compare_group *g = &m->groups[first];
@@ -439,266 +379,10 @@ static void sections(const struct compare_model *m, struct doc *d, struct notes 
 	}
 }
 
-#define EVIDENCE_LINES 12
-
-/* Where the tasks of a hang are blocked; false when the evidence has no stacks. */
-static bool blocked_chains(struct doc *d, const struct load_cell *c)
-{
-	json_t *chains = stacks_chains(c->evidence), *chain;
-	bool any = json_array_size(chains) > 0;
-	size_t i;
-
-	json_array_foreach (chains, i, chain) {
-		json_int_t tasks = json_integer_value(json_object_get(chain, "tasks"));
-
-		doc_item(d, "-", "%lld task%s blocked: %s", (long long)tasks, tasks == 1 ? "" : "s",
-			 json_string_value(json_object_get(chain, "chain")));
-	}
-	json_decref(chains);
-	return any;
-}
-
-static void evidence(struct doc *d, const struct load_cell *c)
-{
-	HB_FREE char *text = NULL;
-	size_t len, i;
-	const json_t *line;
-	FILE *f = open_memstream(&text, &len);
-
-	if (!f) {
-		d->failed = true;
-		return;
-	}
-	json_array_foreach (c->evidence, i, line) {
-		if (i == EVIDENCE_LINES) {
-			fprintf(f, "... (%zu more in cells/%s/cell.json)\n",
-				json_array_size(c->evidence) - i, c->id);
-			break;
-		}
-		if (json_is_string(line))
-			fprintf(f, "%s\n", json_string_value(line));
-	}
-	fclose(f);
-	if (text && *text)
-		doc_verbatim(d, "%s", text);
-}
-
-static void footnote(const struct compare_model *m, struct doc *d, unsigned int group,
-		     unsigned int arm, unsigned int number)
-{
-	const struct compare_group *g = &m->groups[group];
-	const struct compare_tally *t = &g->tally[arm];
-	const struct load_run *run = m->arms[arm].run;
-	const struct load_cell *shown = NULL;
-	HB_FREE char *term = hb_strf("[%u]", number);
-	char counts[256] = "";
-
-	for (unsigned int v = CELL_DIRTY; v < CELL_VERDICTS; v++)
-		if (t->by[v])
-			snprintf(counts + strlen(counts), sizeof(counts) - strlen(counts),
-				 "%s%s in %u of %u boots", *counts ? ", " : "",
-				 cell_verdict_name(v), t->by[v], t->boots);
-	for (size_t i = 0; i < run->ncells; i++) {
-		const struct load_cell *c = &run->cells[i];
-
-		if (c->kernel == m->arms[arm].name && !strcmp(c->cell, g->cell) &&
-		    c->verdict != CELL_OK && !c->warmup_boot &&
-		    (!shown || (!shown->evidence && c->evidence)))
-			shown = c;
-	}
-	if (!shown || !term)
-		return;
-	doc_item(d, term, "%s, cell %s: %s%s%s%s (cells/%s)", m->arms[arm].label, g->cell, counts,
-		 t->expected == bad_boots(t) ? ", as the scenario expects"
-		 : t->expected		     ? ", some as the scenario expects"
-					     : "",
-		 *shown->reason ? ": " : "", shown->reason, shown->id);
-	if (shown->evidence && !blocked_chains(d, shown))
-		evidence(d, shown);
-}
-
-static void footnotes(const struct compare_model *m, struct doc *d, struct notes *n)
-{
-	/* Arms of cells that no table has mentioned (a control arm, say) get their number now. */
-	for (unsigned int g = 0; g < m->ngroups; g++)
-		for (unsigned int a = 0; a < m->narms; a++)
-			note_number(m, n, g, a);
-	if (n->last)
-		doc_heading(d, 2, "Boots whose verdict is not OK");
-	for (unsigned int number = 1; number <= n->last; number++)
-		for (unsigned int i = 0; i < m->ngroups * m->narms; i++)
-			if (n->number[i] == number)
-				footnote(m, d, i / m->narms, i % m->narms, number);
-}
-
-/* A boot that went well where the scenario says that it would not is news as well. */
-static void surprises(const struct compare_model *m, struct doc *d)
-{
-	for (unsigned int g = 0; g < m->ngroups; g++)
-		for (unsigned int a = 0; a < m->narms; a++) {
-			const struct compare_tally *t = &m->groups[g].tally[a];
-
-			if (t->surprises)
-				doc_item(d, "Not as expected:",
-					 "%s, cell %s: OK in %u of %u boots, where the scenario "
-					 "expects another verdict",
-					 m->arms[a].label, m->groups[g].cell, t->surprises,
-					 t->boots);
-		}
-}
-
-/*
- * Is a detail worth a row of the report? Those with a verdict of better or worse are; in mode
- * exact, where every digit is a change, those that leave the margin.
- */
-static bool detail_wanted(const struct compare_model *m, const struct comparison *c)
-{
-	const struct compare_metric *metric = &m->groups[c->group].metrics[c->metric];
-
-	if (metric->primary || m->pairs[c->pair].control ||
-	    (c->verdict != STATS_BETTER && c->verdict != STATS_WORSE))
-		return false;
-	return !is_exact(m) || !(fabs(c->change.log_ratio) <= m->rule.margin);
-}
-
-/* Detail metrics are in summary.csv; those that changed are shown here. */
-static void details(const struct compare_model *m, struct doc *d)
-{
-	doc_table(d, "Other figures that changed%s (all of them are in summary.csv)",
-		  is_exact(m) ? " most" : "");
-	doc_column(d, "cell and metric", true);
-	doc_column(d, "a", false);
-	doc_column(d, "b", false);
-	doc_column(d, "change", false);
-	doc_column(d, is_exact(m) ? "difference" : "interval %", false);
-	doc_column(d, "verdict", true);
-	for (size_t i = 0; i < m->ncomparisons; i++) {
-		const struct comparison *c = &m->comparisons[i];
-		const struct compare_metric *metric = compare_metric(m, c);
-		const struct compare_pair *p = &m->pairs[c->pair];
-
-		if (!detail_wanted(m, c))
-			continue;
-		doc_row(d, (char *const[]){
-				   hb_strf("%s: %s.%s, %s (a) and %s (b)", m->groups[c->group].cell,
-					   metric->source, metric->label, m->arms[p->a].label,
-					   m->arms[p->b].label),
-				   report_figure(compare_figure(m, c, false), metric->unit),
-				   report_figure(compare_figure(m, c, true), metric->unit),
-				   report_percent(c->change.log_ratio),
-				   spread_text(m, &c->change, c),
-				   judged_text(m, c),
-			   });
-	}
-}
-
-/* A change that a reader would want to see: what it takes is said. */
-#define WANTED 0.10
-
-/* What unclear verdicts leave open: how large a change these boots would have shown. */
-static void unclear(const struct compare_model *m, struct doc *d)
-{
-	HB_FREE double *mde = calloc(m->ncomparisons + 1, sizeof(*mde));
-	HB_FREE double *boots = calloc(m->ncomparisons + 1, sizeof(*boots));
-	const size_t family = m->tested[false][COMPARE_MAIN];
-	size_t n = 0, few = 0, known = 0;
-	HB_FREE char *text = NULL;
-
-	for (size_t i = 0; i < m->ncomparisons && mde && boots; i++) {
-		const struct comparison *c = &m->comparisons[i];
-		size_t na = compare_figure(m, c, false)->arm.n;
-		size_t nb = compare_figure(m, c, true)->arm.n;
-		unsigned int needed;
-
-		if (!compare_is_main(m, c) || isnan(c->change.log_ratio) ||
-		    c->verdict != STATS_UNCLEAR)
-			continue;
-		n++;
-		few += stats_rank_floor(na, nb) > STATS_ALPHA;
-		if (isnan(c->p))
-			continue;
-		needed = stats_boots_needed(c->change.se, na < nb ? na : nb, log1p(WANTED),
-					    m->rule.alpha / family, STATS_POWER);
-		boots[known] = needed ? needed : STATS_BOOTS_MOST;
-		mde[known++] = c->change.log_mde;
-	}
-	if (!n || is_exact(m))
-		return;
-	text = known ? report_percent(stats_median(mde, known)) : NULL;
-	if (!text) {
-		doc_paragraph(d, "Unclear: %zu main figures, with too few boots for a verdict.", n);
-		return;
-	}
-	doc_paragraph(d,
-		      "Unclear: %zu of %zu main figures, %zu of them with too few boots for any "
-		      "verdict. In the median of these figures such boots show a change of %s with "
-		      "a probability of 80 %%, and one of %+.0f%% would take %.0f boots per arm; "
-		      "summary.csv has the smallest change for each.",
-		      n, family, few, text, 100 * WANTED, ceil(stats_median(boots, known)));
-}
-
-/* The control arm differs from its partner by nothing: what it shows is noise. */
-static void noise_floor(const struct compare_model *m, struct doc *d)
-{
-	size_t wrong[COMPARE_FAMILIES] = {0};
-	const size_t *tested = m->tested[true];
-	HB_FREE char *text = NULL;
-	const struct comparison *worst = NULL;
-
-	for (size_t i = 0; i < m->ncomparisons; i++) {
-		const struct comparison *c = &m->comparisons[i];
-		enum compare_family family = compare_metric(m, c)->family;
-
-		if (!m->pairs[c->pair].control || isnan(c->p))
-			continue;
-		wrong[family] += c->verdict == STATS_BETTER || c->verdict == STATS_WORSE;
-		if (family == COMPARE_MAIN &&
-		    (!worst || fabs(c->change.log_ratio) > fabs(worst->change.log_ratio)))
-			worst = c;
-	}
-	if (!worst)
-		return;
-	text = report_percent(worst->change.log_ratio);
-	doc_heading(d, 2, "Noise floor");
-	doc_paragraph(
-		d,
-		"The control arm is the same kernel, booted as often. Of %zu main figures %zu "
-		"were judged better or worse between the two, of %zu secondary ones %zu. The "
-		"largest change of a main figure was %s (%s %s.%s): one of that size in that "
-		"figure says nothing by itself.",
-		tested[COMPARE_MAIN], wrong[COMPARE_MAIN], tested[COMPARE_SECONDARY],
-		wrong[COMPARE_SECONDARY], text ? text : "?", m->groups[worst->group].cell,
-		compare_metric(m, worst)->source, compare_metric(m, worst)->label);
-}
-
-/* Single values, which no test can judge: of the distributions in the tables, per arm. */
-static void longest(const struct compare_model *m, struct doc *d)
-{
-	doc_table(d, "Longest of all operations: single values, not judged");
-	doc_column(d, "cell and figure", true);
-	for (unsigned int a = 0; a < m->narms && a + 1 < DOC_COLUMNS; a++)
-		doc_column(d, m->arms[a].label, false);
-	for (unsigned int g = 0; g < m->ngroups; g++)
-		for (unsigned int k = 0; k < m->groups[g].nmetrics; k++) {
-			const struct compare_metric *metric = &m->groups[g].metrics[k];
-			const struct compare_figure *f = &m->groups[g].figures[k * m->narms];
-			char *cells[DOC_COLUMNS] = {NULL};
-
-			if (!metric->primary || metric->quantile != 1)
-				continue;
-			cells[0] = hb_strf("%s: %s.%s", m->groups[g].cell, metric->source,
-					   metric->name);
-			for (unsigned int a = 0; a < m->narms && a + 1 < DOC_COLUMNS; a++)
-				cells[a + 1] = report_value(f[a].arm.n ? f[a].arm.estimate : NAN,
-							    metric->unit);
-			doc_row(d, cells);
-		}
-}
-
 void report_build(const struct compare_model *m, struct doc *d)
 {
-	struct notes n = {.number =
-				  calloc((size_t)m->ngroups * m->narms + 1, sizeof(unsigned int))};
+	struct report_notes n = {
+		.number = calloc((size_t)m->ngroups * m->narms + 1, sizeof(unsigned int))};
 
 	if (!n.number) {
 		d->failed = true;
@@ -708,15 +392,12 @@ void report_build(const struct compare_model *m, struct doc *d)
 	report_introduce(m, d);
 	d->main = true;
 	sections(m, d, &n);
-	unclear(m, d);
+	report_unclear(m, d);
 	report_published(m, d);
 	report_capacity(m, d);
-	footnotes(m, d, &n);
-	surprises(m, d);
+	report_boots(m, d, &n);
 	d->main = false;
-	details(m, d);
-	longest(m, d);
-	noise_floor(m, d);
+	report_findings(m, d);
 	report_closing(m, d);
 	free(n.number);
 }

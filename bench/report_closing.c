@@ -18,9 +18,7 @@ static void antagonists(const struct compare_model *m, struct doc *d)
 		return;
 	doc_heading(d, 2, "Antagonists");
 	doc_table(d, "Further figures of their work; the main ones stand in the tables above");
-	doc_column(d, "cell and figure", true);
-	for (unsigned int a = 0; a < m->narms && a + 1 < DOC_COLUMNS; a++)
-		doc_column(d, m->arms[a].label, false);
+	report_arm_columns(m, d, "cell and figure", true);
 	for (unsigned int g = 0; g < m->ngroups; g++)
 		for (unsigned int k = 0; k < m->groups[g].nmetrics; k++) {
 			const struct compare_metric *metric = &m->groups[g].metrics[k];
@@ -272,7 +270,7 @@ static void host(const struct compare_model *m, struct doc *d)
 	const json_t *check;
 	size_t i;
 
-	if (!strcmp(m->runs[0]->mode, "exact"))
+	if (compare_is_exact(m))
 		return;
 	json_array_foreach (checks, i, check) {
 		const char *state = json_string_value(json_object_get(check, "state"));

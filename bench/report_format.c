@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Figures as people read them: four digits, a scaled unit. The locale plays no part. */
+/* Figures and verdicts as people read them: four digits, a scaled unit, whatever the locale. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,4 +90,40 @@ char *report_interval(const struct stats_change *c)
 const char *report_unit(const struct compare_metric *metric)
 {
 	return strcmp(metric->unit, "ns") ? metric->unit : "time";
+}
+
+/* Of a secondary figure in brackets, and "-" when nothing was found. */
+char *report_judged(const struct compare_model *m, const struct comparison *c)
+{
+	const struct compare_metric *metric = compare_metric(m, c);
+	const char *name = stats_verdict_name(c->verdict);
+
+	if (!metric->judged || (metric->family == COMPARE_SECONDARY && c->verdict == STATS_UNCLEAR))
+		return strdup("-");
+	return metric->family == COMPARE_MAIN || compare_is_exact(m) ? strdup(name)
+								     : hb_strf("(%s)", name);
+}
+
+/* The interval of the change; exact figures have a difference instead. */
+char *report_spread(const struct compare_model *m, const struct stats_change *change,
+		    const struct comparison *c)
+{
+	const struct compare_figure *a, *b;
+	double difference;
+
+	if (!compare_is_exact(m) || !c)
+		return report_interval(change);
+	a = compare_figure(m, c, false);
+	b = compare_figure(m, c, true);
+	if (!a->arm.n || !b->arm.n)
+		return strdup("-");
+	difference = b->arm.estimate - a->arm.estimate;
+	return hb_strf(difference == floor(difference) ? "%+.0f" : "%+.3f", difference);
+}
+
+void report_arm_columns(const struct compare_model *m, struct doc *d, const char *head, bool left)
+{
+	doc_column(d, head, left);
+	for (unsigned int a = 0; a < m->narms && a + 1 < DOC_COLUMNS; a++)
+		doc_column(d, m->arms[a].label, false);
 }

@@ -128,7 +128,7 @@ static void verdicts(const struct compare_model *m, struct doc *d)
 
 static void method(const struct compare_model *m, struct doc *d)
 {
-	if (!strcmp(m->runs[0]->mode, "exact")) {
+	if (compare_is_exact(m)) {
 		method_exact(d);
 		return;
 	}
