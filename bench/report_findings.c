@@ -7,41 +7,38 @@
 #include "bench/report.h"
 
 /*
- * Is a detail worth a row of the report? Those with a verdict of better or worse are; in mode
+ * Is a figure that no table shows worth a row? Those with a verdict of better or worse are; in mode
  * exact, where every digit is a change, those that leave the margin.
  */
 static bool detail_wanted(const struct compare_model *m, const struct comparison *c)
 {
-	const struct compare_metric *metric = compare_metric(m, c);
-
-	if (metric->primary || m->pairs[c->pair].control ||
+	if (compare_metric(m, c)->primary ||
 	    (c->verdict != STATS_BETTER && c->verdict != STATS_WORSE))
 		return false;
 	return !compare_is_exact(m) || !(fabs(c->change.log_ratio) <= m->rule.margin);
 }
 
-/* Detail metrics are in summary.csv; those that changed are shown here. */
-static void details(const struct compare_model *m, struct doc *d)
+static void details(const struct compare_model *m, struct doc *d, unsigned int pair)
 {
-	doc_table(d, "Other figures that changed%s (all of them are in summary.csv)",
+	const struct compare_pair *p = &m->pairs[pair];
+
+	doc_table(d, "Further figures that changed%s (summary.csv has all)",
 		  compare_is_exact(m) ? " most" : "");
-	doc_column(d, "cell and metric", true);
-	doc_column(d, "a", false);
-	doc_column(d, "b", false);
+	doc_column(d, "cell and figure", true);
+	doc_column(d, m->arms[p->a].label, false);
+	doc_column(d, m->arms[p->b].label, false);
 	doc_column(d, "change", false);
 	doc_column(d, compare_is_exact(m) ? "difference" : "interval %", false);
 	doc_column(d, "verdict", true);
 	for (size_t i = 0; i < m->ncomparisons; i++) {
 		const struct comparison *c = &m->comparisons[i];
 		const struct compare_metric *metric = compare_metric(m, c);
-		const struct compare_pair *p = &m->pairs[c->pair];
 
-		if (!detail_wanted(m, c))
+		if (c->pair != pair || !detail_wanted(m, c))
 			continue;
 		doc_row(d, (char *const[]){
-				   hb_strf("%s: %s.%s, %s (a) and %s (b)", m->groups[c->group].cell,
-					   metric->source, metric->label, m->arms[p->a].label,
-					   m->arms[p->b].label),
+				   hb_strf("%s: %s.%s", m->groups[c->group].cell, metric->source,
+					   metric->label),
 				   report_figure(compare_figure(m, c, false), metric->unit),
 				   report_figure(compare_figure(m, c, true), metric->unit),
 				   report_percent(c->change.log_ratio),
@@ -154,7 +151,9 @@ static void longest(const struct compare_model *m, struct doc *d)
 
 void report_findings(const struct compare_model *m, struct doc *d)
 {
-	details(m, d);
+	for (unsigned int p = 0; p < m->npairs; p++)
+		if (!m->pairs[p].control)
+			details(m, d, p);
 	longest(m, d);
 	noise_floor(m, d);
 }
