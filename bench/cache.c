@@ -134,10 +134,14 @@ int cache_lock(const char *root, const char *name, int *fd, struct hb_error *e)
 		return hb_error_set(e, -ENOMEM, "out of memory");
 	rc = hb_mkdir_all(dir);
 	if (rc)
-		return hb_error_set(e, rc, "cannot make %s: %s", dir, strerror(-rc));
+		return hb_error_set(e, rc,
+				    "cannot make %s: %s; XDG_CACHE_HOME may name another place",
+				    dir, strerror(-rc));
 	lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 	if (lock < 0)
-		return hb_error_set(e, -errno, "cannot open %s: %s", path, strerror(errno));
+		return hb_error_set(e, -errno,
+				    "cannot open %s: %s; XDG_CACHE_HOME may name another place",
+				    path, strerror(errno));
 	if (flock(lock, LOCK_EX | LOCK_NB)) {
 		fprintf(stderr,
 			"hugebench: waiting for another hugebench that works on this (%s)\n", path);

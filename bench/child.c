@@ -10,6 +10,17 @@
 
 #include "bench/child.h"
 
+/* A user's PATH does not have the directories where Debian keeps mke2fs. */
+static void path_add_sbin(void)
+{
+	const char *path = getenv("PATH");
+	HB_FREE char *longer =
+		hb_strf("%s:/usr/sbin:/sbin", path && *path ? path : "/usr/bin:/bin");
+
+	if (longer)
+		setenv("PATH", longer, 1);
+}
+
 /* In the child; never returns. */
 static void __attribute__((noreturn))
 child_exec(const struct child *c, char *const argv[], int out, pid_t parent)
@@ -22,6 +33,7 @@ child_exec(const struct child *c, char *const argv[], int out, pid_t parent)
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
 	    dup2(out, STDERR_FILENO) < 0)
 		_exit(126);
+	path_add_sbin();
 	for (const char *const *u = c->unset; u && *u; u++)
 		unsetenv(*u);
 	for (const char *const *v = c->env; v && *v; v++)

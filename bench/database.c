@@ -400,6 +400,7 @@ static void preparing_end(struct preparing *p)
 
 static int prepare(struct preparing *p, const char *cache, const char *work, struct hb_error *e)
 {
+	uint64_t bytes = EMPTY_BYTES + p->scale * SCALE_BYTES;
 	int rc;
 
 	scratch_sweep(p->db->uid);
@@ -409,9 +410,8 @@ static int prepare(struct preparing *p, const char *cache, const char *work, str
 			     : -1;
 	if (p->log < 0)
 		rc = hb_error_set(e, -errno, "cannot write %s: %s", p->log_path, strerror(errno));
-	else if (!(rc = scratch_make(p, e)) &&
-		 !(rc = cache_space(p->scratch, EMPTY_BYTES + p->scale * SCALE_BYTES, "a database",
-				    e)) &&
+	else if (!(rc = cache_space(cache, bytes, "a database", e)) && !(rc = scratch_make(p, e)) &&
+		 !(rc = cache_space(p->scratch, bytes, "a database", e)) &&
 		 !(rc = programs_within_reach(p, e)))
 		rc = prepare_steps(p, e);
 	if (!rc)
@@ -437,15 +437,18 @@ static int database_make(const char *cache, const struct hostpg *pg, unsigned in
 	fprintf(stderr, "hugebench: preparing a database of scale %u (%llu MiB)\n", scale,
 		(EMPTY_BYTES + scale * SCALE_BYTES) >> 20);
 	rc = prepare(&p, cache, work, e);
-	if (rc)
-		return rc;
-	manifest = json_pack("{s:s, s:s, s:i, s:i}", "key", db->key, "postgres", pg->identity,
-			     "scale", scale, "fillfactor", DATABASE_FILLFACTOR);
-	rc = cache_seal(work, manifest, names, 1, e);
-	json_decref(manifest);
+	if (!rc) {
+		manifest =
+			json_pack("{s:s, s:s, s:i, s:i}", "key", db->key, "postgres", pg->identity,
+				  "scale", scale, "fillfactor", DATABASE_FILLFACTOR);
+		rc = cache_seal(work, manifest, names, 1, e);
+		json_decref(manifest);
+	}
 	if (!rc)
 		rc = cache_commit(work, dir, e);
-	if (!rc)
+	if (rc)
+		hb_remove_all(work);
+	else
 		fprintf(stderr, "hugebench: database prepared in %.0f s\n",
 			(hb_now_ns() - started) / 1e9);
 	return rc;

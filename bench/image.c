@@ -92,15 +92,17 @@ static int entry_make(const struct ingredients *in, const char *dir, struct hb_e
 		return hb_error_set(e, rc, "cannot make %s: %s", work, strerror(-rc));
 	rc = in->scale ? rootfs_write(&in->agent, &in->pg, &in->db, stage, path, e)
 		       : initramfs_write(&in->agent, path, e);
-	if (rc)
-		return rc;
-	manifest = json_pack("{s:s, s:i, s:s}", "key", in->key, "scale", in->scale, "postgres",
-			     in->pg.identity ? in->pg.identity : "");
-	rc = cache_seal(work, manifest, names, 0, e);
-	json_decref(manifest);
+	if (!rc) {
+		manifest = json_pack("{s:s, s:i, s:s}", "key", in->key, "scale", in->scale,
+				     "postgres", in->pg.identity ? in->pg.identity : "");
+		rc = cache_seal(work, manifest, names, 0, e);
+		json_decref(manifest);
+	}
 	if (!rc)
 		rc = cache_commit(work, dir, e);
-	if (!rc)
+	if (rc)
+		hb_remove_all(work);
+	else
 		fprintf(stderr, "hugebench: %s made in %.1f s\n", names[0],
 			(hb_now_ns() - started) / 1e9);
 	return rc;
@@ -120,7 +122,9 @@ static int entry_resolve(const struct ingredients *in, char **file, int *held, s
 	if (rc == -ENOENT) {
 		rc = hb_mkdir_all(parent);
 		if (rc)
-			return hb_error_set(e, rc, "cannot make %s: %s", parent, strerror(-rc));
+			return hb_error_set(
+				e, rc, "cannot make %s: %s; XDG_CACHE_HOME may name another place",
+				parent, strerror(-rc));
 		rc = cache_lock(in->cache, "image", &lock, e);
 		if (!rc)
 			rc = cache_lookup(dir, "image");
