@@ -110,7 +110,6 @@ static int exact_setup(struct instance *in, struct hb_error *e)
 	f = calloc(1, sizeof(*f));
 	if (!f)
 		return hb_error_set(e, -ENOMEM, "no memory");
-	f->fd = f->shm = -1;
 	in->priv = f;
 	return hugetlb_file_make(f, HUGETLB_MEMFD, HUGETLB_1G, HUGETLB_2M, e);
 }
@@ -355,8 +354,6 @@ static void exact_teardown(struct instance *in)
 	in->priv = NULL;
 }
 
-static const char *const exact_needs[] = {"CONFIG_HUGETLBFS", NULL};
-
 static const struct workload_ops exact_ops = {
 	.abi = WORKLOAD_ABI,
 	.name = "exact",
@@ -365,7 +362,7 @@ static const struct workload_ops exact_ops = {
 	.options = exact_options_rows,
 	.options_size = sizeof(struct exact_options),
 	.metrics = exact_metrics,
-	.needs = exact_needs,
+	.needs = hugetlb_needs,
 	.huge_pages = exact_huge_pages,
 	.setup = exact_setup,
 	.task_init = exact_task_init,

@@ -163,8 +163,6 @@ static void forkexit_teardown(struct instance *in)
 	in->priv = NULL;
 }
 
-static const char *const forkexit_needs[] = {"CONFIG_HUGETLBFS", NULL};
-
 static const struct workload_ops forkexit_ops = {
 	.abi = WORKLOAD_ABI,
 	.name = "forkexit",
@@ -173,7 +171,7 @@ static const struct workload_ops forkexit_ops = {
 	.options = forkexit_options_rows,
 	.options_size = sizeof(struct forkexit_options),
 	.metrics = forkexit_metrics,
-	.needs = forkexit_needs,
+	.needs = hugetlb_needs,
 	.huge_pages = forkexit_huge_pages,
 	.setup = forkexit_setup,
 	.task_init = forkexit_task_init,

@@ -29,6 +29,7 @@
 
 const char *const hugetlb_kinds[] = {
 	[HUGETLB_FILE] = "hugetlbfs", [HUGETLB_MEMFD] = "memfd", [HUGETLB_SHM] = "shm", NULL};
+const char *const hugetlb_needs[] = {"CONFIG_HUGETLBFS", NULL};
 
 static uint64_t meminfo_kb(const char *text, const char *key)
 {

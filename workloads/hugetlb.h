@@ -59,6 +59,8 @@ enum hugetlb_kind {
 
 /* Choices of an option that names the kind: "hugetlbfs", "memfd", "shm". */
 extern const char *const hugetlb_kinds[];
+/* What a workload on huge pages needs of the kernel. */
+extern const char *const hugetlb_needs[];
 
 struct hugetlb_file {
 	enum hugetlb_kind kind;

@@ -268,7 +268,6 @@ static int pmdshare_setup(struct instance *in, struct hb_error *e)
 	f = calloc(1, sizeof(*f));
 	if (!f)
 		return hb_error_set(e, -ENOMEM, "no memory");
-	f->fd = f->shm = -1;
 	in->priv = f;
 	in->threads = o->threads;
 	rc = hugetlb_file_make(f, o->file, o->size, page_bytes(o), e);
@@ -635,8 +634,6 @@ static void pmdshare_teardown(struct instance *in)
 	in->priv = NULL;
 }
 
-static const char *const pmdshare_needs[] = {"CONFIG_HUGETLBFS", NULL};
-
 static const struct workload_ops pmdshare_ops = {
 	.abi = WORKLOAD_ABI,
 	.name = "pmdshare",
@@ -645,7 +642,7 @@ static const struct workload_ops pmdshare_ops = {
 	.options = pmdshare_options_rows,
 	.options_size = sizeof(struct pmdshare_options),
 	.metrics = pmdshare_metrics,
-	.needs = pmdshare_needs,
+	.needs = hugetlb_needs,
 	.huge_pages = pmdshare_huge_pages,
 	.setup = pmdshare_setup,
 	.task_init = pmdshare_task_init,
