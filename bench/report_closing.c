@@ -122,6 +122,24 @@ static void proofs(const struct compare_model *m, struct doc *d)
 	facts(m, d, "Proofs of what was measured", keys);
 }
 
+/* What the operations are whose instructions were counted. */
+static void operations(const struct compare_model *m, struct doc *d)
+{
+	const struct load_cell *c = NULL;
+	bool any = false;
+
+	for (unsigned int i = 0; i < m->ngroups * m->narms && !c; i++)
+		c = first_with_notes(&m->arms[i % m->narms], m->groups[i / m->narms].cell);
+	for (unsigned int k = 0; c && k < c->nnotes; k++) {
+		if (strcmp(c->notes[k].key, "operation"))
+			continue;
+		if (!any)
+			doc_heading(d, 2, "What was counted");
+		any = true;
+		doc_item(d, "-", "%s", c->notes[k].text);
+	}
+}
+
 /* The programs under test, as they told the version and settings themselves. */
 static void programs(const struct compare_model *m, struct doc *d)
 {
@@ -424,6 +442,7 @@ static void again(const struct compare_model *m, struct doc *d)
 void report_closing(const struct compare_model *m, struct doc *d)
 {
 	antagonists(m, d);
+	operations(m, d);
 	proofs(m, d);
 	programs(m, d);
 	observed(m, d);

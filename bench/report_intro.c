@@ -53,8 +53,9 @@ static void mode_notice(const struct compare_model *m, struct doc *d)
 		doc_paragraph(d,
 			      "EXACT: QEMU's TCG executed the guest on one vCPU and counted its "
 			      "instructions. A figure is a number of guest instructions, the same "
-			      "in every run on every machine; it says nothing about cache misses "
-			      "or contention between CPUs.");
+			      "in every run of this kernel and guest image on any machine; it is "
+			      "no time, and says nothing about cache misses or contention between "
+			      "CPUs.");
 	else if (!strcmp(mode, "native"))
 		doc_paragraph(d, "NATIVE: measured on the running kernel, without a VM.");
 }
@@ -100,8 +101,7 @@ static void method_exact(struct doc *d)
 		      "the boots are INVALID and the figure that moved is named. A change is the "
 		      "difference of two such numbers and has no interval: one instruction more is "
 		      "\"worse\", one less \"better\". A figure is the median over the operations "
-		      "of a boot; the mean, with the interrupts in it, is in summary.csv. "
-		      "`hugebench list` says what each one counts.");
+		      "of a boot; the mean, with the interrupts in it, is in summary.csv.");
 }
 
 /* Which figures carry verdicts, and what these promise. */

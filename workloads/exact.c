@@ -72,7 +72,8 @@ static const struct metric_row exact_metrics[] = {
 	PAIR(OP_SHARED_UNMAP, "shared_unmap",
 	     "munmap() of a mapping that shares its PMD table, per call"),
 	PAIR(OP_FORK, "fork", "fork() with the pages mapped, in the parent"),
-	PAIR(OP_EXIT, "exit", "from there until the child, which exits at once, is reaped"),
+	PAIR(OP_EXIT, "exit",
+	     "from the return of fork() until the child, which exits at once, is reaped"),
 	PAIR(OP_TRUNCATE, "truncate", "ftruncate() of mapped pages, per page"),
 	PAIR(OP_MIGRATE, "migrate", "move_pages() to the other NUMA node, per page that moved"),
 	METRIC_END,
@@ -338,6 +339,8 @@ static int exact_report(struct instance *in, struct hb_error *e)
 		if (!sum)
 			return hb_error_set(e, -ENODATA, "nothing was counted for %s",
 					    in->ops->metrics[2 * op].name);
+		instance_note(in, "operation", "%s: %s", in->ops->metrics[2 * op].name,
+			      in->ops->metrics[2 * op].help);
 		instance_gauge(in, 2 * op, median / parts);
 		instance_gauge(in, 2 * op + 1, sum / samples / parts);
 	}
