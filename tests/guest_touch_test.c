@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Faults told from touches: on ordinary memory, where it is known which touch must fault. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -104,6 +106,7 @@ static void every_first_touch_faults(void **state)
 	assert_int_equal(f->hist[0].count, PAGES);
 	assert_int_equal(f->hist[1].count, 0);
 	assert_int_equal(count(f, UNCLASSIFIED), 0);
+	assert_int_equal(count(f, UNSETTLED), 0);
 	munmap(p, PAGES * PAGE);
 }
 
@@ -138,6 +141,116 @@ static void mixed_touches_are_told_apart(void **state)
 	assert_int_equal(f->hist[1].count, PAGES - PAGES / 8);
 	assert_true(f->hist[0].min > f->hist[1].min);
 	munmap(p, PAGES * PAGE);
+}
+
+/* Pending touches of so many times the threshold, of which the kernel is to have counted @faults.
+ */
+static void settle(struct fixture *f, const uint64_t *thresholds, unsigned int n, uint64_t faults)
+{
+	f->touch.threshold = 1000;
+	/* Once for nothing: code that is not mapped yet would fault in between. */
+	touch_settle(&f->touch);
+	for (unsigned int i = 0; i < ROWS; i++)
+		atomic_store(&f->shared.counter[i], 0);
+	f->touch.n = n;
+	for (unsigned int i = 0; i < n; i++)
+		f->touch.ticks[i] = thresholds[i] * f->touch.threshold;
+	f->touch.faults = touch_fault_count() - faults;
+	touch_settle(&f->touch);
+	assert_int_equal(count(f, FAULTS), faults);
+	assert_int_equal(f->touch.n, 0);
+}
+
+static void all_or_none_is_settled(void **state)
+{
+	static const uint64_t took[] = {3, 9, 4};
+	struct fixture *f = *state;
+
+	settle(f, took, 3, 3);
+	assert_int_equal(f->hist[0].count, 3);
+	settle(f, took, 3, 0);
+	assert_int_equal(f->hist[1].count, 3);
+	assert_int_equal(f->hist[0].count, 3);
+	assert_int_equal(count(f, UNSETTLED), 0);
+	assert_int_equal(count(f, REPEATED) + count(f, UNCLASSIFIED), 0);
+}
+
+static void slowest_of_a_mixed_run_are_the_faults(void **state)
+{
+	static const uint64_t took[] = {9, 3, 8, 4};
+	struct fixture *f = *state;
+
+	settle(f, took, 4, 2);
+	assert_int_equal(f->hist[0].count, 2);
+	assert_int_equal(f->hist[0].min, task_ticks_to_ns(8000));
+	assert_int_equal(f->hist[1].count, 2);
+	assert_int_equal(f->hist[1].max, task_ticks_to_ns(4000));
+	assert_int_equal(count(f, UNSETTLED), 4);
+}
+
+/* The threshold is half of the fastest fault: in 8 of them there is time for 4. */
+static void repeated_faults_need_their_time(void **state)
+{
+	static const uint64_t took[] = {8, 2};
+	struct fixture *f = *state;
+
+	settle(f, took, 1, 4);
+	assert_int_equal(count(f, REPEATED), 3);
+	assert_int_equal(count(f, UNCLASSIFIED), 0);
+	settle(f, took, 1, 6);
+	assert_int_equal(count(f, REPEATED), 3);
+	assert_int_equal(count(f, UNCLASSIFIED), 2);
+	settle(f, took, 2, 7);
+	assert_int_equal(count(f, REPEATED), 3);
+	assert_int_equal(count(f, UNCLASSIFIED), 2);
+	/* No touch at all: somebody else's faults. */
+	settle(f, took, 0, 5);
+	assert_int_equal(count(f, REPEATED), 0);
+	assert_int_equal(count(f, UNCLASSIFIED), 5);
+	assert_int_equal(f->hist[0].count, 4);
+}
+
+/* What the tasks counted, and whether it adds up. */
+static int report(struct fixture *f, uint64_t faults, uint64_t repeated, uint64_t missed,
+		  uint64_t classified, struct hb_error *e)
+{
+	struct task_shared *tasks[2] = {&f->shared, calloc(1, sizeof(f->shared))};
+	const struct workload_ops ops = {.name = "test"};
+	int rc;
+
+	assert_non_null(tasks[1]);
+	tasks[1]->hist[FAULT_LATENCY] = &f->hist[1];
+	f->hist[0].count = classified;
+	f->hist[1].count = 1;
+	atomic_store(&tasks[0]->counter[FAULTS], faults);
+	atomic_store(&tasks[0]->counter[REPEATED], repeated);
+	atomic_store(&tasks[0]->counter[UNCLASSIFIED], missed);
+	atomic_store(&tasks[1]->counter[FAULTS], 2);
+	atomic_store(&tasks[1]->counter[REPEATED], 1);
+	f->in.ops = &ops;
+	f->in.ntasks = 2;
+	f->in.task = tasks;
+	f->in.notes = json_array();
+	rc = touch_report(&f->in, &rows, e);
+	assert_int_equal(json_array_size(f->in.notes), 1);
+	json_decref(f->in.notes);
+	free(tasks[1]);
+	return rc;
+}
+
+static void faults_must_add_up(void **state)
+{
+	struct fixture *f = *state;
+	struct hb_error e = {""};
+
+	assert_int_equal(report(f, 998, 100, 0, 898, &e), 0);
+	assert_int_equal(report(f, 998, 100, 0, 897, &e), -ERANGE);
+	assert_non_null(strstr(e.text, "1000 faults counted, but 999 classified"));
+	assert_int_equal(report(f, 998, 0, 0, 999, &e), -ERANGE);
+	/* One in a thousand may be missed, two may not. */
+	assert_int_equal(report(f, 998, 100, 1, 897, &e), 0);
+	assert_int_equal(report(f, 998, 100, 2, 896, &e), -ERANGE);
+	assert_non_null(strstr(e.text, "2 of 1000 faults were quicker"));
 }
 
 static void order_is_followed(void **state)
@@ -194,6 +307,26 @@ static void sigbus_elsewhere_is_an_error(void **state)
 	munmap(p, 8 * PAGE);
 }
 
+/* A bus error that the pass does not explain ends the task, and is no touch past the end. */
+static void sigbus_of_something_else_kills(void **state)
+{
+	static const uint32_t behind[] = {6};
+	struct fixture *f = *state;
+	char *p = truncated(f);
+	int status;
+	pid_t pid;
+
+	atomic_store(&f->target.floor, 4 * PAGE);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid)
+		_exit(touch_pages(&f->touch, p, 6 * PAGE, PAGE, behind, 1, NULL) ? 1 : 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGBUS);
+	munmap(p, 8 * PAGE);
+}
+
 /* The phase ends in the middle: the pass is cut short, and what was done before is in the figures.
  */
 static void drain_cuts_a_pass_short(void **state)
@@ -225,14 +358,26 @@ static void threshold_lies_between(void **state)
 
 static void clock_agrees_with_the_kernel(void **state)
 {
-	uint64_t ns = hb_now_ns(), ticks = task_ticks();
+	uint64_t before = hb_now_ns(), begin = task_ticks(), inner = hb_now_ns(), ns, end;
 
 	(void)state;
 	usleep(100000);
-	ticks = task_ticks_to_ns(task_ticks() - ticks);
-	ns = hb_now_ns() - ns;
-	assert_true(ticks <= ns + ns / 100 && ticks + ns / 20 >= ns);
+	inner = hb_now_ns() - inner;
+	end = task_ticks();
+	before = hb_now_ns() - before;
+	ns = task_ticks_to_ns(end - begin);
+	/* Whatever came between two reads: the one lies around the ticks, the other within. */
+	assert_true(ns <= before + before / 100 && ns + inner / 100 >= inner);
 	assert_true(clock_cost() > 0 && clock_rate() > 0);
+}
+
+/* On another CPU, whose counter is a little behind. */
+static void clock_does_not_run_backwards(void **state)
+{
+	uint64_t at = task_ticks();
+
+	(void)state;
+	assert_int_equal(task_ticks_to_ns(at - (at + 100)), 0);
 }
 
 int main(void)
@@ -241,12 +386,18 @@ int main(void)
 		cmocka_unit_test_setup_teardown(every_first_touch_faults, make, drop),
 		cmocka_unit_test_setup_teardown(second_touches_do_not, make, drop),
 		cmocka_unit_test_setup_teardown(mixed_touches_are_told_apart, make, drop),
+		cmocka_unit_test_setup_teardown(all_or_none_is_settled, make, drop),
+		cmocka_unit_test_setup_teardown(slowest_of_a_mixed_run_are_the_faults, make, drop),
+		cmocka_unit_test_setup_teardown(repeated_faults_need_their_time, make, drop),
+		cmocka_unit_test_setup_teardown(faults_must_add_up, make, drop),
 		cmocka_unit_test_setup_teardown(order_is_followed, make, drop),
 		cmocka_unit_test_setup_teardown(sigbus_past_the_end_is_expected, make, drop),
 		cmocka_unit_test_setup_teardown(sigbus_elsewhere_is_an_error, make, drop),
+		cmocka_unit_test_setup_teardown(sigbus_of_something_else_kills, make, drop),
 		cmocka_unit_test_setup_teardown(drain_cuts_a_pass_short, make, drop),
 		cmocka_unit_test(threshold_lies_between),
 		cmocka_unit_test(clock_agrees_with_the_kernel),
+		cmocka_unit_test(clock_does_not_run_backwards),
 	};
 
 	clock_setup(0, 0);
