@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <gsl/gsl_errno.h>
 #include <gsl/gsl_multifit_nlinear.h>
+#include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>
 #include <math.h>
 #include <stdlib.h>
@@ -10,6 +11,8 @@
 
 #define RESAMPLES 400
 #define MAX_MISS  0.10
+
+static const struct capacity_interval unknown = {NAN, NAN};
 
 double capacity_usl(const struct capacity_usl *usl, double n)
 {
@@ -94,14 +97,19 @@ static struct capacity_interval middle(double *v, size_t n)
 					  v[(size_t)ceil(0.975 * (n - 1))]};
 }
 
-/* Mean of as many boots as there are, drawn with replacement. */
-static double resample(gsl_rng *rng, const struct capacity_point *p)
+/* What other boots might have given: the logarithm follows t with one less than the boots. */
+static double draw(gsl_rng *rng, const struct capacity_point *p)
 {
-	double sum = 0;
+	return p->estimate * exp(p->log_se * gsl_ran_tdist(rng, p->boots - 1));
+}
 
-	for (size_t i = 0; i < p->boots; i++)
-		sum += p->boot[gsl_rng_uniform_int(rng, p->boots)];
-	return sum / p->boots;
+/* One boot tells nothing of the next. */
+static bool spread_known(const struct capacity_point *points, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!(points[i].log_se >= 0))
+			return false;
+	return true;
 }
 
 static int bootstrap(const struct capacity_point *points, struct problem *problem, double *x,
@@ -116,7 +124,7 @@ static int bootstrap(const struct capacity_point *points, struct problem *proble
 		struct capacity_usl usl;
 
 		for (size_t i = 0; i < problem->size; i++)
-			x[i] = resample(rng, &points[i]);
+			x[i] = draw(rng, &points[i]);
 		if (solve(problem, w, &usl))
 			continue;
 		draws[good] = usl.lambda;
@@ -126,7 +134,7 @@ static int bootstrap(const struct capacity_point *points, struct problem *proble
 	}
 	if (good < RESAMPLES * 9 / 10) {
 		fit->usable = false;
-		fit->why = "the fit does not converge when boots are resampled";
+		fit->why = "the boots differ too much for a fit";
 		return 0;
 	}
 	fit->lambda = middle(draws, good);
@@ -165,7 +173,8 @@ static int fit_points(const struct capacity_point *points, size_t n, struct capa
 	}
 	fit->usable = true;
 	fit->peak_beyond = !(capacity_peak(&fit->usl) <= CAPACITY_REACH * fit->largest);
-	return bootstrap(points, &problem, x, w, rng, fit);
+	fit->lambda = fit->sigma = fit->kappa = fit->peak = unknown;
+	return spread_known(points, n) ? bootstrap(points, &problem, x, w, rng, fit) : 0;
 }
 
 static size_t different(const struct capacity_point *points, size_t n)
@@ -230,10 +239,9 @@ int capacity_limit(const struct capacity_point *points, size_t n, double limit,
 {
 	HB_FREE double *y = malloc((n + 1) * sizeof(*y));
 	HB_FREE double *draws = malloc(RESAMPLES * sizeof(*draws));
-	double largest;
 	gsl_rng *rng;
 
-	*out = (struct capacity_limit){0};
+	*out = (struct capacity_limit){.interval = unknown};
 	if (n < 2)
 		return -EINVAL;
 	rng = gsl_rng_alloc(gsl_rng_mt19937);
@@ -242,20 +250,18 @@ int capacity_limit(const struct capacity_point *points, size_t n, double limit,
 			gsl_rng_free(rng);
 		return -ENOMEM;
 	}
-	largest = points[n - 1].n;
+	out->largest = points[n - 1].n;
 	for (size_t i = 0; i < n; i++)
 		y[i] = points[i].estimate;
-	out->n = crossing(points, y, n, limit);
-	out->below_all = out->n == 0;
-	out->above_all = isinf(out->n);
-	out->n = fmin(out->n, largest);
+	out->n = fmin(crossing(points, y, n, limit), out->largest);
 	for (unsigned int r = 0; r < RESAMPLES; r++) {
 		for (size_t i = 0; i < n; i++)
-			y[i] = resample(rng, &points[i]);
-		draws[r] = fmin(crossing(points, y, n, limit), largest);
+			y[i] = draw(rng, &points[i]);
+		draws[r] = fmin(crossing(points, y, n, limit), out->largest);
 	}
 	gsl_rng_free(rng);
-	out->interval = middle(draws, RESAMPLES);
+	if (spread_known(points, n))
+		out->interval = middle(draws, RESAMPLES);
 	return 0;
 }
 
@@ -277,11 +283,13 @@ static ssize_t collect(const struct compare_model *m, unsigned int first, unsign
 		struct capacity_point p;
 		size_t at;
 
-		if (k == group->nmetrics || !group->figures[k * m->narms + arm].arm.n)
+		if (k == group->nmetrics)
 			continue;
 		f = &group->figures[k * m->narms + arm];
-		p = (struct capacity_point){compare_scale(group, &across), f->arm.estimate, f->boot,
-					    f->arm.n};
+		if (!f->arm.n || f->sparse)
+			continue;
+		p = (struct capacity_point){compare_scale(group, &across), f->arm.estimate,
+					    f->arm.log_se, f->arm.n};
 		for (at = n++; at > 0 && points[at - 1].n > p.n; at--)
 			points[at] = points[at - 1];
 		points[at] = p;

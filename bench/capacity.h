@@ -13,11 +13,11 @@
 #define CAPACITY_REACH	    1.5
 #define CAPACITY_MIN_POINTS 4
 
-/* Boots at one number of tasks or connections. */
+/* The figure at one number of tasks or connections. */
 struct capacity_point {
 	double n;
-	double estimate;    /* of all boots */
-	const double *boot; /* figure of each boot, borrowed */
+	double estimate; /* of all boots */
+	double log_se;	 /* standard error of its logarithm; NAN: not known, one boot */
 	size_t boots;
 };
 
@@ -39,7 +39,7 @@ struct capacity_interval {
 
 struct capacity_fit {
 	struct capacity_usl usl;
-	struct capacity_interval lambda, sigma, kappa, peak; /* 95 %, bootstrap over boots */
+	struct capacity_interval lambda, sigma, kappa, peak; /* 95 %; NAN: one boot only */
 	double residual; /* root mean square of the relative residuals */
 	double largest;	 /* number measured */
 	bool usable;
@@ -49,23 +49,24 @@ struct capacity_fit {
 
 /*
  * Fit by Levenberg-Marquardt (gsl_multifit_nlinear) on relative residuals, sigma and kappa kept
- * from going negative. Intervals: percentile bootstrap (Efron and Tibshirani 1993, ch. 13), boots
- * resampled within each number. Usable: at least CAPACITY_MIN_POINTS different numbers, the fit
- * converged, and the law misses the points by at most 10 % on average (root mean square).
- * -ENOMEM; everything else is a fit that is not usable.
+ * from going negative. Intervals: parametric bootstrap (Efron and Tibshirani 1993, ch. 6 and 13),
+ * each point drawn anew by the t distribution of its boots: resampling two or four boots themselves
+ * would give intervals that are far too short. Usable: at least CAPACITY_MIN_POINTS different
+ * numbers, the fit converged, and the law misses the points by at most 10 % on average (root mean
+ * square). -ENOMEM; everything else is a fit that is not usable.
  */
 int capacity_fit(const struct capacity_point *points, size_t n, struct capacity_fit *fit);
 
 struct capacity_limit {
 	double n;			   /* number at which the figure reaches the limit */
-	struct capacity_interval interval; /* 95 %, bootstrap over boots */
-	bool above_all; /* stays below the limit at every number measured: n is the largest */
-	bool below_all; /* above the limit at the smallest number already: n is 0 */
+	struct capacity_interval interval; /* 95 %, as in capacity_fit(); NAN: one boot only */
+	double largest;			   /* number measured: what reaches it is "at least" */
 };
 
 /*
  * The largest number at which a figure that grows with it (p99) is still below @limit, by linear
- * interpolation of log figure over log number between the points; nothing is said beyond them.
+ * interpolation of log figure over log number between the points; nothing is said beyond them: 0
+ * when the smallest is above it already, the largest when all are below.
  * @points by ascending n. -EINVAL for fewer than two points.
  */
 int capacity_limit(const struct capacity_point *points, size_t n, double limit,
@@ -74,7 +75,7 @@ int capacity_limit(const struct capacity_point *points, size_t n, double limit,
 /* The fit of one arm over the groups first..end-1; @metric is an index of group first. */
 int capacity_of_section(const struct compare_model *m, unsigned int first, unsigned int end,
 			unsigned int metric, unsigned int arm, struct capacity_fit *fit);
-/* The limit of one arm over the groups; -EINVAL: fewer than two numbers with figures. */
+/* The limit of one arm over the groups; -EINVAL: fewer than two numbers have the figure. */
 int capacity_limit_of_section(const struct compare_model *m, unsigned int first, unsigned int end,
 			      unsigned int metric, unsigned int arm, double limit,
 			      struct capacity_limit *out);

@@ -139,7 +139,7 @@ static void estimate(FILE *out, const struct compare_model *m, const struct comp
 
 	if (k < g->nmetrics)
 		f = &g->figures[k * m->narms + arm];
-	if (!f || !f->arm.n) {
+	if (!f || !f->arm.n || f->sparse) {
 		fputs(" NaN NaN NaN", out);
 		return;
 	}

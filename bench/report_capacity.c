@@ -10,6 +10,8 @@
 
 static char *with_interval(double v, struct capacity_interval i, int digits)
 {
+	if (isnan(i.low))
+		return hb_strf("%.*g", digits, v);
 	return hb_strf("%.*g [%.*g..%.*g]", digits, v, digits, i.low, digits, i.high);
 }
 
@@ -24,17 +26,13 @@ static char *peak_text(const struct capacity_fit *fit)
 	return with_interval(peak, fit->peak, 3);
 }
 
-/* The law of one section: a row per arm, or why there is none. */
-static void law(const struct compare_model *m, struct doc *d, unsigned int first, unsigned int end,
-		const struct compare_metric *metric)
+static void law_table(const struct compare_model *m, struct doc *d,
+		      const struct compare_metric *metric, const char *across,
+		      const struct capacity_fit *fits)
 {
-	const char *across;
-
-	compare_scale(&m->groups[first], &across);
 	doc_table(d,
-		  "%s by %s: Universal Scalability Law, 95 %% intervals by bootstrap over boots; "
-		  "nothing "
-		  "is said beyond %.2g times the largest number measured",
+		  "%s by %s: Universal Scalability Law, 95 %% intervals by the spread between "
+		  "boots; nothing is said beyond %.2g times the largest number measured",
 		  metric->name, across, CAPACITY_REACH);
 	doc_column(d, "kernel", true);
 	doc_column(d, "alone", false);
@@ -42,24 +40,40 @@ static void law(const struct compare_model *m, struct doc *d, unsigned int first
 	doc_column(d, "coherency", false);
 	doc_column(d, "peak at", false);
 	for (unsigned int arm = 0; arm < m->narms; arm++) {
-		struct capacity_fit fit;
+		const struct capacity_fit *fit = &fits[arm];
 
-		if (capacity_of_section(m, first, end, metric - m->groups[first].metrics, arm,
-					&fit)) {
+		if (fit->usable)
+			doc_row(d, (char *const[]){strdup(m->arms[arm].label),
+						   report_value(fit->usl.lambda, metric->unit),
+						   with_interval(fit->usl.sigma, fit->sigma, 2),
+						   with_interval(fit->usl.kappa, fit->kappa, 2),
+						   peak_text(fit)});
+	}
+}
+
+/* The law of one section: a row per arm, or why there is none. */
+static void law(const struct compare_model *m, struct doc *d, unsigned int first, unsigned int end,
+		const struct compare_metric *metric)
+{
+	HB_FREE struct capacity_fit *fits = calloc(m->narms, sizeof(*fits));
+	bool any = false;
+	const char *across;
+
+	compare_scale(&m->groups[first], &across);
+	for (unsigned int arm = 0; arm < m->narms; arm++) {
+		if (!fits || capacity_of_section(m, first, end, metric - m->groups[first].metrics,
+						 arm, &fits[arm])) {
 			d->failed = true;
 			return;
 		}
-		if (!fit.usable) {
-			doc_row(d, (char *const[]){hb_strf("%s: %s", m->arms[arm].label, fit.why),
-						   strdup(""), strdup(""), strdup(""), strdup("")});
-			continue;
-		}
-		doc_row(d, (char *const[]){strdup(m->arms[arm].label),
-					   report_value(fit.usl.lambda, metric->unit),
-					   with_interval(fit.usl.sigma, fit.sigma, 2),
-					   with_interval(fit.usl.kappa, fit.kappa, 2),
-					   peak_text(&fit)});
+		any = any || fits[arm].usable;
 	}
+	if (any)
+		law_table(m, d, metric, across, fits);
+	for (unsigned int arm = 0; arm < m->narms; arm++)
+		if (!fits[arm].usable)
+			doc_item(d, "No law:", "%s by %s, %s: %s", metric->name, across,
+				 m->arms[arm].label, fits[arm].why);
 }
 
 /* The 1-2-5 step nearest to the geometric middle of what was measured: a limit that can be reached.
@@ -75,7 +89,7 @@ static double natural_limit(const struct compare_model *m, unsigned int first, u
 		for (unsigned int a = 0; a < m->narms && k < m->groups[g].nmetrics; a++) {
 			const struct compare_figure *f = &m->groups[g].figures[k * m->narms + a];
 
-			if (!f->arm.n || !(f->arm.estimate > 0))
+			if (!f->arm.n || f->sparse || !(f->arm.estimate > 0))
 				continue;
 			low = fmin(low, f->arm.estimate);
 			high = fmax(high, f->arm.estimate);
@@ -91,35 +105,66 @@ static double natural_limit(const struct compare_model *m, unsigned int first, u
 				     : 10 * step;
 }
 
-static char *limit_text(const struct capacity_limit *limit)
+/* Whole connections; "8+": that many were measured, and no more. */
+static char *number_text(double n, double largest)
 {
-	if (limit->above_all)
-		return hb_strf("%.0f and more", limit->n);
-	if (limit->below_all)
-		return strdup("none");
-	return with_interval(limit->n, limit->interval, 3);
+	return n >= largest ? hb_strf("%.0f+", largest) : hb_strf("%.0f", floor(n));
 }
 
-static void limits(const struct compare_model *m, struct doc *d, unsigned int first,
-		   unsigned int end, const struct compare_metric *metric)
+static char *limit_text(const struct capacity_limit *limit)
+{
+	HB_FREE char *n = number_text(limit->n, limit->largest);
+	HB_FREE char *low = number_text(limit->interval.low, limit->largest);
+	HB_FREE char *high = number_text(limit->interval.high, limit->largest);
+
+	if (!n || !low || !high)
+		return NULL;
+	if (isnan(limit->interval.low))
+		return hb_strf("%s [one boot]", n);
+	return strcmp(low, high) ? hb_strf("%s [%s..%s]", n, low, high) : HB_STEAL(n);
+}
+
+static void limit_row(const struct compare_model *m, struct doc *d, unsigned int first,
+		      unsigned int end, const struct compare_metric *metric)
 {
 	double at = m->limit > 0 ? m->limit : natural_limit(m, first, end, metric);
-	HB_FREE char *text = report_value(at, metric->unit);
+	char *cells[DOC_COLUMNS] = {NULL};
+
+	cells[0] = strdup(metric->label);
+	cells[1] = isnan(at) ? strdup("-") : report_value(at, metric->unit);
+	for (unsigned int arm = 0; arm < m->narms && arm + 2 < DOC_COLUMNS; arm++) {
+		struct capacity_limit limit;
+		int err = capacity_limit_of_section(
+			m, first, end, metric - m->groups[first].metrics, arm, at, &limit);
+
+		cells[arm + 2] = err ? strdup("too few") : limit_text(&limit);
+	}
+	doc_row(d, cells);
+}
+
+/* Up to which number the latencies of the workload keep below a limit. */
+static void limits(const struct compare_model *m, struct doc *d, unsigned int first,
+		   unsigned int end)
+{
+	const struct compare_group *g = &m->groups[first];
 	const char *across;
 
-	if (isnan(at) || !text)
-		return;
-	compare_scale(&m->groups[first], &across);
-	doc_table(d, "Largest number of %s with %s below %s", across, metric->label, text);
-	doc_column(d, "kernel", true);
-	doc_column(d, across, false);
-	for (unsigned int arm = 0; arm < m->narms; arm++) {
-		struct capacity_limit limit;
-
-		if (!capacity_limit_of_section(m, first, end, metric - m->groups[first].metrics,
-					       arm, at, &limit))
-			doc_row(d, (char *const[]){strdup(m->arms[arm].label), limit_text(&limit)});
-	}
+	compare_scale(g, &across);
+	doc_table(d,
+		  "Largest number of %s that keeps a latency below a limit, with its 95 %% "
+		  "interval by the spread between boots; N+: at least N, more was not measured%s",
+		  across,
+		  m->limit > 0 ? ""
+			       : "; limits chosen from these data, report --limit=TIME sets your "
+				 "own");
+	doc_column(d, "figure", true);
+	doc_column(d, "limit", false);
+	for (unsigned int arm = 0; arm < m->narms && arm + 2 < DOC_COLUMNS; arm++)
+		doc_column(d, m->arms[arm].label, false);
+	for (unsigned int k = 0; k < g->nmetrics; k++)
+		if (g->metrics[k].kind == METRIC_HIST && g->metrics[k].primary &&
+		    g->metrics[k].quantile == 0.99 && strcmp(g->metrics[k].role, "antagonist"))
+			limit_row(m, d, first, end, &g->metrics[k]);
 }
 
 static unsigned int different_scales(const struct compare_model *m, unsigned int first,
@@ -154,10 +199,7 @@ void report_capacity(const struct compare_model *m, struct doc *d)
 			doc_heading(d, 2, "Capacity");
 		headed = true;
 		law(m, d, first, end, metric);
-		for (unsigned int k = 0; k < g->nmetrics; k++)
-			if (g->metrics[k].kind == METRIC_HIST && g->metrics[k].primary &&
-			    g->metrics[k].quantile == 0.99)
-				limits(m, d, first, end, &g->metrics[k]);
+		limits(m, d, first, end);
 	}
 }
 

@@ -14,19 +14,13 @@
 #define near(a, b, by) assert_true(fabs((a) - (b)) <= (by))
 #define BOOTS	       5
 
-static double boots[8][BOOTS];
 static struct capacity_point points[8];
 
-/* @noise: relative, of fixed signs, so that the boots of a point differ and their mean does not. */
+/* @noise: standard error, relative. */
 static void make(const struct capacity_usl *law, const double *n, size_t size, double noise)
 {
-	static const double sign[BOOTS] = {-1, -0.5, 0, 0.5, 1};
-
-	for (size_t i = 0; i < size; i++) {
-		for (int b = 0; b < BOOTS; b++)
-			boots[i][b] = capacity_usl(law, n[i]) * (1 + noise * sign[b]);
-		points[i] = (struct capacity_point){n[i], capacity_usl(law, n[i]), boots[i], BOOTS};
-	}
+	for (size_t i = 0; i < size; i++)
+		points[i] = (struct capacity_point){n[i], capacity_usl(law, n[i]), noise, BOOTS};
 }
 
 /* Gunther 2007, ch. 4: the throughput peaks at sqrt((1 - sigma) / kappa). */
@@ -105,31 +99,60 @@ static void test_no_law(void **state)
 }
 
 /* p99 of 1, 2, 4, 8 ms at 10, 20, 40, 80 connections: 3 ms at 30. */
+static struct capacity_limit limit_of(double at, double log_se, size_t boots)
+{
+	struct capacity_limit limit;
+	struct capacity_point p[4];
+
+	for (int i = 0; i < 4; i++)
+		p[i] = (struct capacity_point){10 << i, 1 << i, log_se, boots};
+	assert_int_equal(capacity_limit(p, 1, at, &limit), -EINVAL);
+	assert_int_equal(capacity_limit(p, 4, at, &limit), 0);
+	assert_true(limit.largest == 80);
+	return limit;
+}
+
 static void test_limit(void **state)
 {
-	static double value[4][2] = {{1, 1.01}, {2, 2.02}, {4, 4.04}, {8, 8.08}};
-	struct capacity_point p[4];
-	struct capacity_limit limit;
+	struct capacity_limit limit = limit_of(3, 0.01, 5);
 
 	(void)state;
-	for (int i = 0; i < 4; i++)
-		p[i] = (struct capacity_point){10 << i, 1 << i, value[i], 2};
-	assert_int_equal(capacity_limit(p, 4, 3, &limit), 0);
 	near(limit.n, 30, 1e-9);
-	assert_true(limit.interval.low > 29 && limit.interval.high <= 30 && !limit.above_all);
-	assert_int_equal(capacity_limit(p, 4, 100, &limit), 0);
-	assert_true(limit.above_all && limit.n == 80);
-	assert_int_equal(capacity_limit(p, 4, 0.5, &limit), 0);
-	assert_true(limit.below_all && limit.n == 0);
-	assert_int_equal(capacity_limit(p, 1, 3, &limit), -EINVAL);
+	/* 1 % at either end of the line from 20 to 40; t of 4 degrees of freedom is 2.78. */
+	assert_true(limit.interval.low > 28.5 && limit.interval.low < 29.7);
+	assert_true(limit.interval.high > 30.3 && limit.interval.high < 31.5);
+	assert_true(limit_of(100, 0.01, 5).n == 80);
+	assert_true(limit_of(100, 0.01, 5).interval.low == 80);
+	assert_true(limit_of(0.5, 0.01, 5).n == 0);
+	assert_true(limit_of(0.5, 0.01, 5).interval.high == 0);
+}
+
+/* Two boots say much less than five with the same spread; one says nothing. */
+static void test_few_boots(void **state)
+{
+	static const double n[] = {1, 2, 4, 8};
+	const struct capacity_usl law = {1000, 0.02, 0.0005};
+	struct capacity_limit two = limit_of(3, 0.05, 2), five = limit_of(3, 0.05, 5);
+	struct capacity_limit one = limit_of(3, NAN, 1);
+	struct capacity_fit fit;
+
+	(void)state;
+	assert_true(two.interval.high - two.interval.low >
+		    2 * (five.interval.high - five.interval.low));
+	near(one.n, 30, 1e-9);
+	assert_true(isnan(one.interval.low) && isnan(one.interval.high));
+	make(&law, n, 4, NAN);
+	assert_int_equal(capacity_fit(points, 4, &fit), 0);
+	assert_true(fit.usable && isnan(fit.sigma.low) && isnan(fit.peak.high));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_law),    cmocka_unit_test(test_fit),
-		cmocka_unit_test(test_reach),  cmocka_unit_test(test_too_few),
-		cmocka_unit_test(test_no_law), cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_law),	  cmocka_unit_test(test_fit),
+		cmocka_unit_test(test_reach),	  cmocka_unit_test(test_too_few),
+		cmocka_unit_test(test_no_law),	  cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_few_boots),
 	};
 
 	return cmocka_run_group_tests_name("capacity", tests, NULL, NULL);
