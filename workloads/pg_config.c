@@ -7,6 +7,8 @@
 #include "workloads/pg_workload.h"
 
 #define GIB ((uint64_t)1 << 30)
+/* max_connections, where nobody sets it. */
+#define DEFAULT_CONNECTIONS 100
 
 static const char *const load_choices[] = {"churn", "steady", "scan", "mixed", NULL};
 static const char *const script_choices[] = {"select-only", "tpcb-like", NULL};
@@ -101,6 +103,7 @@ static int configure(struct pg_server *s, const struct pg_options *o, struct hb_
 		"logging_collector=off",
 		"restart_after_crash=off",
 	};
+	uint64_t connections = 2 * o->clients + 30;
 	int err = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(fixed) && !err; i++)
@@ -113,8 +116,8 @@ static int configure(struct pg_server *s, const struct pg_options *o, struct hb_
 	if (!err)
 		err = pg_server_set(s, e, "huge_pages=%s", o->huge_pages ? "on" : "off");
 	/* With churn a backend may still be leaving while its successor arrives. */
-	if (!err)
-		err = pg_server_set(s, e, "max_connections=%" PRIu64, 2 * o->clients + 30);
+	if (!err && connections > DEFAULT_CONNECTIONS)
+		err = pg_server_set(s, e, "max_connections=%" PRIu64, connections);
 	return err;
 }
 

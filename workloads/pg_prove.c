@@ -121,9 +121,9 @@ int pg_prove(struct instance *in, struct hb_error *e)
 		err = pg_segment_read(pg_session_backend(st->warm), &seg, e);
 	if (err)
 		return err;
-	instance_note(in, "proof", "%" PRIu64 " MiB at 0x%" PRIx64 ", %s, pages of %" PRIu64 " KiB",
-		      (seg.end - seg.start) >> 20, seg.start,
-		      seg.hugetlb ? "hugetlb" : "no hugetlb", seg.page_bytes >> 10);
+	instance_note(in, "proof", "segment of %" PRIu64 " MiB, %s, pages of %" PRIu64 " KiB",
+		      (seg.end - seg.start) >> 20, seg.hugetlb ? "hugetlb" : "no hugetlb",
+		      seg.page_bytes >> 10);
 	if (seg.hugetlb != !!o->huge_pages)
 		return hb_error_set(e, -ENXIO, "huge_pages = %s, but the segment is %shugetlb",
 				    o->huge_pages ? "on" : "off", seg.hugetlb ? "" : "not ");
