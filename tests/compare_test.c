@@ -248,7 +248,7 @@ static void test_exact(void **state)
 	assert_true(isnan(c->p));
 	release(&l);
 	/* However little: there is no margin. */
-	s.effect = 0.9999;
+	s.effect = 1000. / 1001;
 	build(&s, &l);
 	assert_int_equal(find(l.m, "faults-1", "first_fault", "hinode")->verdict, STATS_WORSE);
 	release(&l);

@@ -181,12 +181,46 @@ static void test_values(void **state)
 	check_value(123456789, "insn", "123456789");
 }
 
+static char *text_report(const struct synthetic *s)
+{
+	struct hb_error e;
+
+	assert_int_equal(synthetic_write(s), 0);
+	assert_int_equal(report_run(s->dir, &e), 0);
+	return read_text(s->dir, "report.txt");
+}
+
+/* Instructions: one table, every digit, and where boots disagree what they said. */
+static void test_exact(void **state)
+{
+	HB_FREE char *other = hb_strf("%s/exact", dir);
+	struct synthetic s = synthetic_default(other);
+	HB_FREE char *text = NULL, *moved = NULL;
+
+	(void)state;
+	s.mode = "exact";
+	s.antagonists[0] = NULL;
+	s.noise = 0;
+	s.effect = 1000. / 1002;
+	s.boots = 3;
+	memset(s.tasks + 1, 0, sizeof(s.tasks) - sizeof(*s.tasks));
+	text = text_report(&s);
+	assert_non_null(strstr(text, "\nfirst_fault 1000   1002 +0.20%         +2 worse\n"));
+	assert_null(strstr(text, "first_fault_mean"));
+	s.noise = 0.01;
+	moved = text_report(&s);
+	assert_non_null(strstr(moved, "INVALID 3/3 [1]"));
+	assert_non_null(strstr(moved, "INVALID in 3 of 3 boots: boots do not"));
+	assert_non_null(strstr(moved, "exact.first_fault "));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden),	      cmocka_unit_test(test_width),
 		cmocka_unit_test(test_html_is_whole), cmocka_unit_test(test_repeatable),
 		cmocka_unit_test(test_decided),	      cmocka_unit_test(test_values),
+		cmocka_unit_test(test_exact),
 	};
 
 	return cmocka_run_group_tests_name("report", tests, setup, teardown);

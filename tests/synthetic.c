@@ -291,7 +291,7 @@ static void add_instructions(const struct boot *b, json_t *metrics)
 		json_t *j = metric("exact", "workload", metric_names[i], "exact", "insn", "lower",
 				   !i, 1);
 
-		json_object_set_new(j, "value", json_real(1e7 / b->speed + 10 * i));
+		json_object_set_new(j, "value", json_real(round(1e7 / b->speed) + 10 * i));
 		json_array_append_new(metrics, j);
 	}
 }
