@@ -26,6 +26,8 @@ enum cell_verdict {
 	CELL_VERDICTS,
 };
 const char *cell_verdict_name(enum cell_verdict v);
+/* The verdict called @name; CELL_VERDICTS when there is none. */
+enum cell_verdict cell_verdict_find(const char *name);
 
 /* Strings of the structures below belong to the run's set of strings: equal texts, equal pointers.
  */

@@ -14,6 +14,15 @@ const char *cell_verdict_name(enum cell_verdict v)
 	return verdict_names[v];
 }
 
+enum cell_verdict cell_verdict_find(const char *name)
+{
+	enum cell_verdict v = 0;
+
+	while (v < CELL_VERDICTS && strcmp(name, verdict_names[v]))
+		v++;
+	return v;
+}
+
 /* A string member, kept in the run's set; absent: "" unless @required. */
 static int get_string(struct load_run *run, const json_t *j, const char *key, bool required,
 		      const char **out, struct hb_error *e)
@@ -260,9 +269,9 @@ static int parse_verdict(struct load_run *run, const json_t *j, struct load_cell
 
 	if (err)
 		return err;
-	for (c->verdict = 0; c->verdict < CELL_VERDICTS; c->verdict++)
-		if (!strcmp(name, verdict_names[c->verdict]))
-			return 0;
+	c->verdict = cell_verdict_find(name);
+	if (c->verdict < CELL_VERDICTS)
+		return 0;
 	return hb_error_set(e, -EINVAL,
 			    "verdict \"%s\" is none of OK, DIRTY, PANIC, HANG, TIMEOUT, INVALID, "
 			    "SKIP",

@@ -17,6 +17,7 @@
 #include "bench/base/wire.h"
 #include "bench/console.h"
 #include "bench/cpio.h"
+#include "bench/load.h"
 #include "bench/native.h"
 #include "bench/plan.h"
 #include "bench/session.h"
@@ -306,20 +307,15 @@ static int on_hist(struct session *s, const json_t *frame, struct hb_error *e)
 
 static int on_result(struct session *s, json_t *frame)
 {
-	static const char *const verdicts[] = {"OK",	  "DIRTY",   "PANIC", "HANG",
-					       "TIMEOUT", "INVALID", "SKIP"};
 	const char *verdict = json_string_value(json_object_get(frame, "verdict"));
 
-	for (size_t i = 0; verdict && i < ARRAY_SIZE(verdicts); i++) {
-		if (strcmp(verdict, verdicts[i]))
-			continue;
-		s->result = json_incref(frame);
-		progress(s, frame);
-		s->ended = true;
-		return 1;
-	}
-	return settle(s, "INVALID", "a result with the unknown verdict \"%.40s\"",
-		      verdict ? verdict : "");
+	if (!verdict || cell_verdict_find(verdict) == CELL_VERDICTS)
+		return settle(s, "INVALID", "a result with the unknown verdict \"%.40s\"",
+			      verdict ? verdict : "");
+	s->result = json_incref(frame);
+	progress(s, frame);
+	s->ended = true;
+	return 1;
 }
 
 /* 1: the cell is over; 0: go on; negative: the host failed. */

@@ -1,25 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <ctype.h>
-#include <dirent.h>
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/base/wire.h"
-#include "bench/describe.h"
-#include "bench/paths.h"
-#include "bench/spec.h"
-#include "bench/spec_ini.h"
-
-#define CELL_PREFIX "cell "
-#define TASKS_MAX   1024 /* the agent's table of processes */
-#define CELLS_MAX   500
-#define SWEEP_KEYS  4
+#include "bench/spec_read.h"
 
 const char *const spec_modes[] = {"auto", "kvm", "emulated", "native", "exact", NULL};
-
-static const char *const verdicts[] = {"OK",	  "DIRTY",   "PANIC", "HANG",
-				       "TIMEOUT", "INVALID", "SKIP"};
 
 /* @base: offset of the struct spec_timing that the rows fill. */
 /* clang-format off */
@@ -78,21 +65,7 @@ const struct option_row spec_cell_rows[] = {TIMING_ROWS(offsetof(struct spec_cel
 					    OBSERVE_ROW(offsetof(struct spec_cell, observe)),
 					    OPTION_END};
 
-struct nearest {
-	unsigned int distance;
-	char name[HB_OPTION_STRING];
-};
-
-/* What the functions below share while one scenario is read. */
-struct reader {
-	struct ini_file ini;
-	const json_t *workloads;
-	struct spec *spec;
-	struct hb_error *e;
-};
-
-/* Keep @candidate as @n->name when no other was nearer to @wanted. */
-static void nearest_try(struct nearest *n, const char *wanted, const char *candidate)
+void spec_nearest_try(struct spec_nearest *n, const char *wanted, const char *candidate)
 {
 	unsigned int distance = option_name_distance(wanted, candidate);
 
@@ -100,6 +73,14 @@ static void nearest_try(struct nearest *n, const char *wanted, const char *candi
 		return;
 	n->distance = distance;
 	snprintf(n->name, sizeof(n->name), "%s", candidate);
+}
+
+const struct option_row *spec_row_find(const struct option_row *rows, const char *name)
+{
+	for (; rows->name; rows++)
+		if (!strcmp(rows->name, name))
+			return rows;
+	return NULL;
 }
 
 bool spec_name_ok(const char *name)
@@ -142,487 +123,6 @@ int spec_split(const char *value, json_t **items, struct hb_error *e)
 	return 0;
 }
 
-static const struct option_row *row_find(const struct option_row *rows, const char *name)
-{
-	for (; rows->name; rows++)
-		if (!strcmp(rows->name, name))
-			return rows;
-	return NULL;
-}
-
-static bool is_cell(const struct ini_section *s)
-{
-	return !strncmp(s->name, CELL_PREFIX, strlen(CELL_PREFIX));
-}
-
-/* Workloads or antagonists that @s names, as an array; empty when there is no such key. */
-static int section_names(const struct reader *r, const struct ini_section *s, const char *key,
-			 json_t **names)
-{
-	const struct ini_entry *entry = ini_entry_find(s, key);
-	int rc;
-
-	if (!entry || !*entry->value) {
-		*names = json_array();
-		return *names ? 0 : -ENOMEM;
-	}
-	rc = spec_split(entry->value, names, r->e);
-	return rc ? ini_error_place(r->e, rc, &r->ini, entry) : 0;
-}
-
-/* Does the cell name the workload or antagonist @name (@len bytes)? Errors count as no; they are
- * found later. */
-static bool section_uses(const struct ini_section *s, const char *name, size_t len)
-{
-	static const char *const keys[] = {"workload", "antagonists"};
-
-	for (size_t k = 0; k < ARRAY_SIZE(keys); k++) {
-		const struct ini_entry *entry = ini_entry_find(s, keys[k]);
-		json_t *names, *item;
-		bool found = false;
-		size_t i;
-
-		if (!entry || spec_split(entry->value, &names, NULL))
-			continue;
-		json_array_foreach (names, i, item)
-			found = found || (strlen(json_string_value(item)) == len &&
-					  !strncmp(json_string_value(item), name, len));
-		json_decref(names);
-		if (found)
-			return true;
-	}
-	return false;
-}
-
-/* Unknown key: name the one that was meant, by the smallest edit distance. */
-static int unknown_key(const struct reader *r, const struct ini_section *s, const char *key)
-{
-	struct nearest best = {0};
-	static const char *const fixed[] = {"workload", "antagonists", "tasks", "sweep.",
-					    "expect."};
-
-	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
-		nearest_try(&best, key, fixed[i]);
-	for (const struct option_row *row = spec_cell_rows; row->name; row++)
-		nearest_try(&best, key, row->name);
-	for (size_t w = 0; w < json_array_size(r->workloads); w++) {
-		const json_t *entry = json_array_get(r->workloads, w), *option;
-		const char *name = json_string_value(json_object_get(entry, "name"));
-		size_t i;
-
-		if (!section_uses(s, name, strlen(name)))
-			continue;
-		json_array_foreach (json_object_get(entry, "options"), i, option) {
-			char full[HB_OPTION_STRING];
-
-			snprintf(full, sizeof(full), "%s.%s", name,
-				 json_string_value(json_object_get(option, "name")));
-			nearest_try(&best, key, full);
-		}
-	}
-	return hb_error_set(r->e, -ENOENT,
-			    "a cell has no key '%s'; the nearest is '%s' "
-			    "(`hugebench list` shows the options of every workload)",
-			    key, best.name);
-}
-
-/* Is @name (of a workload or antagonist) known? */
-static int workload_known(const struct reader *r, const char *name, bool antagonist)
-{
-	const json_t *found = describe_find(r->workloads, name), *w;
-	struct nearest best = {0};
-	size_t i;
-
-	if (found && describe_is_antagonist(found) == antagonist)
-		return 0;
-	if (found)
-		return hb_error_set(r->e, -EINVAL, "'%s' is %s; it belongs under '%s'", name,
-				    antagonist ? "a workload" : "an antagonist",
-				    antagonist ? "workload" : "antagonists");
-	json_array_foreach (r->workloads, i, w)
-		nearest_try(&best, name, json_string_value(json_object_get(w, "name")));
-	return hb_error_set(r->e, -ENOENT,
-			    "no workload or antagonist '%s'; the nearest is '%s' "
-			    "(`hugebench list` shows all)",
-			    name, best.name);
-}
-
-/* Append an instance for every name under @key. */
-static int instances_add(const struct reader *r, const struct ini_section *s, const char *key,
-			 bool antagonist, struct spec_cell *cell)
-{
-	json_t *names, *name;
-	size_t i;
-	int rc = section_names(r, s, key, &names);
-
-	if (rc)
-		return rc;
-	json_array_foreach (names, i, name) {
-		const json_t *w;
-		size_t k;
-		json_t *need;
-
-		rc = workload_known(r, json_string_value(name), antagonist);
-		if (rc) {
-			ini_error_place(r->e, rc, &r->ini, ini_entry_find(s, key));
-			break;
-		}
-		if (json_array_append_new(cell->instances,
-					  json_pack("{s:s, s:s, s:i, s:{}}", "workload",
-						    json_string_value(name), "role",
-						    antagonist ? "antagonist" : "workload", "tasks",
-						    1, "options"))) {
-			rc = hb_error_set(r->e, -ENOMEM, "no memory");
-			break;
-		}
-		w = describe_find(r->workloads, json_string_value(name));
-		json_array_foreach (json_object_get(w, "needs"), k, need)
-			json_array_append(cell->needs, need);
-	}
-	json_decref(names);
-	return rc;
-}
-
-static json_t *instance_find(const struct spec_cell *cell, const char *name, size_t len)
-{
-	size_t i;
-	json_t *in;
-
-	json_array_foreach (cell->instances, i, in) {
-		const char *w = json_string_value(json_object_get(in, "workload"));
-
-		if (strlen(w) == len && !strncmp(w, name, len))
-			return in;
-	}
-	return NULL;
-}
-
-static int tasks_parse(const char *value, uint64_t *tasks, struct hb_error *e)
-{
-	static const struct option_row row[] = {
-		{"tasks", OPTION_U64, 0, "1", "1", "1024", NULL, ""}, OPTION_END};
-
-	_Static_assert(TASKS_MAX == 1024, "the row's maximum");
-	return option_set(row, tasks, "tasks", value, e);
-}
-
-/* "tasks = N": of every workload; antagonists have one task unless told. */
-static int tasks_set_all(const struct reader *r, struct spec_cell *cell, const char *value)
-{
-	uint64_t tasks;
-	size_t i;
-	json_t *in;
-	int rc = tasks_parse(value, &tasks, r->e);
-
-	if (rc)
-		return rc;
-	json_array_foreach (cell->instances, i, in)
-		if (!strcmp(json_string_value(json_object_get(in, "role")), "workload"))
-			json_object_set_new(in, "tasks", json_integer(tasks));
-	return 0;
-}
-
-/* "WORKLOAD.tasks = N" or "WORKLOAD.option = value". */
-static int instance_set(const struct reader *r, const struct ini_section *s, struct spec_cell *cell,
-			const struct ini_entry *entry)
-{
-	const char *dot = strchr(entry->key, '.');
-	json_t *in = dot ? instance_find(cell, entry->key, dot - entry->key) : NULL;
-	const json_t *w;
-	uint64_t tasks;
-	int rc;
-
-	if (!in && dot) {
-		HB_FREE char *name = strndup(entry->key, dot - entry->key);
-
-		if (name && describe_find(r->workloads, name))
-			return hb_error_set(r->e, -EINVAL,
-					    "'%s' would have no effect: the cell runs no '%s'",
-					    entry->key, name);
-	}
-	if (!in)
-		return unknown_key(r, s, entry->key);
-	if (!strcmp(dot + 1, "tasks")) {
-		rc = tasks_parse(entry->value, &tasks, r->e);
-		return rc ? rc : json_object_set_new(in, "tasks", json_integer(tasks));
-	}
-	w = describe_find(r->workloads, json_string_value(json_object_get(in, "workload")));
-	rc = option_check_described(json_object_get(w, "options"), dot + 1, entry->value, r->e);
-	if (rc)
-		return rc;
-	if (json_object_set_new(json_object_get(in, "options"), dot + 1, json_string(entry->value)))
-		return hb_error_set(r->e, -EINVAL, "the value is not UTF-8, or no memory");
-	return 0;
-}
-
-/* "expect.KERNEL = VERDICT[, VERDICT]" into @expect. */
-static int expect_set(const struct reader *r, json_t *expect, const struct ini_entry *entry)
-{
-	const char *kernel = entry->key + strlen("expect.");
-	json_t *list, *item;
-	size_t i;
-	int rc;
-
-	if (!spec_name_ok(kernel))
-		return hb_error_set(r->e, -EINVAL,
-				    "expect.KERNEL wants the name of a kernel variant");
-	rc = spec_split(entry->value, &list, r->e);
-	if (rc)
-		return rc;
-	json_array_foreach (list, i, item) {
-		bool known = false;
-
-		for (size_t v = 0; v < ARRAY_SIZE(verdicts); v++)
-			known = known || !strcmp(json_string_value(item), verdicts[v]);
-		if (!known) {
-			rc = hb_error_set(
-				r->e, -EINVAL,
-				"no verdict '%s'; there are OK, DIRTY, PANIC, HANG, TIMEOUT, "
-				"INVALID, SKIP",
-				json_string_value(item));
-			json_decref(list);
-			return rc;
-		}
-	}
-	return json_object_set_new(expect, kernel, list) ? -ENOMEM : 0;
-}
-
-static bool has_prefix(const char *s, const char *prefix)
-{
-	return !strncmp(s, prefix, strlen(prefix));
-}
-
-/* One key of a cell whose sweeps are resolved. */
-static int cell_set(const struct reader *r, const struct ini_section *s, struct spec_cell *cell,
-		    const struct ini_entry *entry)
-{
-	if (!strcmp(entry->key, "workload") || !strcmp(entry->key, "antagonists") ||
-	    !strcmp(entry->key, "tasks"))
-		return 0; /* taken first: the order of the lines has no meaning */
-	if (has_prefix(entry->key, "expect."))
-		return expect_set(r, cell->expect, entry);
-	if (row_find(spec_cell_rows, entry->key))
-		return option_set(spec_cell_rows, cell, entry->key, entry->value, r->e);
-	return instance_set(r, s, cell, entry);
-}
-
-static int timing_check(const struct spec_timing *t, struct hb_error *e)
-{
-	if (t->interval > t->measure)
-		return hb_error_set(
-			e, -EINVAL,
-			"interval is longer than measure, so no interval would be whole");
-	if (t->stall < t->interval)
-		return hb_error_set(
-			e, -EINVAL,
-			"stall is shorter than interval; tasks are looked at once per interval");
-	return 0;
-}
-
-static int observe_split(struct spec_cell *cell, struct hb_error *e)
-{
-	const json_t *name;
-	size_t i;
-	int rc;
-
-	if (!*cell->observe) {
-		cell->observed = json_array();
-		return cell->observed ? 0 : hb_error_set(e, -ENOMEM, "no memory");
-	}
-	rc = spec_split(cell->observe, &cell->observed, e);
-	if (rc)
-		return hb_error_prefix(e, rc, "observe");
-	json_array_foreach (cell->observed, i, name) {
-		const char *const *known = wire_observe;
-
-		while (*known && strcmp(*known, json_string_value(name)))
-			known++;
-		if (!*known)
-			return hb_error_set(e, -EINVAL,
-					    "observe = %s: there are vmstat, status, kprobes and "
-					    "locks",
-					    json_string_value(name));
-	}
-	return 0;
-}
-
-static int cell_fill(const struct reader *r, const struct ini_section *s, struct spec_cell *cell)
-{
-	const struct ini_entry *tasks = ini_entry_find(s, "tasks");
-	const struct ini_entry *workload = ini_entry_find(s, "workload");
-	int rc;
-
-	if (!workload || !*workload->value)
-		return hb_error_set(r->e, -EINVAL, "%s:%d: [%s] has no 'workload'", r->ini.path,
-				    s->line, s->name);
-	rc = instances_add(r, s, "workload", false, cell);
-	if (!rc)
-		rc = instances_add(r, s, "antagonists", true, cell);
-	if (rc)
-		return rc;
-	if (tasks) {
-		rc = tasks_set_all(r, cell, tasks->value);
-		if (rc)
-			return ini_error_place(r->e, rc, &r->ini, tasks);
-	}
-	for (size_t i = 0; i < s->n; i++) {
-		rc = cell_set(r, s, cell, &s->entries[i]);
-		if (rc)
-			return ini_error_place(r->e, rc, &r->ini, &s->entries[i]);
-	}
-	rc = timing_check(&cell->timing, r->e);
-	if (!rc)
-		rc = observe_split(cell, r->e);
-	return rc ? hb_error_prefix(r->e, rc, "%s:%d: [%s]", r->ini.path, s->line, s->name) : 0;
-}
-
-/* Build the cell @name from @s, whose sweeps are resolved, and append it. */
-static int cell_add(const struct reader *r, const struct ini_section *s, const char *name)
-{
-	struct spec *spec = r->spec;
-	struct spec_cell *cell, *grown;
-
-	if (!spec_name_ok(name))
-		return hb_error_set(
-			r->e, -EINVAL,
-			"%s:%d: '%s' cannot name a cell: letters, digits, - _ . +, at most 40",
-			r->ini.path, s->line, name);
-	for (size_t i = 0; i < spec->ncells; i++)
-		if (!strcmp(spec->cells[i].name, name))
-			return hb_error_set(r->e, -EINVAL, "%s:%d: two cells get the name '%s'",
-					    r->ini.path, s->line, name);
-	if (spec->ncells == CELLS_MAX)
-		return hb_error_set(r->e, -ERANGE, "%s:%d: more than %d cells", r->ini.path,
-				    s->line, CELLS_MAX);
-	grown = reallocarray(spec->cells, spec->ncells + 1, sizeof(*grown));
-	if (!grown)
-		return hb_error_set(r->e, -ENOMEM, "no memory");
-	spec->cells = grown;
-	cell = &grown[spec->ncells++];
-	*cell = (struct spec_cell){
-		.name = strdup(name),
-		.timing = spec->scenario.timing,
-		.instances = json_array(),
-		.expect = json_object(),
-		.needs = json_array(),
-	};
-	if (!cell->name || !cell->instances || !cell->expect || !cell->needs)
-		return hb_error_set(r->e, -ENOMEM, "no memory");
-	snprintf(cell->observe, sizeof(cell->observe), "%s", spec->scenario.observe);
-	return cell_fill(r, s, cell);
-}
-
-static void section_free(struct ini_section *s)
-{
-	struct ini_file holder = {.sections = s, .n = 1};
-
-	ini_file_free(&holder);
-}
-
-/* A copy of @s without its sweeps, on the heap so that section_free() releases it. */
-static struct ini_section *section_copy(const struct ini_section *s)
-{
-	struct ini_section *copy = calloc(1, sizeof(*copy));
-
-	if (!copy)
-		return NULL;
-	copy->line = s->line;
-	copy->name = strdup(s->name);
-	if (!copy->name)
-		goto fail;
-	for (size_t i = 0; i < s->n; i++)
-		if (!has_prefix(s->entries[i].key, "sweep.") &&
-		    ini_entry_set(copy, s->entries[i].key, s->entries[i].value, s->entries[i].line))
-			goto fail;
-	return copy;
-fail:
-	section_free(copy);
-	return NULL;
-}
-
-struct sweep {
-	const struct ini_entry *entry;
-	const char *key; /* behind "sweep." */
-	json_t *values;
-};
-
-/* Find the sweeps of @s; *@n of them. */
-static int sweeps_find(const struct reader *r, const struct ini_section *s, struct sweep *sweeps,
-		       size_t *n)
-{
-	for (size_t i = 0; i < s->n; i++) {
-		const struct ini_entry *entry = &s->entries[i];
-		const char *key = entry->key + strlen("sweep.");
-		int rc = 0;
-
-		if (!has_prefix(entry->key, "sweep."))
-			continue;
-		if (*n == SWEEP_KEYS)
-			rc = hb_error_set(r->e, -ERANGE, "more than %d sweeps in a cell",
-					  SWEEP_KEYS);
-		else if (!strcmp(key, "workload") || !strcmp(key, "antagonists") ||
-			 has_prefix(key, "expect."))
-			rc = hb_error_set(r->e, -EINVAL, "'%s' cannot be swept; write more cells",
-					  key);
-		else if (ini_entry_find(s, key))
-			rc = hb_error_set(r->e, -EINVAL, "'%s' is set in this cell and swept too",
-					  key);
-		else
-			rc = spec_split(entry->value, &sweeps[*n].values, r->e);
-		if (rc)
-			return ini_error_place(r->e, rc, &r->ini, entry);
-		sweeps[*n].entry = entry;
-		sweeps[(*n)++].key = key;
-	}
-	return 0;
-}
-
-/* The cell of one combination: value number @index counts through all sweeps, the last one fastest.
- */
-static int sweep_cell(const struct reader *r, const struct ini_section *s,
-		      const struct sweep *sweeps, size_t n, size_t index)
-{
-	struct ini_section *resolved = section_copy(s);
-	HB_FREE char *name = strdup(s->name + strlen(CELL_PREFIX));
-	size_t stride = 1;
-	int rc = resolved && name ? 0 : -ENOMEM;
-
-	for (size_t i = 0; i < n; i++)
-		stride *= json_array_size(sweeps[i].values);
-	for (size_t i = 0; i < n && !rc; i++) {
-		const char *value;
-		char *longer;
-
-		stride /= json_array_size(sweeps[i].values);
-		value = json_string_value(json_array_get(
-			sweeps[i].values, index / stride % json_array_size(sweeps[i].values)));
-		longer = hb_strf("%s-%s", name, value);
-		rc = longer ? ini_entry_set(resolved, sweeps[i].key, value, sweeps[i].entry->line)
-			    : -ENOMEM;
-		free(name);
-		name = longer;
-	}
-	rc = rc ? hb_error_set(r->e, rc, "no memory") : cell_add(r, resolved, name);
-	if (resolved)
-		section_free(resolved);
-	return rc;
-}
-
-static int section_cells(const struct reader *r, const struct ini_section *s)
-{
-	struct sweep sweeps[SWEEP_KEYS] = {0};
-	size_t n = 0, combinations = 1;
-	int rc = sweeps_find(r, s, sweeps, &n);
-
-	for (size_t i = 0; i < n; i++)
-		combinations *= json_array_size(sweeps[i].values);
-	for (size_t i = 0; i < combinations && !rc; i++)
-		rc = sweep_cell(r, s, sweeps, n, i);
-	for (size_t i = 0; i < n; i++)
-		json_decref(sweeps[i].values);
-	return rc;
-}
-
 static int names_check(const json_t *names, const char *what, struct hb_error *e)
 {
 	size_t i;
@@ -645,7 +145,7 @@ static int scenario_lists(struct spec *spec, struct hb_error *e)
 }
 
 /* The [scenario] section; its expectations go to @expect. */
-static int scenario_fill(const struct reader *r, json_t *expect)
+static int scenario_fill(const struct spec_reader *r, json_t *expect)
 {
 	const struct ini_section *s = ini_section_find(&r->ini, "scenario");
 	struct spec_scenario *sc = &r->spec->scenario;
@@ -658,8 +158,8 @@ static int scenario_fill(const struct reader *r, json_t *expect)
 	for (size_t i = 0; i < s->n; i++) {
 		const struct ini_entry *entry = &s->entries[i];
 
-		rc = has_prefix(entry->key, "expect.")
-			     ? expect_set(r, expect, entry)
+		rc = spec_has_prefix(entry->key, "expect.")
+			     ? spec_expect_set(r, expect, entry)
 			     : option_set(spec_scenario_rows, sc, entry->key, entry->value, r->e);
 		if (rc)
 			return ini_error_place(r->e, rc, &r->ini, entry);
@@ -673,101 +173,12 @@ static int scenario_fill(const struct reader *r, json_t *expect)
 	return rc ? hb_error_prefix(r->e, rc, "%s", r->ini.path) : 0;
 }
 
-/* Set @key in one cell; a value for a key ends a sweep of it, and the other way round. */
-static int cell_override(struct ini_section *s, const char *key, const char *value)
-{
-	HB_FREE char *other = has_prefix(key, "sweep.") ? strdup(key + strlen("sweep."))
-							: hb_strf("sweep.%s", key);
-
-	if (!other)
-		return -ENOMEM;
-	ini_entry_remove(s, other);
-	return ini_entry_set(s, key, value, 0);
-}
-
-/* Does "key" (an override without a cell) concern this cell? */
-static bool override_concerns(const struct ini_section *s, const char *key)
-{
-	const char *name = has_prefix(key, "sweep.") ? key + strlen("sweep.") : key;
-	const char *dot = strchr(name, '.');
-
-	if (!is_cell(s))
-		return false;
-	return !dot || has_prefix(name, "expect.") || section_uses(s, name, dot - name);
-}
-
-static int override_cells(struct reader *r, const char *key, const char *value)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < r->ini.n; i++) {
-		if (!override_concerns(&r->ini.sections[i], key))
-			continue;
-		n++;
-		if (cell_override(&r->ini.sections[i], key, value))
-			return -ENOMEM;
-	}
-	if (!n)
-		return hb_error_set(r->e, -ENOENT, "no cell of the scenario uses '%.*s'",
-				    (int)strcspn(key, "."), key);
-	return 0;
-}
-
-/* A scenario key; cells that had their own value follow the command line too. */
-static int override_scenario(struct reader *r, const char *key, const char *value)
-{
-	struct ini_section *s = ini_section_find(&r->ini, "scenario");
-
-	if (!s)
-		return 0; /* scenario_fill() says so */
-	for (size_t i = 0; i < r->ini.n; i++)
-		if (is_cell(&r->ini.sections[i]))
-			ini_entry_remove(&r->ini.sections[i], key);
-	return ini_entry_set(s, key, value, 0);
-}
-
-static int override_named(struct reader *r, const char *cell, const char *key, const char *value)
-{
-	HB_FREE char *name = hb_strf(CELL_PREFIX "%s", cell);
-	struct ini_section *s = name ? ini_section_find(&r->ini, name) : NULL;
-
-	if (!s)
-		return hb_error_set(r->e, -ENOENT, "the scenario has no [cell %s]", cell);
-	return cell_override(s, key, value);
-}
-
-/* One "key=value" or "CELL:key=value". */
-static int override_apply(struct reader *r, const char *text)
-{
-	HB_FREE char *copy = strdup(text);
-	char *equals = copy ? strchr(copy, '=') : NULL, *colon, *value;
-	int rc;
-
-	if (!equals)
-		return hb_error_set(r->e, -EINVAL, "-o %s: write key=value or CELL:key=value",
-				    text);
-	*equals = 0;
-	value = equals + 1 + strspn(equals + 1, " ");
-	while (equals > copy && isspace((unsigned char)equals[-1]))
-		*--equals = 0;
-	colon = strchr(copy, ':');
-	if (colon) {
-		*colon = 0;
-		rc = override_named(r, copy, colon + 1, value);
-	} else if (row_find(spec_scenario_rows, copy)) {
-		rc = override_scenario(r, copy, value);
-	} else {
-		rc = override_cells(r, copy, value);
-	}
-	return rc ? hb_error_prefix(r->e, rc, "-o %s", text) : 0;
-}
-
-static int sections_check(const struct reader *r)
+static int sections_check(const struct spec_reader *r)
 {
 	for (size_t i = 0; i < r->ini.n; i++) {
 		const struct ini_section *s = &r->ini.sections[i];
 
-		if (!is_cell(s) && strcmp(s->name, "scenario"))
+		if (!spec_is_cell(s) && strcmp(s->name, "scenario"))
 			return hb_error_set(
 				r->e, -EINVAL,
 				"%s:%d: no section [%s]; there are [scenario] and [cell NAME]",
@@ -785,7 +196,7 @@ static int expect_inherit(struct spec *spec, const json_t *expect)
 	return 0;
 }
 
-static int read_all(struct reader *r, const json_t *overrides)
+static int read_all(struct spec_reader *r, const json_t *overrides)
 {
 	json_t *expect = json_object(), *text;
 	size_t i;
@@ -793,12 +204,12 @@ static int read_all(struct reader *r, const json_t *overrides)
 
 	json_array_foreach (overrides, i, text)
 		if (!rc)
-			rc = override_apply(r, json_string_value(text));
+			rc = spec_override_apply(r, json_string_value(text));
 	if (!rc)
 		rc = scenario_fill(r, expect);
 	for (i = 0; i < r->ini.n && !rc; i++)
-		if (is_cell(&r->ini.sections[i]))
-			rc = section_cells(r, &r->ini.sections[i]);
+		if (spec_is_cell(&r->ini.sections[i]))
+			rc = spec_section_cells(r, &r->ini.sections[i]);
 	if (!rc && !r->spec->ncells)
 		rc = hb_error_set(r->e, -EINVAL, "%s: no [cell NAME] section", r->ini.path);
 	if (!rc)
@@ -821,7 +232,7 @@ static char *scenario_name(const char *path)
 int spec_parse(const char *path, const char *text, const json_t *workloads, const json_t *overrides,
 	       struct spec *spec, struct hb_error *e)
 {
-	struct reader r = {.workloads = workloads, .spec = spec, .e = e};
+	struct spec_reader r = {.workloads = workloads, .spec = spec, .e = e};
 	int rc;
 
 	*spec = (struct spec){
@@ -959,58 +370,4 @@ int spec_check_mode(const struct spec *spec, const char *mode, struct hb_error *
 					    spec->path, cell->name);
 	}
 	return 0;
-}
-
-/* Names of the scenarios in @dir, and the one nearest to @name. */
-static int scenarios_hint(const char *dir, const char *name, char *list, size_t size,
-			  struct nearest *best)
-{
-	struct dirent **entries;
-	int n = scandir(dir, &entries, NULL, alphasort);
-
-	if (n < 0)
-		return -errno;
-	for (int i = 0; i < n; i++) {
-		size_t len = strlen(entries[i]->d_name), used = strlen(list);
-
-		if (len > 4 && !strcmp(entries[i]->d_name + len - 4, ".ini")) {
-			entries[i]->d_name[len - 4] = 0;
-			snprintf(list + used, size - used, "%s%s", used ? ", " : "",
-				 entries[i]->d_name);
-			nearest_try(best, name, entries[i]->d_name);
-		}
-		free(entries[i]);
-	}
-	free(entries);
-	return 0;
-}
-
-char *spec_find(const char *name, struct hb_error *e)
-{
-	size_t len = strlen(name);
-	struct nearest best = {0};
-	char list[512] = "";
-	HB_FREE char *root = NULL, *dir = NULL, *path = NULL;
-	FILE *f;
-
-	if (strchr(name, '/') || (len > 4 && !strcmp(name + len - 4, ".ini")))
-		return strdup(name);
-	root = paths_root(e);
-	if (!root)
-		return NULL;
-	dir = hb_strf("%s/workloads/scenarios", root);
-	path = dir ? hb_strf("%s/%s.ini", dir, name) : NULL;
-	if (!path) {
-		hb_error_set(e, -ENOMEM, "no memory");
-		return NULL;
-	}
-	f = fopen(path, "re");
-	if (f) {
-		fclose(f);
-		return HB_STEAL(path);
-	}
-	scenarios_hint(dir, name, list, sizeof(list), &best);
-	hb_error_set(e, -ENOENT, "no scenario '%s'; the nearest is '%s'; there are: %s", name,
-		     best.name, list);
-	return NULL;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* INI text as a list of entries that know where they stand; the meaning is spec.c's. */
+/* INI text as a list of entries that know where they stand; the meaning is spec.c's and its neighbours'. */
 #ifndef HB_SPEC_INI_H
 #define HB_SPEC_INI_H
 
