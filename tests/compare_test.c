@@ -104,6 +104,53 @@ static void test_change(void **state)
 	release(&l);
 }
 
+/* What decides is the larger of the two Welch tests, of the figures and of their logarithms. */
+static void test_probability(void **state)
+{
+	struct synthetic s = synthetic_default(run_dir);
+	bool larger_log = false, larger_plain = false;
+	struct loaded l;
+
+	(void)state;
+	build(&s, &l);
+	for (size_t i = 0; i < l.m->ncomparisons; i++) {
+		const struct comparison *c = &l.m->comparisons[i];
+		const struct compare_figure *a = compare_figure(l.m, c, false),
+					    *b = compare_figure(l.m, c, true);
+		double log_p;
+
+		if (isnan(c->p))
+			continue;
+		log_p = stats_log_p(a->boot, a->arm.n, b->boot, b->arm.n);
+		assert_true(c->p == fmax(c->change.p, log_p));
+		larger_log |= log_p > c->change.p;
+		larger_plain |= log_p < c->change.p;
+		assert_true(c->p_rank == stats_rank_p(a->boot, a->arm.n, b->boot, b->arm.n));
+		assert_true(c->change.log_mde > 0);
+	}
+	assert_true(larger_log && larger_plain);
+	release(&l);
+}
+
+static void test_interval_of_an_arm(void **state)
+{
+	struct synthetic s = synthetic_default(run_dir);
+	const struct compare_figure *f;
+	double low, high, wide_low, wide_high;
+	struct loaded l;
+
+	(void)state;
+	build(&s, &l);
+	f = compare_figure(l.m, find(l.m, "faults-1", "faults", "hinode"), false);
+	assert_true(compare_arm_interval(f, 0.05, &low, &high));
+	assert_true(low < f->arm.estimate && f->arm.estimate < high);
+	/* As many times below as above. */
+	assert_true(fabs(low * high / f->arm.estimate / f->arm.estimate - 1) < 1e-9);
+	assert_true(compare_arm_interval(f, 0.01, &wide_low, &wide_high));
+	assert_true(wide_low < low && high < wide_high);
+	release(&l);
+}
+
 /* The workload's throughput and p99; not what stands beside them, and no antagonist. */
 static void test_families(void **state)
 {
@@ -400,12 +447,20 @@ static void test_scale(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_change),	   cmocka_unit_test(test_nothing_differs),
-		cmocka_unit_test(test_hang),	   cmocka_unit_test(test_three_boots_say_nothing),
-		cmocka_unit_test(test_control),	   cmocka_unit_test(test_bad_boots_do_not_count),
-		cmocka_unit_test(test_exact),	   cmocka_unit_test(test_exact_disagreement),
-		cmocka_unit_test(test_two_runs),   cmocka_unit_test(test_config),
-		cmocka_unit_test(test_sequential), cmocka_unit_test(test_scale),
+		cmocka_unit_test(test_change),
+		cmocka_unit_test(test_probability),
+		cmocka_unit_test(test_interval_of_an_arm),
+		cmocka_unit_test(test_nothing_differs),
+		cmocka_unit_test(test_hang),
+		cmocka_unit_test(test_three_boots_say_nothing),
+		cmocka_unit_test(test_control),
+		cmocka_unit_test(test_bad_boots_do_not_count),
+		cmocka_unit_test(test_exact),
+		cmocka_unit_test(test_exact_disagreement),
+		cmocka_unit_test(test_two_runs),
+		cmocka_unit_test(test_config),
+		cmocka_unit_test(test_sequential),
+		cmocka_unit_test(test_scale),
 		cmocka_unit_test(test_families),
 	};
 

@@ -91,6 +91,14 @@ static void test_whole(void **state)
 	assert_string_equal(run->cells[2].kernel, "base");
 	assert_string_equal(run->cells[2].antagonists, "truncate, migrate");
 	assert_string_equal(run->cells[2].parameters, "pmdshare.size=1G; pmdshare.tasks=2");
+	assert_int_equal(run->cells[2].seq, 3);
+	assert_int_equal(run->cells[2].rep, 1);
+	assert_int_equal(run->cells[2].tasks, 2);
+	assert_false(run->cells[2].warmup_boot);
+	assert_true(run->cells[2].expected && run->cells[2].conserved);
+	assert_true(run->cells[2].measure_ns > 0 && run->cells[2].warmup_ns > 0);
+	assert_true(run->cells[2].total_ns > run->cells[2].measure_ns);
+	assert_true(run->cells[2].boot_ns > 0);
 	/* equal texts are one text */
 	assert_ptr_equal(run->cells[0].kernel, run->cells[2].kernel);
 	load_free(run);
@@ -129,6 +137,42 @@ static void test_fractional_count(void **state)
 	(void)state;
 	edit(CELL "/cell.json", "\"count\": 20000", "\"count\": 20000.5");
 	expect_problem(CELL "/cell.json", "not a whole number", 11);
+}
+
+/* A boot that does not count, and one whose pool did not come back, have to be known as such. */
+static void test_flags(void **state)
+{
+	struct load_run *run;
+	struct hb_error e;
+
+	(void)state;
+	edit(CELL "/cell.json", "\"warmup_boot\": false", "\"warmup_boot\": true");
+	edit(CELL "/cell.json", "\"ok\": true", "\"ok\": false");
+	assert_int_equal(load_run(run_dir, &run, &e), 0);
+	assert_int_equal(run->nproblems, 0);
+	assert_true(run->cells[2].warmup_boot);
+	assert_false(run->cells[2].conserved);
+	load_free(run);
+}
+
+static void test_missing_keys(void **state)
+{
+	static const struct {
+		const char *from, *to, *what;
+	} rows[] = {
+		{"\"kind\": \"rate\"", "\"sort\": \"rate\"", "\"kind\""},
+		{"\"verdict\": \"OK\"", "\"verdict\": \"\"", "\"verdict\""},
+		{"\"verdict\": \"OK\"", "\"verdict\": \"FINE\"", "verdict \"FINE\" is none of"},
+		{"\"min\": ", "\"mim\": ", "\"min\" is missing"},
+		{"\"min\": ", "\"min\": -", "\"min\" is negative"},
+		{"\"total_ns\": ", "\"total_ns\": -", "\"total_ns\" is negative"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(setup(state), 0);
+		edit(CELL "/cell.json", rows[i].from, rows[i].to);
+		expect_problem(CELL "/cell.json", rows[i].what, 11);
+	}
 }
 
 static void test_mode(void **state)
@@ -246,6 +290,8 @@ int main(void)
 		cmocka_unit_test_setup(test_nan, setup),
 		cmocka_unit_test_setup(test_negative, setup),
 		cmocka_unit_test_setup(test_fractional_count, setup),
+		cmocka_unit_test_setup(test_flags, setup),
+		cmocka_unit_test_setup(test_missing_keys, setup),
 		cmocka_unit_test_setup(test_mode, setup),
 		cmocka_unit_test_setup(test_foreign, setup),
 		cmocka_unit_test_setup(test_duplicate, setup),

@@ -24,6 +24,17 @@ static void exponents(const double *v, double *out, size_t n)
 }
 
 /* R's manual of t.test(extra ~ group, data = sleep): p = 0.07939, df = 17.776. */
+static void test_median(void **state)
+{
+	static const double odd[] = {9, 1, 4}, even[] = {8, 1, 2, 5};
+
+	(void)state;
+	assert_true(stats_median(odd, 3) == 4);
+	assert_true(stats_median(even, 4) == 3.5);
+	assert_true(stats_median(odd, 1) == 9);
+	assert_true(isnan(stats_median(odd, 0)));
+}
+
 static void test_welch_sleep(void **state)
 {
 	double a[10], b[10];
@@ -292,21 +303,14 @@ static void test_spending(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_welch_sleep),
-		cmocka_unit_test(test_welch_interval),
-		cmocka_unit_test(test_rank_hollander),
-		cmocka_unit_test(test_rank_ties),
-		cmocka_unit_test(test_rank_large),
-		cmocka_unit_test(test_rank_smallest),
-		cmocka_unit_test(test_holm),
-		cmocka_unit_test(test_false_discovery),
-		cmocka_unit_test(test_mde),
-		cmocka_unit_test(test_jackknife),
-		cmocka_unit_test(test_mean_of_rates),
-		cmocka_unit_test(test_merged_quantiles),
-		cmocka_unit_test(test_verdicts),
-		cmocka_unit_test(test_zero_arms),
-		cmocka_unit_test(test_spending),
+		cmocka_unit_test(test_median),		 cmocka_unit_test(test_welch_sleep),
+		cmocka_unit_test(test_welch_interval),	 cmocka_unit_test(test_rank_hollander),
+		cmocka_unit_test(test_rank_ties),	 cmocka_unit_test(test_rank_large),
+		cmocka_unit_test(test_rank_smallest),	 cmocka_unit_test(test_holm),
+		cmocka_unit_test(test_false_discovery),	 cmocka_unit_test(test_mde),
+		cmocka_unit_test(test_jackknife),	 cmocka_unit_test(test_mean_of_rates),
+		cmocka_unit_test(test_merged_quantiles), cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_zero_arms),	 cmocka_unit_test(test_spending),
 	};
 
 	return cmocka_run_group_tests_name("stats", tests, NULL, NULL);
