@@ -103,6 +103,7 @@ struct compare_model {
 	unsigned int ngroups;
 	struct comparison *comparisons;
 	size_t ncomparisons;
+	bool only_controls;		    /* no pair but those of control arms: an A/A run */
 	size_t tested[2][COMPARE_FAMILIES]; /* comparisons corrected together; [1]: the controls' */
 	struct stats_rule rule;
 	double limit;			    /* of compare_options */
@@ -145,6 +146,12 @@ static inline bool compare_is_main(const struct compare_model *m, const struct c
 	const struct compare_metric *metric = compare_metric(m, c);
 
 	return metric->family == COMPARE_MAIN && metric->judged && !m->pairs[c->pair].control;
+}
+
+/* Is the pair shown in tables and pictures? Of control arms only where there is nothing else. */
+static inline bool compare_is_shown(const struct compare_model *m, unsigned int pair)
+{
+	return m->pairs[pair].control == m->only_controls;
 }
 
 /* "main" or "secondary". */

@@ -280,5 +280,8 @@ int compare_pairs(struct compare_model *m, const struct compare_options *o, stru
 	}
 	if (err)
 		return hb_error_set(e, err, "no memory");
+	m->only_controls = m->npairs;
+	for (unsigned int i = 0; i < m->npairs; i++)
+		m->only_controls = m->only_controls && m->pairs[i].control;
 	return refuse(m, o, e);
 }

@@ -14,7 +14,7 @@ bool plot_forest_row(const struct compare_model *m, const struct comparison *c,
 	const struct compare_metric *metric = compare_metric(m, c);
 
 	return metric->family == family && metric->primary && metric->judged &&
-	       !m->pairs[c->pair].control && !isnan(c->change.log_low);
+	       compare_is_shown(m, c->pair) && !isnan(c->change.log_low);
 }
 
 static bool is_workload(const struct compare_metric *metric)

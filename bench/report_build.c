@@ -218,10 +218,10 @@ static void metric_table(const struct compare_model *m, struct doc *d, struct re
 	bool by_scale = scale_tells(m, first, last, &head);
 	const struct compare_pair *p = &m->pairs[pair];
 
-	doc_table(d, "%s %s (%s%s%s%s%s%s)", metric->source, table_name(metric),
-		  report_unit(metric), metric->better == METRIC_NEITHER ? "" : ", better: ",
+	doc_table(d, "%s %s (%s%s%s%s%s)", metric->source, table_name(metric), report_unit(metric),
+		  metric->better == METRIC_NEITHER ? "" : ", better: ",
 		  metric->better == METRIC_NEITHER ? "" : metric_better_name(metric->better),
-		  boots ? "; " : "", boots ? boots : "", boots ? " boots" : "");
+		  boots ? "; boots: " : "", boots ? boots : "");
 	doc_column(d, is_count(metric) ? "operation" : head, !by_scale || rows > 1);
 	doc_column(d, m->arms[p->a].label, false);
 	doc_column(d, m->arms[p->b].label, false);
@@ -327,7 +327,7 @@ static void section_tables(const struct compare_model *m, struct doc *d, struct 
 				continue;
 			any = true;
 			for (unsigned int p = 0; p < m->npairs; p++)
-				if (!m->pairs[p].control)
+				if (compare_is_shown(m, p))
 					metric_table(m, d, n, first, last, metric, rows, p);
 			if (m->narms == 1)
 				single_table(m, d, n, first, last, metric, rows);

@@ -152,7 +152,7 @@ static void longest(const struct compare_model *m, struct doc *d)
 void report_findings(const struct compare_model *m, struct doc *d)
 {
 	for (unsigned int p = 0; p < m->npairs; p++)
-		if (!m->pairs[p].control)
+		if (compare_is_shown(m, p))
 			details(m, d, p);
 	longest(m, d);
 	noise_floor(m, d);

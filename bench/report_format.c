@@ -66,6 +66,8 @@ char *report_percent(double log_ratio)
 
 	if (isnan(percent))
 		return strdup("-");
+	if (percent >= 999900)
+		return strdup(">x9999");
 	if (fabs(percent) >= 999.95)
 		return hb_strf("x%.*f", exp(log_ratio) < 99.95 ? 1 : 0, exp(log_ratio));
 	/* Close to -100 the digits behind the point are the ones that differ. */

@@ -107,7 +107,7 @@ static void method_exact(struct doc *d)
 /* Which figures carry verdicts, and what these promise. */
 static void verdicts(const struct compare_model *m, struct doc *d)
 {
-	const size_t *tested = m->tested[false];
+	const size_t *tested = m->tested[m->only_controls];
 
 	doc_paragraph(
 		d,

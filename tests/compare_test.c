@@ -276,6 +276,15 @@ static void test_control(void **state)
 	assert_int_equal(l.m->tested[true][COMPARE_MAIN], family);
 	assert_int_not_equal(find(l.m, "faults-1", "faults", "base-control")->verdict,
 			     STATS_BETTER);
+	for (unsigned int i = 0; i < l.m->npairs; i++)
+		assert_int_equal(compare_is_shown(l.m, i), !l.m->pairs[i].control);
+	release(&l);
+	/* alone it is what the run is about */
+	s.kernels[1] = "base-control";
+	s.kernels[2] = NULL;
+	build(&s, &l);
+	assert_true(compare_is_shown(l.m, 0));
+	assert_false(compare_is_main(l.m, find(l.m, "faults-1", "faults", "base-control")));
 	release(&l);
 }
 
