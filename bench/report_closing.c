@@ -247,17 +247,17 @@ static char *entries(const char *parameters, const char *list, bool has)
 	return text;
 }
 
-/* The entries of the first cell that every other one has too. */
+/* The entries of the first cell that every other one has too; a cell that never ran has none. */
 static char *common_entries(const struct compare_model *m)
 {
 	char *common = strdup(m->groups[0].parameters);
 
 	for (unsigned int g = 1; g < m->ngroups && common; g++) {
-		HB_FREE char *before = common;
+		const char *others = m->groups[g].parameters;
+		char *kept = *others ? entries(common, others, true) : strdup(common);
 
-		if (!*m->groups[g].parameters)
-			continue;
-		common = entries(before, m->groups[g].parameters, true);
+		free(common);
+		common = kept;
 	}
 	return common;
 }

@@ -214,13 +214,41 @@ static void test_exact(void **state)
 	assert_non_null(strstr(moved, "exact.first_fault "));
 }
 
+/* A cell that never ran has no parameters. */
+static void test_cell_without_parameters(void **state)
+{
+	static const char *const cells[] = {"0003-base-faults-2-r1", "0004-hinode-faults-2-r1"};
+	HB_FREE char *other = hb_strf("%s/none", dir), *text = NULL;
+	struct synthetic s = synthetic_default(other);
+	struct hb_error e;
+
+	(void)state;
+	s.boots = 1;
+	assert_int_equal(synthetic_write(&s), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cells); i++) {
+		HB_FREE char *file = hb_strf("%s/cells/%s/cell.json", other, cells[i]);
+		json_t *cell = json_load_file(file, 0, NULL);
+
+		assert_int_equal(json_object_del(cell, "parameters"), 0);
+		assert_int_equal(json_dump_file(cell, file, 0), 0);
+		json_decref(cell);
+	}
+	assert_int_equal(report_run(other, &e), 0);
+	text = read_text(other, "report.txt");
+	assert_non_null(strstr(text, "All cells: pmdshare.size=1G\n"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_golden),	      cmocka_unit_test(test_width),
-		cmocka_unit_test(test_html_is_whole), cmocka_unit_test(test_repeatable),
-		cmocka_unit_test(test_decided),	      cmocka_unit_test(test_values),
+		cmocka_unit_test(test_golden),
+		cmocka_unit_test(test_width),
+		cmocka_unit_test(test_html_is_whole),
+		cmocka_unit_test(test_repeatable),
+		cmocka_unit_test(test_decided),
+		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_exact),
+		cmocka_unit_test(test_cell_without_parameters),
 	};
 
 	return cmocka_run_group_tests_name("report", tests, setup, teardown);
