@@ -348,6 +348,48 @@ static void drain_cuts_a_pass_short(void **state)
 	munmap(p, PAGES * PAGE);
 }
 
+/* For a signal handler: where the phase ends, and what is to become writable there. */
+static struct {
+	struct cell_shared *cell;
+	char *page;
+} phase_end;
+
+static void on_segv(int sig)
+{
+	(void)sig;
+	atomic_store(&phase_end.cell->phase, PHASE_PROVE);
+	mprotect(phase_end.page, PAGE, PROT_READ | PROT_WRITE);
+}
+
+/* What was touched before is in the figures, what comes behind in the scratch, nothing in both. */
+static void phase_ends_within_a_pass(void **state)
+{
+	struct sigaction sa = {.sa_handler = on_segv}, old;
+	struct fixture *f = *state;
+	struct task_shared *scratch = calloc(1, sizeof(*scratch));
+	struct hist *hist = calloc(2, sizeof(*hist));
+	char *p = fresh(PAGES);
+
+	assert_true(scratch && hist);
+	scratch->hist[FAULT_LATENCY] = &hist[0];
+	scratch->hist[TOUCH_LATENCY] = &hist[1];
+	f->task.scratch = scratch;
+	phase_end.cell = &f->cell_shared;
+	phase_end.page = p + 700 * PAGE;
+	assert_int_equal(mprotect(phase_end.page, PAGE, PROT_NONE), 0);
+	assert_int_equal(sigaction(SIGSEGV, &sa, &old), 0);
+	assert_int_equal(touch_pages(&f->touch, p, PAGES * PAGE, PAGE, NULL, PAGES, NULL), 0);
+	sigaction(SIGSEGV, &old, NULL);
+	assert_int_equal(count(f, TOUCHES), 701);
+	assert_int_equal(atomic_load(&scratch->counter[TOUCHES]), PAGES - 701);
+	assert_int_equal(f->hist[0].count + f->hist[1].count, 701);
+	assert_int_equal(hist[0].count + hist[1].count, PAGES - 701);
+	assert_true(atomic_load(&f->shared.end_ns) > 0);
+	free(hist);
+	free(scratch);
+	munmap(p, PAGES * PAGE);
+}
+
 static void threshold_lies_between(void **state)
 {
 	uint64_t plain, threshold = touch_threshold(&plain);
@@ -395,6 +437,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(sigbus_elsewhere_is_an_error, make, drop),
 		cmocka_unit_test_setup_teardown(sigbus_of_something_else_kills, make, drop),
 		cmocka_unit_test_setup_teardown(drain_cuts_a_pass_short, make, drop),
+		cmocka_unit_test_setup_teardown(phase_ends_within_a_pass, make, drop),
 		cmocka_unit_test(threshold_lies_between),
 		cmocka_unit_test(clock_agrees_with_the_kernel),
 		cmocka_unit_test(clock_does_not_run_backwards),
