@@ -137,14 +137,22 @@ static int put_metric(json_t *metrics, const struct instance *in, unsigned int r
 	return rc;
 }
 
+/* Tasks that had no measured window. */
+static unsigned int starved_tasks(const struct instance *in)
+{
+	unsigned int n = 0;
+
+	for (unsigned int k = 0; k < in->ntasks; k++)
+		n += window_seconds(in->task[k]) <= 0;
+	return n;
+}
+
 /* A task that was in one operation from before the measured phase until after it did nothing in it:
  * that is a figure. */
 static int check_windows(struct instance *in, struct hb_error *e)
 {
-	unsigned int starved = 0;
+	unsigned int starved = starved_tasks(in);
 
-	for (unsigned int k = 0; k < in->ntasks; k++)
-		starved += window_seconds(in->task[k]) <= 0;
 	if (starved == in->ntasks)
 		return hb_error_set(e, -ENODATA,
 				    "no task of %s was in the measured phase: one operation takes "
@@ -184,9 +192,11 @@ static int check_work(const struct instance *in, struct hb_error *e)
 	if (!any)
 		work = work_done(in, false, &any);
 	if (any && !work)
-		return hb_error_set(e, -ENODATA,
-				    "antagonist %s achieved nothing in the measured phase",
-				    in->ops->name);
+		return hb_error_set(
+			e, -ENODATA, "antagonist %s achieved nothing in the measured phase%s",
+			in->ops->name,
+			starved_tasks(in) == in->ntasks ? ": one operation takes longer than it"
+							: "");
 	return 0;
 }
 

@@ -183,7 +183,8 @@ int hugetlb_pool_grow(uint64_t page, uint64_t pages, const char *note, struct hb
 
 	if (rc)
 		return rc;
-	if (nodes < 2) {
+	/* Few places are left for a page of 1 GiB in a guest that runs: the kernel finds them. */
+	if (nodes < 2 || page >= HUGETLB_1G) {
 		HB_FREE char *path =
 			hb_strf(SYS_POOLS "/hugepages-%" PRIu64 "kB/nr_hugepages", page >> 10);
 		/* Pages that somebody else holds or reserved are not ours to use. */

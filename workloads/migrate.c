@@ -10,7 +10,8 @@
  * move_pages() finds pages through page tables. Those of tasks that map and unmap all the time are
  * mostly empty, so where the workload has a file, each task maps it for itself, apart from the
  * others' shared page tables, and faults in what it is about to move. Else the workload's processes
- * are asked.
+ * are asked. The same holds for migrate_pages(), which with CAP_SYS_NICE moves shared pages, too
+ * (do_migrate_pages()), and the process's small pages besides.
  */
 #include <inttypes.h>
 #include <numa.h>
@@ -41,7 +42,9 @@ static const struct option_row migrate_options_rows[] = {
 	{"rate", OPTION_DOUBLE, OPT(rate), "0", "0", "1000000", NULL,
 	 "calls per second and task; 0: as fast as they go"},
 	{"method", OPTION_ENUM, OPT(method), "move_pages", NULL, NULL, method_names,
-	 "move_pages: chosen pages; migrate_pages: all pages that a process has on a node"},
+	 "move_pages: chosen pages; migrate_pages: all pages that the antagonist's process has on "
+	 "a "
+	 "node, some hundred small ones besides, which takes seconds where emulated"},
 	{"batch", OPTION_U64, OPT(batch), "16", "1", "512", NULL, "pages per call of move_pages"},
 	{"reserve", OPTION_U64, OPT(reserve), "32", "0", "1048576", NULL,
 	 "huge pages that the pool has beyond the workload's, to move to"},
@@ -243,8 +246,11 @@ static int move_once(struct task *t, struct hb_error *e)
 	return 0;
 }
 
-/* Node of every page of the range that process @pid maps, or a negative errno. */
-static void where(const struct target *target, pid_t pid, char *base, int *node)
+/*
+ * Node of every page of the range that process @pid maps at @base, or a negative errno. The pages
+ * of a mapping of our own (@pid 0) are faulted in through @sink first; -1: they are not.
+ */
+static void where(const struct target *target, pid_t pid, char *base, int sink, int *node)
 {
 	uint64_t pages = target->used / target->page;
 	struct chunk c;
@@ -255,39 +261,56 @@ static void where(const struct target *target, pid_t pid, char *base, int *node)
 			c.page[i] = base + (at + i) * target->page;
 			node[at + i] = -ENOENT;
 		}
+		if (sink >= 0)
+			chunk_fault_in(&c, sink);
 		/* The process may be gone by now: its pages stay absent. */
 		move_pages(pid, c.n, c.page, NULL, node + at, 0);
 	}
 }
 
-/* To and fro, one direction per call; the return value counts what stayed, so the pages are looked
- * at instead. */
+/* What became of the pages that were to go from node @from to node @to. */
+static void judge_nodes(struct task *t, const int *before, const int *after, uint64_t pages,
+			int from, int to)
+{
+	for (uint64_t i = 0; i < pages; i++) {
+		if (before[i] < 0)
+			task_count(t, ROW_ABSENT, 1);
+		else if (before[i] == from && after[i] == to)
+			task_count(t, ROW_PAGES, 1);
+		else if (before[i] == from && after[i] == from)
+			task_count(t, ROW_BUSY, 1);
+	}
+}
+
+/*
+ * All pages of a process, to and fro, one direction per call: of our own, which has the file mapped
+ * all the time, else of one of the workload's. The return value counts what stayed, small pages
+ * too, so the huge pages are looked at instead.
+ */
 static int migrate_once(struct task *t, unsigned int turn, struct hb_error *e)
 {
 	const struct migrate_state *s = t->in->priv;
 	const struct target *target = s->target;
 	uint64_t pages = target->used / target->page, begin;
-	unsigned int npids = atomic_load(&target->npids), k = npids ? task_random(t) % npids : 0;
+	unsigned int npids = t->priv ? 0 : atomic_load(&target->npids),
+		     k = npids ? task_random(t) % npids : 0;
 	HB_FREE int *before = calloc(pages, sizeof(int)), *after = calloc(pages, sizeof(int));
-	unsigned long from = 1UL << s->node[turn % 2], to = 1UL << s->node[(turn + 1) % 2];
-	char *base = (char *)target->addr + k * target->step;
+	int from = s->node[turn % 2], to = s->node[(turn + 1) % 2];
+	unsigned long from_mask = 1UL << from, to_mask = 1UL << to;
+	char *base = t->priv ? t->priv : (char *)target->addr + k * target->step;
 	pid_t pid = npids ? atomic_load(&target->pids[k]) : 0;
 	long rc;
 
 	if (!before || !after)
 		return hb_error_set(e, -ENOMEM, "no memory");
-	where(target, pid, base, before);
+	where(target, pid, base, t->priv ? s->sink : -1, before);
 	begin = task_ticks();
-	rc = migrate_pages(pid, sizeof(from) * 8 + 1, &from, &to);
+	rc = migrate_pages(pid, sizeof(from_mask) * 8 + 1, &from_mask, &to_mask);
 	rc = rc < 0 ? -errno : rc;
 	task_latency(t, ROW_LATENCY, task_ticks_to_ns(task_ticks() - begin));
-	where(target, pid, base, after);
+	where(target, pid, base, -1, after);
 	task_count(t, ROW_CALLS, 1);
-	if (rc > 0)
-		task_count(t, ROW_BUSY, rc);
-	for (uint64_t i = 0; i < pages; i++)
-		if (before[i] == s->node[turn % 2] && after[i] == s->node[(turn + 1) % 2])
-			task_count(t, ROW_PAGES, 1);
+	judge_nodes(t, before, after, pages, from, to);
 	if (rc < 0 && rc != -ESRCH && rc != -ENOMEM && rc != -EBUSY)
 		return hb_error_set(e, rc, "migrate_pages: %s", strerror(-rc));
 	return 0;

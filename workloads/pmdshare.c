@@ -16,6 +16,7 @@
  */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -64,7 +65,7 @@ static const struct option_row pmdshare_options_rows[] = {
 	{"order", OPTION_ENUM, OPT(order), "seq", NULL, NULL, order_names,
 	 "of the pages within a pass"},
 	{"page_size", OPTION_ENUM, OPT(page_size), "2M", NULL, NULL, page_names,
-	 "1G: no PMD tables, so no sharing"},
+	 "1G: no PMD tables, so aligned = no; a guest needs about 8 GiB to have room for one"},
 	{"prealloc", OPTION_BOOL, OPT(prealloc), "yes", NULL, NULL, NULL,
 	 "yes: all pages are in the page cache at the start; no: the first fault allocates and "
 	 "clears"},
@@ -147,8 +148,9 @@ struct pmdshare_task {
 
 /* What an attached process found, through a pipe to its task. */
 struct attach_report {
-	uint64_t total; /* ticks from mapping to the last touch */
-	uint32_t n;
+	uint64_t total;	     /* ticks from mapping to the last touch */
+	uint64_t sigbus_low; /* the lowest offset that was past the end of the file */
+	uint32_t n, sigbus;  /* touches; others that were past the end */
 	struct {
 		uint64_t ticks;
 		uint32_t faults;
@@ -253,6 +255,28 @@ static int fill(const struct pmdshare_options *o, const struct hugetlb_file *f, 
 	return o->prealloc ? hugetlb_file_fill(&part, e) : 0;
 }
 
+/*
+ * The cell sizes the pool of the default page size only. A guest grows that of 1 GiB here, which is
+ * SKIP where its memory has no such place left; a host's has to be large enough.
+ */
+static int gigantic_pool(const struct instance *in, uint64_t pages, struct hb_error *e)
+{
+	struct hugetlb_pool p;
+	int rc;
+
+	if (!in->cell->native)
+		return hugetlb_pool_grow(HUGETLB_1G, pages, NULL, e) ? -EOPNOTSUPP : 0;
+	rc = hugetlb_pool_read(HUGETLB_1G, &p, e);
+	if (rc)
+		return -EOPNOTSUPP;
+	if (p.all.free >= p.all.reserved + pages)
+		return 0;
+	return hb_error_set(e, -EOPNOTSUPP,
+			    "%" PRIu64 " free huge pages of 1 GiB are needed, there are %" PRIu64
+			    "; boot with hugepagesz=1G hugepages=%" PRIu64,
+			    pages, p.all.free - p.all.reserved, pages);
+}
+
 static int pmdshare_setup(struct instance *in, struct hb_error *e)
 {
 	const struct pmdshare_options *o = in->options;
@@ -261,10 +285,10 @@ static int pmdshare_setup(struct instance *in, struct hb_error *e)
 
 	if (rc)
 		return rc;
-	if (o->page_size && !in->cell->native)
-		rc = hugetlb_pool_grow(HUGETLB_1G, pages_wanted(o, in->ntasks), NULL, e);
+	if (o->page_size)
+		rc = gigantic_pool(in, pages_wanted(o, in->ntasks), e);
 	if (rc)
-		return -EOPNOTSUPP;
+		return rc;
 	f = calloc(1, sizeof(*f));
 	if (!f)
 		return hb_error_set(e, -ENOMEM, "no memory");
@@ -375,8 +399,15 @@ static int read_report(int fd, struct attach_report *r)
 	return r->n <= ATTACH_MAX ? 0 : -EIO;
 }
 
-static void count_report(struct task *t, const struct attach_report *r)
+static int count_report(struct task *t, const struct attach_report *r, struct hb_error *e)
 {
+	uint64_t floor = atomic_load(&t->in->target->floor);
+
+	if (r->sigbus && r->sigbus_low < floor)
+		return hb_error_set(e, -EFAULT,
+				    "SIGBUS at offset %" PRIu64
+				    " of an attached process, but the file was never that small",
+				    r->sigbus_low);
 	for (uint32_t i = 0; i < r->n; i++) {
 		task_latency(t, r->touch[i].faults ? ROW_FAULT_LATENCY : ROW_TOUCH_LATENCY,
 			     task_ticks_to_ns(r->touch[i].ticks));
@@ -384,8 +415,10 @@ static void count_report(struct task *t, const struct attach_report *r)
 		if (r->touch[i].faults > 1)
 			task_count(t, ROW_REPEATED, r->touch[i].faults - 1);
 	}
-	task_count(t, ROW_TOUCHES, r->n);
+	task_count(t, ROW_TOUCHES, r->n + r->sigbus);
+	task_count(t, ROW_SIGBUS, r->sigbus);
 	task_latency(t, ROW_ATTACH_LATENCY, task_ticks_to_ns(r->total));
+	return 0;
 }
 
 /* Start the agent as "pmdshare" with the file at descriptor 3 and the report's pipe at 4. */
@@ -448,9 +481,8 @@ static int attach_pass(struct task *t, struct hb_error *e)
 	if (rc || status)
 		return hb_error_set(e, -EIO, "an attached process failed (wait status %#x)",
 				    status);
-	count_report(t, &r);
 	task_count(t, ROW_PASSES, 1);
-	return 0;
+	return count_report(t, &r, e);
 }
 
 static int pmdshare_run(struct task *t, struct hb_error *e)
@@ -478,11 +510,44 @@ static void pmdshare_task_exit(struct task *t)
 	free(p);
 }
 
-/* The attached process: map, touch, report, leave. It dies of a SIGBUS, so truncation does not go
- * with this shape. */
+/* Of an attached process, which is this workload's alone. */
+static sigjmp_buf attach_past_end;
+
+static void attach_on_sigbus(int sig, siginfo_t *si, void *context)
+{
+	(void)context;
+	if (si->si_code == BUS_ADRERR)
+		siglongjmp(attach_past_end, 1);
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+/*
+ * One timed touch at @offset; the faults it took. A place past the end of the file, which an
+ * antagonist may have truncated, is no touch.
+ */
+static void attach_touch(struct attach_report *r, char *base, uint64_t offset)
+{
+	uint64_t at, before = touch_fault_count();
+
+	if (sigsetjmp(attach_past_end, 0)) {
+		if (!r->sigbus++ || offset < r->sigbus_low)
+			r->sigbus_low = offset;
+		return;
+	}
+	at = task_ticks();
+	((volatile char *)base)[offset] = 1;
+	r->touch[r->n].ticks = task_ticks() - at;
+	r->touch[r->n++].faults = touch_fault_count() - before;
+}
+
+/* The attached process: map, touch, report, leave. */
 static int attach_main(int argc, char **argv)
 {
-	uint64_t bytes, page, npages, touches, addr, rng, begin, before;
+	/* SA_NODEFER: siglongjmp() out of the handler does not have to restore the mask. */
+	struct sigaction sa = {.sa_sigaction = attach_on_sigbus,
+			       .sa_flags = SA_SIGINFO | SA_NODEFER};
+	uint64_t bytes, page, npages, touches, addr, rng, begin;
 	struct attach_report r = {0};
 	struct hugetlb_file f = {.fd = 3};
 	int kind;
@@ -491,7 +556,7 @@ static int attach_main(int argc, char **argv)
 	    sscanf(argv[3],
 		   "%d %d %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNx64,
 		   &kind, &f.shm, &bytes, &page, &npages, &touches, &addr, &rng) != 8 ||
-	    touches > ATTACH_MAX || !npages)
+	    touches > ATTACH_MAX || !npages || sigaction(SIGBUS, &sa, NULL))
 		return 2;
 	f.kind = kind;
 	f.bytes = bytes;
@@ -500,19 +565,9 @@ static int attach_main(int argc, char **argv)
 	begin = task_ticks();
 	if (hugetlb_file_map(&f, (void *)(uintptr_t)addr, 0, !strcmp(argv[2], "sparse"), NULL))
 		return 1;
-	before = touch_fault_count();
-	for (r.n = 0; r.n < touches; r.n++) {
-		volatile char *p = (char *)(uintptr_t)addr;
-		uint64_t at, faults;
-
+	for (uint64_t i = 0; i < touches; i++) {
 		rng = rng * 6364136223846793005ULL + 1442695040888963407ULL;
-		p += (rng >> 33) % npages * page;
-		at = task_ticks();
-		*p = 1;
-		r.touch[r.n].ticks = task_ticks() - at;
-		faults = touch_fault_count();
-		r.touch[r.n].faults = faults - before;
-		before = faults;
+		attach_touch(&r, (char *)(uintptr_t)addr, (rng >> 33) % npages * page);
 	}
 	r.total = task_ticks() - begin;
 	return hb_write_all(4, &r, sizeof(r)) ? 1 : 0;
