@@ -4,7 +4,6 @@
 #include <math.h>
 #include <sched.h>
 #include <time.h>
-#include <x86intrin.h>
 
 #include "workloads/workload.h"
 
@@ -15,15 +14,14 @@
 #define BRACKETS	    16
 #define COST_READS	    256
 
-/* Set by clock_setup() before the first fork, read-only afterwards. */
-static struct {
-	int tsc;
-	unsigned int icount_shift;
-	double rate;	  /* ticks per ns */
-	uint64_t ns_mult; /* ns per tick, scaled by 2^32 */
-} clock_state = {.rate = 1, .ns_mult = 1ULL << 32};
+struct task_clock task_clock = {.ns_mult = 1ULL << 32};
 
-static uint64_t raw_ns(void)
+static struct {
+	unsigned int icount_shift;
+	double rate; /* ticks per ns */
+} clock_state = {.rate = 1};
+
+uint64_t clock_raw_ns(void)
 {
 	struct timespec ts;
 
@@ -31,28 +29,10 @@ static uint64_t raw_ns(void)
 	return ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
 }
 
-/* lfence: the counter is read after the instructions before it are done, so after a fault is over.
- */
 static uint64_t tsc_read(void)
 {
 	_mm_lfence();
 	return __rdtsc();
-}
-
-uint64_t task_ticks(void)
-{
-	return __builtin_expect(clock_state.tsc, 1) ? tsc_read() : raw_ns();
-}
-
-/*
- * A task that moved to another CPU between two reads can find that one's counter behind, by
- * OFFSET_TOLERANCE_NS at most: such a difference is none, and not 2^64 less something.
- */
-uint64_t task_ticks_to_ns(uint64_t ticks)
-{
-	if ((int64_t)ticks < 0)
-		return 0;
-	return ((unsigned __int128)ticks * clock_state.ns_mult) >> 32;
 }
 
 uint64_t task_ticks_to_insn(uint64_t ticks)
@@ -62,12 +42,12 @@ uint64_t task_ticks_to_insn(uint64_t ticks)
 
 void clock_choose(int tsc)
 {
-	clock_state.tsc = tsc;
+	task_clock.tsc = tsc;
 }
 
 const char *clock_name(void)
 {
-	return clock_state.tsc ? "tsc" : "clock_gettime";
+	return task_clock.tsc ? "tsc" : "clock_gettime";
 }
 
 double clock_rate(void)
@@ -94,7 +74,7 @@ static void read_pair(uint64_t *tsc, uint64_t *ns)
 	uint64_t best = UINT64_MAX;
 
 	for (int i = 0; i < BRACKETS; i++) {
-		uint64_t before = raw_ns(), t = tsc_read(), after = raw_ns();
+		uint64_t before = clock_raw_ns(), t = tsc_read(), after = clock_raw_ns();
 
 		if (after - before < best) {
 			best = after - before;
@@ -164,13 +144,13 @@ void clock_setup(int exact, unsigned int icount_shift)
 
 	clock_state.icount_shift = icount_shift;
 	if (exact) {
-		clock_state.tsc = 1;
+		task_clock.tsc = 1;
 		return;
 	}
 	rate = measure_rate();
 	if (!isfinite(rate) || !cpus_agree(rate))
 		return;
-	clock_state.tsc = 1;
+	task_clock.tsc = 1;
 	clock_state.rate = rate;
-	clock_state.ns_mult = (uint64_t)(4294967296.0 / rate + 0.5);
+	task_clock.ns_mult = (uint64_t)(4294967296.0 / rate + 0.5);
 }

@@ -59,7 +59,7 @@ static const struct metric_row null_metrics[] = {
 	[NULL_FAULT_LATENCY] = {"fault_latency", METRIC_HIST, "ns", METRIC_LOWER, 0,
 				"of the faults, if any"},
 	[NULL_TOUCH_LATENCY] = {"touch_latency", METRIC_HIST, "ns", METRIC_LOWER, 1,
-				"what a touch without a fault shows"},
+				"what a touch without a fault shows; memory is not waited for"},
 	[NULL_UNSETTLED] = {"unsettled", METRIC_COUNT, "touches", METRIC_NEITHER, 0,
 			    "touches in mixed runs"},
 	[NULL_REPEATED] = {"repeated", METRIC_COUNT, "faults", METRIC_NEITHER, 0,

@@ -105,7 +105,7 @@ static const struct metric_row pmdshare_metrics[] = {
 	[ROW_FAULT_LATENCY] = {"fault_latency", METRIC_HIST, "ns", METRIC_LOWER, 1,
 			       "of one touch that faulted"},
 	[ROW_TOUCH_LATENCY] = {"touch_latency", METRIC_HIST, "ns", METRIC_LOWER, 0,
-			       "of one touch that did not"},
+			       "of one touch that did not; memory is not waited for"},
 	[ROW_MMAP_LATENCY] = {"mmap_latency", METRIC_HIST, "ns", METRIC_LOWER, 0,
 			      "of mapping the whole file"},
 	[ROW_MUNMAP_LATENCY] = {"munmap_latency", METRIC_HIST, "ns", METRIC_LOWER, 1,

@@ -10,13 +10,16 @@
 #include "workloads/hugetlb.h"
 #include "workloads/touch.h"
 
-/* Rounds of both loops in turn; the median of the rounds' ratios is told. */
-#define ROUNDS	    31
+/*
+ * Rounds of both loops in turn, each less than a millisecond: most pairs fit between two
+ * disturbances. The median of the pairs' ratios is told.
+ */
+#define ROUNDS	    501
 #define SMALL_PAGE  4096
-#define SMALL_PAGES 16384
+#define SMALL_PAGES 512
 #define HUGE_PAGES  16
-/* Passes over the huge pages per round: a round is then some milliseconds. */
-#define HUGE_PASSES 64
+/* A pass of the workloads is 512 pages by default: these few pages so often side by side. */
+#define HUGE_COPIES 32
 
 enum {
 	FAULTS,
@@ -56,7 +59,7 @@ struct self {
 struct area {
 	const char *name;
 	const struct hugetlb_file *file; /* NULL: anonymous */
-	uint64_t page, pages, passes;
+	uint64_t page, pages, copies;	 /* pages: of one copy */
 };
 
 static int self_init(struct self *s, struct hb_error *e)
@@ -73,13 +76,24 @@ static int self_init(struct self *s, struct hb_error *e)
 	return touch_init(&s->touch, &s->task, &rows, e);
 }
 
+/* The file's copies, side by side. */
+static char *area_map_file(const struct area *a)
+{
+	for (uint64_t i = 0; i < a->copies; i++)
+		if (hugetlb_file_map(a->file, HUGETLB_BASE + i * a->file->bytes, 0, 0, NULL)) {
+			if (i)
+				munmap(HUGETLB_BASE, i * a->file->bytes);
+			return MAP_FAILED;
+		}
+	return HUGETLB_BASE;
+}
+
 static char *area_map(const struct area *a)
 {
 	char *p;
 
 	if (a->file)
-		return hugetlb_file_map(a->file, HUGETLB_BASE, 0, 0, NULL) ? MAP_FAILED
-									   : HUGETLB_BASE;
+		return area_map_file(a);
 	p = mmap(NULL, a->page * a->pages, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 		 0);
 	if (p != MAP_FAILED)
@@ -87,33 +101,34 @@ static char *area_map(const struct area *a)
 	return p;
 }
 
+static uint64_t area_pages(const struct area *a)
+{
+	return a->pages * a->copies;
+}
+
 static void bare(char *base, const struct area *a)
 {
-	for (uint64_t i = 0; i < a->pages; i++)
+	for (uint64_t i = 0; i < area_pages(a); i++)
 		((volatile char *)base)[i * a->page] = (char)i;
 }
 
 /* Nanoseconds of the touches alone in one round; @touch NULL: the bare loop. */
 static int round_ns(struct touch *touch, const struct area *a, double *ns, struct hb_error *e)
 {
+	char *base = area_map(a);
+	uint64_t begin;
 	int rc = 0;
 
-	*ns = 0;
-	for (uint64_t i = 0; i < a->passes && !rc; i++) {
-		char *base = area_map(a);
-		uint64_t begin;
-
-		if (base == MAP_FAILED)
-			return hb_error_set(e, -ENOMEM, "cannot map %s", a->name);
-		begin = task_ticks();
-		if (touch)
-			rc = touch_pages(touch, base, a->page * a->pages, a->page, NULL, a->pages,
-					 e);
-		else
-			bare(base, a);
-		*ns += task_ticks_to_ns(task_ticks() - begin);
-		munmap(base, a->page * a->pages);
-	}
+	if (base == MAP_FAILED)
+		return hb_error_set(e, -ENOMEM, "cannot map %s", a->name);
+	begin = task_ticks();
+	if (touch)
+		rc = touch_pages(touch, base, a->page * area_pages(a), a->page, NULL, area_pages(a),
+				 e);
+	else
+		bare(base, a);
+	*ns = task_ticks_to_ns(task_ticks() - begin);
+	munmap(base, a->page * area_pages(a));
 	return rc;
 }
 
@@ -132,30 +147,36 @@ static double median(double *v)
 
 static int measure(struct touch *touch, const struct area *a, struct hb_error *e)
 {
-	double timed[ROUNDS], plain[ROUNDS], ratio[ROUNDS], faults = a->pages * a->passes;
+	static double timed[ROUNDS], plain[ROUNDS], ratio[ROUNDS], shown[ROUNDS];
+	struct hist *h = touch->task->shared->hist[FAULT_LATENCY];
+	double faults = area_pages(a);
 
 	for (int i = 0; i < ROUNDS; i++) {
 		/* The order changes, so that neither loop always finds what the other left in the
 		 * caches. */
-		int rc = round_ns(i % 2 ? touch : NULL, a, i % 2 ? &timed[i] : &plain[i], e);
+		int rc;
+
+		hist_reset(h);
+		rc = round_ns(i % 2 ? touch : NULL, a, i % 2 ? &timed[i] : &plain[i], e);
 
 		if (!rc)
 			rc = round_ns(i % 2 ? NULL : touch, a, i % 2 ? &plain[i] : &timed[i], e);
 		if (rc)
 			return rc;
 		ratio[i] = plain[i] / timed[i];
+		shown[i] = hist_mean(h);
 	}
-	printf("%s: timed %.0f faults/s, bare %.0f faults/s, ratio %.3f (median of %d rounds of "
-	       "%.0f faults)\n",
+	printf("%s: timed %.0f faults/s, bare %.0f faults/s, ratio %.3f; a fault shows %.0f ns and "
+	       "takes %.0f ns bare (medians of %d rounds of %.0f faults)\n",
 	       a->name, faults / median(timed) * 1e9, faults / median(plain) * 1e9, median(ratio),
-	       ROUNDS, faults);
+	       median(shown), median(plain) / faults, ROUNDS, faults);
 	return 0;
 }
 
 static int measure_huge(struct touch *touch, struct hb_error *e)
 {
 	uint64_t page = hugetlb_default_page();
-	struct area a = {"huge pages in the page cache", NULL, page, HUGE_PAGES, HUGE_PASSES};
+	struct area a = {"huge pages in the page cache", NULL, page, HUGE_PAGES, HUGE_COPIES};
 	struct hugetlb_file f;
 	struct hugetlb_pool pool;
 	int rc;

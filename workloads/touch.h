@@ -18,7 +18,8 @@
 
 #include "workloads/workload.h"
 
-#define TOUCH_RUN 32
+/* One look at the counter, a system call, for as many. */
+#define TOUCH_RUN 128
 
 /* Rows of the workload's metrics that touches go to. */
 struct touch_rows {
@@ -59,14 +60,21 @@ uint64_t touch_fault_count(void);
 /* Settle the pending candidates. */
 void touch_settle(struct touch *t);
 
-/* Write one byte at @p, timed. */
+/*
+ * Write one byte at @p, timed. Neither read of the clock waits for what comes before it. A fault is
+ * in between all the same: the second read cannot be done before the return from the exception,
+ * which serializes (Intel SDM volume 3, "Serializing Instructions"; AMD manual volume 2, the same).
+ * Both may come early by a little, which cancels, and touches overlap as they do without a clock,
+ * which fences would prevent. Of a touch without a fault the time is a lower bound.
+ */
 static inline void touch_write(struct touch *t, volatile char *p, char value)
 {
-	uint64_t begin = task_ticks(), ticks;
+	uint64_t begin = task_ticks_early(), ticks;
 
 	*p = value;
-	ticks = task_ticks() - begin;
-	if (ticks < t->threshold) {
+	ticks = task_ticks_early() - begin;
+	/* Signed: on another CPU the second read may be behind the first. */
+	if ((int64_t)ticks < (int64_t)t->threshold) {
 		if (t->n)
 			touch_settle(t);
 		task_latency(t->task, t->rows->touch_latency, task_ticks_to_ns(ticks));

@@ -21,6 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <x86intrin.h>
 
 #include "bench/base/hist.h"
 #include "bench/base/metric.h"
@@ -217,12 +218,45 @@ static inline void task_latency(struct task *t, unsigned int row, uint64_t ns)
 	hist_record(t->shared->hist[row], ns);
 }
 
+/* Set by clock_setup() before the first fork, read-only afterwards; for the two functions below. */
+struct task_clock {
+	int tsc;	  /* 1: the CPU's counter, 0: clock_raw_ns() */
+	uint64_t ns_mult; /* ns per tick, scaled by 2^32 */
+};
+
+extern struct task_clock task_clock;
+uint64_t clock_raw_ns(void);
+
 /*
  * Time in ticks of the CPU's counter (mode exact: proportional to instructions) and its conversion;
  * clock.c calibrates against CLOCK_MONOTONIC_RAW and says which clock is used in the hello.
  */
-uint64_t task_ticks(void);
-uint64_t task_ticks_to_ns(uint64_t ticks);
+static inline uint64_t task_ticks(void)
+{
+	if (__builtin_expect(!task_clock.tsc, 0))
+		return clock_raw_ns();
+	/* The counter is read after the instructions before it are done: after a fault is over. */
+	_mm_lfence();
+	return __rdtsc();
+}
+
+/* The same without waiting for what comes before it: for pairs in a tight loop, see touch.h. */
+static inline uint64_t task_ticks_early(void)
+{
+	return __builtin_expect(task_clock.tsc, 1) ? __rdtsc() : clock_raw_ns();
+}
+
+/*
+ * A task that moved to another CPU between two reads can find that one's counter behind by a
+ * little (clock.c, OFFSET_TOLERANCE_NS): such a difference is none, and not 2^64 less something.
+ */
+static inline uint64_t task_ticks_to_ns(uint64_t ticks)
+{
+	if ((int64_t)ticks < 0)
+		return 0;
+	return ((unsigned __int128)ticks * task_clock.ns_mult) >> 32;
+}
+
 /* Guest instructions in a difference of ticks; mode exact only. */
 uint64_t task_ticks_to_insn(uint64_t ticks);
 
