@@ -149,7 +149,7 @@ bench-self: $(BUILD)/hugebench-agent $(BUILD)/tests/report_bench
 # makes both anew from the raw data.
 .PHONY: readme readme-check
 $(BUILD)/readme.md: all
-	$(Q)$(BUILD)/hugebench report results/reference --format md --section main >$@
+	$(Q)$(BUILD)/hugebench report results/reference --format md --section summary >$@
 
 readme: $(BUILD)/readme.md
 	$(Q)$(BUILD)/hugebench report --write results/reference

@@ -264,6 +264,16 @@ static void read_stopping(struct compare_model *m)
 	m->sequential = (struct stats_sequential){min, max, m->rule.alpha};
 }
 
+char *compare_label(const struct compare_model *m, const struct comparison *c)
+{
+	const struct compare_group *g = &m->groups[c->group];
+	const struct compare_metric *metric = &g->metrics[c->metric];
+	bool alone = !strcmp(metric->source, g->workloads);
+
+	return hb_strf("%s %s%s%s", g->cell, alone ? "" : metric->source, alone ? "" : ".",
+		       metric->label);
+}
+
 unsigned int compare_find_metric(const struct compare_group *g, const char *source,
 				 const char *label)
 {

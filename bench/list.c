@@ -100,7 +100,7 @@ static void print_workloads(const json_t *workloads, const char *title, bool ant
 			puts("    options: default [allowed]");
 		print_options(json_object_get(w, "options"));
 		if (json_array_size(json_object_get(w, "metrics")))
-			puts("    metrics: unit, better (* main figure)");
+			puts("    metrics: unit, better (* in every table)");
 		print_metrics(json_object_get(w, "metrics"));
 	}
 }

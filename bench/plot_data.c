@@ -172,22 +172,15 @@ static void forest(const struct compare_model *m, const struct plot *p, FILE *ou
 
 	for (size_t i = 0; i < m->ncomparisons; i++) {
 		const struct comparison *c = &m->comparisons[i];
-		const struct compare_group *g = &m->groups[c->group];
 		const struct compare_pair *pair = &m->pairs[c->pair];
-		const struct compare_metric *metric;
-		HB_FREE char *text = NULL;
+		HB_FREE char *name = NULL, *text = NULL;
 		int gain = c->verdict == STATS_BETTER ? 1 : c->verdict == STATS_WORSE ? -1 : 0;
 
 		if (!plot_forest_row(m, c, p->family) || at++ < p->row || row == p->rows)
 			continue;
-		metric = &g->metrics[c->metric];
-		/* The source goes without saying where there is but one workload, and it is its
-		 * own. */
-		text = hb_strf("%s %s%s%s%s%s", g->cell,
-			       strcmp(metric->source, g->workloads) ? metric->source : "",
-			       strcmp(metric->source, g->workloads) ? "." : "", metric->label,
-			       m->npairs > 1 ? ", " : "",
-			       m->npairs > 1 ? m->arms[pair->b].label : "");
+		name = compare_label(m, c);
+		text = name && m->npairs > 1 ? hb_strf("%s, %s", name, m->arms[pair->b].label)
+					     : HB_STEAL(name);
 		fprintf(out, "%zu %.6g %.6g %.6g %d ", ++row, stats_percent(c->change.log_ratio),
 			stats_percent(c->change.log_low), stats_percent(c->change.log_high), gain);
 		label(out, text ? text : "");

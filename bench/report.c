@@ -121,7 +121,7 @@ int report_run(const char *run_dir, struct hb_error *e)
 
 		if (plot_draw(m, &set, &undrawn))
 			fprintf(stderr, "hugebench: %s\n", undrawn.text);
-		report_build(m, &d);
+		report_build(m, &d, false);
 		err = write_all(m, &d, e);
 	}
 	plot_free(&set);
@@ -182,17 +182,26 @@ int report_open(const char *name, struct load_run **run, struct hb_error *e)
 			    name, results ? results : "results/");
 }
 
+enum section {
+	SECTION_ALL,
+	SECTION_MAIN,
+	SECTION_SUMMARY,
+};
+
 struct arguments {
 	const char *runs[2];
 	unsigned int nruns;
 	enum format format;
-	bool only_main, force, write;
+	enum section section;
+	bool force, write;
 	double margin, limit;
 };
 
 static const struct argp_option options[] = {
 	{"format", 'f', "FORMAT", 0, "text (default), md, html, csv or json", 0},
-	{"section", 's', "SECTION", 0, "all (default), or main: the tables without the appendices",
+	{"section", 's', "SECTION", 0,
+	 "of text and md: all (default); main: the tables without the appendices; summary: the "
+	 "main figures in one table",
 	 0},
 	{"margin", 'm', "PERCENT", 0, "two arms are the same within this change (default 2)", 0},
 	{"limit", 'l', "DURATION", 0,
@@ -204,33 +213,35 @@ static const struct argp_option options[] = {
 	{0},
 };
 
-static error_t parse_format(const char *arg, enum format *format)
-{
-	static const char *const names[] = {"text", "md", "html", "csv", "json"};
+static const char *const formats[] = {"text", "md", "html", "csv", "json"};
+static const char *const sections[] = {"all", "main", "summary"};
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (!strcmp(arg, names[i])) {
-			*format = i;
+/* The index of @arg among @names. */
+static error_t parse_name(const char *arg, const char *const *names, size_t n, unsigned int *at)
+{
+	for (*at = 0; *at < n; ++*at)
+		if (!strcmp(arg, names[*at]))
 			return 0;
-		}
 	return EINVAL;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct arguments *a = state->input;
+	unsigned int name = 0;
 	uint64_t limit;
 	char *end;
 
 	switch (key) {
 	case 'f':
-		if (parse_format(arg, &a->format))
+		if (parse_name(arg, formats, ARRAY_SIZE(formats), &name))
 			argp_error(state, "no format '%s': text, md, html, csv or json", arg);
+		a->format = name;
 		return 0;
 	case 's':
-		a->only_main = !strcmp(arg, "main");
-		if (!a->only_main && strcmp(arg, "all"))
-			argp_error(state, "no section '%s': all or main", arg);
+		if (parse_name(arg, sections, ARRAY_SIZE(sections), &name))
+			argp_error(state, "no section '%s': all, main or summary", arg);
+		a->section = name;
 		return 0;
 	case 'm':
 		a->margin = strtod(arg, &end) / 100;
@@ -251,7 +262,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		a->write = true;
 		return 0;
 	case ARGP_KEY_END:
-		if (a->write && (a->nruns > 1 || a->format || a->only_main || a->force ||
+		if (a->section && a->format > FORMAT_MARKDOWN)
+			argp_error(state, "--section goes with the formats text and md");
+		if (a->write && (a->nruns > 1 || a->format || a->section || a->force ||
 				 a->margin > 0 || a->limit > 0))
 			argp_error(state, "--write writes the files of one run as the run did: no "
 					  "other option goes with it");
@@ -286,8 +299,8 @@ static int report(const struct arguments *a, struct hb_error *e)
 	}
 	err = err ?: compare_build(runs[0], runs[1], &o, &m, e);
 	if (!err) {
-		report_build(m, &d);
-		err = render(m, &d, a->format, a->only_main, stdout);
+		report_build(m, &d, a->section == SECTION_SUMMARY);
+		err = render(m, &d, a->format, a->section != SECTION_ALL, stdout);
 		if (!err && fflush(stdout))
 			err = -errno;
 		if (err)

@@ -29,8 +29,9 @@ int report_open(const char *name, struct load_run **run, struct hb_error *e);
 int report_csv(const struct compare_model *m, FILE *out);
 /* Everything of the model as JSON; new reference, NULL without memory. */
 json_t *report_json(const struct compare_model *m);
-/* The document, with its tables (report_build.c). */
-void report_build(const struct compare_model *m, struct doc *d);
+/* The document, with its tables (report_build.c). @only_summary: the main figures in one of them.
+ */
+void report_build(const struct compare_model *m, struct doc *d, bool only_summary);
 /* Its parts, in files of their own. */
 void report_introduce(const struct compare_model *m, struct doc *d); /* report_intro.c */
 void report_published(const struct compare_model *m, struct doc *d); /* report_published.c */

@@ -379,7 +379,72 @@ static void sections(const struct compare_model *m, struct doc *d, struct report
 	}
 }
 
-void report_build(const struct compare_model *m, struct doc *d)
+static void main_row(const struct compare_model *m, struct doc *d, struct report_notes *n,
+		     const struct comparison *c)
+{
+	const struct compare_metric *metric = compare_metric(m, c);
+	const struct compare_pair *p = &m->pairs[c->pair];
+	HB_FREE char *label = compare_label(m, c);
+
+	if (!row_wanted(m, c->group, metric))
+		return;
+	doc_row(d, (char *const[]){
+			   hb_strf("%s%s%s", label ? label : "",
+				   strcmp(metric->unit, "ns") ? ", " : "",
+				   strcmp(metric->unit, "ns") ? metric->unit : ""),
+			   arm_text(m, n, c->group, c->metric, p->a),
+			   arm_text(m, n, c->group, c->metric, p->b),
+			   report_percent(c->change.log_ratio),
+			   report_spread(m, &c->change, c),
+			   verdict_text(m, c->group, p, c),
+			   boots_text(m, n, c->group, metric, c->pair),
+		   });
+}
+
+/* The main figures of all cells in one table; cells without any figure have their verdicts. */
+static void main_table(const struct compare_model *m, struct doc *d, struct report_notes *n,
+		       unsigned int pair)
+{
+	const struct compare_pair *p = &m->pairs[pair];
+
+	doc_table(d, "Main figures of %s and %s", m->arms[p->a].label, m->arms[p->b].label);
+	doc_column(d, "cell and figure", true);
+	doc_column(d, m->arms[p->a].label, false);
+	doc_column(d, m->arms[p->b].label, false);
+	doc_column(d, "change", false);
+	doc_column(d, compare_is_exact(m) ? "difference" : "interval %", false);
+	doc_column(d, "verdict", true);
+	doc_column(d, "boots", true);
+	for (size_t i = 0; i < m->ncomparisons; i++) {
+		const struct comparison *c = &m->comparisons[i];
+		const struct compare_metric *metric = compare_metric(m, c);
+
+		if (c->pair == pair && metric->family == COMPARE_MAIN && metric->judged)
+			main_row(m, d, n, c);
+	}
+	for (unsigned int g = 0; g < m->ngroups; g++)
+		if (!m->groups[g].nmetrics)
+			doc_row(d, (char *const[]){
+					   strdup(m->groups[g].cell),
+					   arm_text(m, n, g, 0, p->a),
+					   arm_text(m, n, g, 0, p->b),
+					   strdup("-"),
+					   strdup("-"),
+					   verdict_text(m, g, p, NULL),
+					   strdup("0+0"),
+				   });
+}
+
+static void summary(const struct compare_model *m, struct doc *d, struct report_notes *n)
+{
+	for (unsigned int p = 0; p < m->npairs; p++)
+		if (compare_is_shown(m, p))
+			main_table(m, d, n, p);
+	for (unsigned int g = 0; g < m->ngroups; g++)
+		unequal_work(m, d, g, g + 1);
+}
+
+void report_build(const struct compare_model *m, struct doc *d, bool only_summary)
 {
 	struct report_notes n = {
 		.number = calloc((size_t)m->ngroups * m->narms + 1, sizeof(unsigned int))};
@@ -391,7 +456,10 @@ void report_build(const struct compare_model *m, struct doc *d)
 	d->main = true;
 	report_introduce(m, d);
 	d->main = true;
-	sections(m, d, &n);
+	if (only_summary)
+		summary(m, d, &n);
+	else
+		sections(m, d, &n);
 	report_unclear(m, d);
 	report_published(m, d);
 	report_capacity(m, d);

@@ -41,7 +41,7 @@ static int report(const char *dir)
 
 	err = err ?: compare_build(run, NULL, &options, &m, &e);
 	if (!err) {
-		report_build(m, &d);
+		report_build(m, &d, false);
 		err = doc_text(&d, out, false);
 		printf("report of %zu cells, %zu comparisons", run->ncells, m->ncomparisons);
 	}

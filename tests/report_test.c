@@ -114,6 +114,46 @@ static void test_html_is_whole(void **state)
 	assert_non_null(strstr(html, "</html>"));
 }
 
+static char *summary_text(void)
+{
+	const struct compare_options o = {0};
+	struct compare_model *m;
+	struct load_run *run;
+	struct doc d = {0};
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	struct hb_error e;
+
+	assert_non_null(out);
+	assert_int_equal(load_run(run_dir, &run, &e), 0);
+	assert_int_equal(compare_build(run, NULL, &o, &m, &e), 0);
+	report_build(m, &d, true);
+	assert_int_equal(doc_markdown(&d, out, true), 0);
+	fclose(out);
+	doc_free(&d);
+	compare_free(m);
+	load_free(run);
+	return text;
+}
+
+/* One table: main figures and nothing else, hangs among them, the controls apart. */
+static void test_summary(void **state)
+{
+	HB_FREE char *text = summary_text();
+	unsigned int rows = 0;
+
+	(void)state;
+	for (const char *at = text; (at = strstr(at, "\n| faults-")); at++)
+		rows++;
+	assert_int_equal(rows, 6); /* 3 cells: throughput and p99 */
+	assert_non_null(strstr(text, "| faults-2 faults, 1/s |"));
+	assert_non_null(strstr(text, "HANG 6/6 \\[1\\]"));
+	assert_non_null(strstr(text, "**\\[1\\]**"));
+	assert_null(strstr(text, "p50"));
+	assert_null(strstr(text, "Main figures of base and base-control"));
+}
+
 /* The same bytes under another locale, and when made a second time. */
 static void test_repeatable(void **state)
 {
@@ -249,6 +289,7 @@ int main(void)
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_exact),
 		cmocka_unit_test(test_cell_without_parameters),
+		cmocka_unit_test(test_summary),
 	};
 
 	return cmocka_run_group_tests_name("report", tests, setup, teardown);
