@@ -55,6 +55,17 @@ static int dying_run(struct task *t, struct hb_error *e)
 	return 0;
 }
 
+static int leaving_run(struct task *t, struct hb_error *e)
+{
+	(void)e;
+	while (task_continue(t)) {
+		if (t->index == 1 && t->phase == PHASE_MEASURE)
+			_exit(0);
+		usleep(1000);
+	}
+	return 0;
+}
+
 static int stubborn_run(struct task *t, struct hb_error *e)
 {
 	(void)e;
@@ -103,11 +114,16 @@ static uint64_t total(const struct fixture *f)
 	return s[0];
 }
 
-/* All tasks have left the measured phase. */
-static void wait_windows(const struct fixture *f)
+/* Every task has done at least one whole operation from here on. */
+static void wait_progress(const struct fixture *f)
 {
+	HB_FREE uint64_t *before = calloc(f->in.ntasks, sizeof(*before));
+
+	assert_non_null(before);
 	for (unsigned int k = 0; k < f->in.ntasks; k++)
-		for (int i = 0; i < 10000 && !atomic_load(&f->in.task[k]->end_ns); i++)
+		before[k] = atomic_load(&f->in.task[k]->progress);
+	for (unsigned int k = 0; k < f->in.ntasks; k++)
+		while (atomic_load(&f->in.task[k]->progress) < before[k] + 2)
 			usleep(1000);
 }
 
@@ -127,14 +143,15 @@ static void run_counting(unsigned int tasks, int threads)
 	for (unsigned int k = 0; k < tasks; k++)
 		assert_int_equal(atomic_load(&f.in.task[k]->progress), 0);
 	assert_int_equal(gang_fire(&f.g), 0);
-	usleep(200000);
+	wait_progress(&f);
 	assert_int_equal(total(&f), 0);
 	gang_phase(&f.g, PHASE_MEASURE);
-	usleep(500000);
+	wait_progress(&f);
+	wait_progress(&f);
 	gang_phase(&f.g, PHASE_PROVE);
-	wait_windows(&f);
+	wait_progress(&f);
 	measured = total(&f);
-	usleep(100000);
+	wait_progress(&f);
 	assert_int_equal(total(&f), measured);
 	gang_phase(&f.g, PHASE_DRAIN);
 	assert_int_equal(gang_wait(&f.g, hb_now_ns() + TIMEOUT_NS), 0);
@@ -200,10 +217,31 @@ static void death_is_noticed(void **state)
 	prepare(&f, &ops, 3);
 	assert_int_equal(gang_start(&f.g, TIMEOUT_NS, &e), 0);
 	gang_fire(&f.g);
-	for (int i = 0; i < 1000 && gang_reap(&f.g) == 3; i++)
-		usleep(10000);
+	while (gang_reap(&f.g) == 3)
+		usleep(1000);
 	assert_int_equal(gang_check(&f.g, &e), -EIO);
 	assert_non_null(strstr(e.text, "test task 1 was killed by signal 9"));
+	gang_phase(&f.g, PHASE_DRAIN);
+	assert_int_equal(gang_wait(&f.g, hb_now_ns() + TIMEOUT_NS), 0);
+	release(&f);
+}
+
+static void quiet_exit_is_noticed(void **state)
+{
+	struct workload_ops ops = ops_of(leaving_run);
+	struct hb_error e = {""};
+	struct fixture f;
+
+	(void)state;
+	prepare(&f, &ops, 3);
+	assert_int_equal(gang_start(&f.g, TIMEOUT_NS, &e), 0);
+	gang_fire(&f.g);
+	assert_int_equal(gang_check(&f.g, &e), 0);
+	gang_phase(&f.g, PHASE_MEASURE);
+	while (gang_reap(&f.g) == 3)
+		usleep(1000);
+	assert_int_equal(gang_check(&f.g, &e), -EIO);
+	assert_string_equal(e.text, "test task 1 exited in the measured phase");
 	gang_phase(&f.g, PHASE_DRAIN);
 	assert_int_equal(gang_wait(&f.g, hb_now_ns() + TIMEOUT_NS), 0);
 	release(&f);
@@ -241,6 +279,33 @@ static void exact_does_the_work_and_no_more(void **state)
 	assert_int_equal(atomic_load(&f.in.task[0]->counter[0]), 40);
 	assert_int_equal(atomic_load(&f.in.task[1]->counter[0]), 40);
 	release(&f);
+}
+
+/* A rate of 1000 per second: ten pauses are ten milliseconds at least, and end with the phase. */
+static void pace_keeps_the_rate(void **state)
+{
+	struct cell_shared shared = {.phase = PHASE_WARMUP};
+	struct cell cell = {.shared = &shared};
+	struct instance in = {.cell = &cell};
+	struct task t = {.in = &in, .phase = PHASE_WARMUP};
+	uint64_t next = 0, begin = hb_now_ns(), late;
+
+	(void)state;
+	for (int i = 0; i < 11; i++)
+		task_pace(&t, &next, 1000);
+	assert_true(hb_now_ns() - begin >= 10000000);
+	/* What was missed is not made up for. */
+	next = begin;
+	late = hb_now_ns();
+	task_pace(&t, &next, 1000);
+	assert_true(next >= late + 1000000);
+	next = 0;
+	task_pace(&t, &next, 0);
+	assert_int_equal(next, 0);
+	/* An hour, but the phase is over. */
+	next = hb_now_ns() + 3600 * NSEC_PER_SEC;
+	shared.phase = PHASE_DRAIN;
+	task_pace(&t, &next, 1000);
 }
 
 static void random_streams(void **state)
@@ -284,8 +349,10 @@ int main(void)
 		cmocka_unit_test(many_threads),
 		cmocka_unit_test(init_failure_names_the_task),
 		cmocka_unit_test(death_is_noticed),
+		cmocka_unit_test(quiet_exit_is_noticed),
 		cmocka_unit_test(drain_has_a_deadline),
 		cmocka_unit_test(exact_does_the_work_and_no_more),
+		cmocka_unit_test(pace_keeps_the_rate),
 		cmocka_unit_test(random_streams),
 		cmocka_unit_test(unknown_node_is_refused),
 	};
