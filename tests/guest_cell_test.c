@@ -411,25 +411,39 @@ static void malformed_specification_is_refused(void **state)
 		       "odd");
 }
 
+/* A good cell whose phase @key takes an hour, up to the first frame of @type (of @phase). */
+static void start_long(struct session *s, json_t **spec, const char *key, enum wire_type type,
+		       const char *phase)
+{
+	*spec = spec_of("good");
+	json_object_set_new(json_object_get(*spec, "phases"), key,
+			    json_integer(3600 * NSEC_PER_SEC));
+	start(s, *spec);
+	listen_for(s, type, phase);
+	assert_null(s->result);
+}
+
 static void host_can_end_the_measured_phase(void **state)
 {
-	json_t *spec = spec_of("good");
 	struct session s;
+	json_t *spec;
 
 	(void)state;
-	json_object_set_new(json_object_get(spec, "phases"), "measure_ns",
-			    json_integer(3600 * NSEC_PER_SEC));
-	start(&s, spec);
-	listen_for(&s, WIRE_INTERVAL, NULL);
+	start_long(&s, &spec, "measure_ns", WIRE_INTERVAL, NULL);
 	assert_int_equal(wire_send(s.fd, WIRE_STOP, NULL, NULL), 0);
 	listen_for(&s, WIRE_RESULT, NULL);
 	assert_result(&s, "OK", "");
 	assert_int_equal(finish(&s), 0);
-	/* Stopped before it began it has no figure, and does not claim one. */
-	json_object_set_new(json_object_get(spec, "phases"), "warmup_ns",
-			    json_integer(3600 * NSEC_PER_SEC));
-	start(&s, spec);
-	listen_for(&s, WIRE_PHASE, "warmup");
+	json_decref(spec);
+}
+
+static void cell_that_never_began_has_no_figure(void **state)
+{
+	struct session s;
+	json_t *spec;
+
+	(void)state;
+	start_long(&s, &spec, "warmup_ns", WIRE_PHASE, "warmup");
 	assert_int_equal(wire_send(s.fd, WIRE_STOP, NULL, NULL), 0);
 	listen_for(&s, WIRE_RESULT, NULL);
 	assert_result(&s, "INVALID", "no task of test was in the measured phase");
@@ -437,21 +451,26 @@ static void host_can_end_the_measured_phase(void **state)
 	json_decref(spec);
 }
 
-static void host_can_quit_or_go(void **state)
+static void host_can_quit(void **state)
 {
-	json_t *spec = spec_of("good");
 	struct session s;
+	json_t *spec;
 
 	(void)state;
-	json_object_set_new(json_object_get(spec, "phases"), "measure_ns",
-			    json_integer(3600 * NSEC_PER_SEC));
-	start(&s, spec);
-	listen_for(&s, WIRE_PHASE, "measure");
+	start_long(&s, &spec, "measure_ns", WIRE_PHASE, "measure");
 	assert_int_equal(wire_send(s.fd, WIRE_QUIT, NULL, NULL), 0);
 	listen_for(&s, WIRE_RESULT, NULL);
 	assert_int_equal(finish(&s), 1);
-	start(&s, spec);
-	listen_for(&s, WIRE_PHASE, "measure");
+	json_decref(spec);
+}
+
+static void agent_does_not_outlive_its_host(void **state)
+{
+	struct session s;
+	json_t *spec;
+
+	(void)state;
+	start_long(&s, &spec, "measure_ns", WIRE_PHASE, "measure");
 	close(s.fd);
 	s.fd = -1;
 	assert_int_equal(finish(&s), 3);
@@ -470,7 +489,9 @@ int main(void)
 		cmocka_unit_test(idle_antagonist_is_invalid),
 		cmocka_unit_test(malformed_specification_is_refused),
 		cmocka_unit_test(host_can_end_the_measured_phase),
-		cmocka_unit_test(host_can_quit_or_go),
+		cmocka_unit_test(cell_that_never_began_has_no_figure),
+		cmocka_unit_test(host_can_quit),
+		cmocka_unit_test(agent_does_not_outlive_its_host),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

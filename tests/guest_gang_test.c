@@ -107,6 +107,29 @@ static void release(struct fixture *f)
 	json_decref(f->in.gauges);
 }
 
+/* Tasks that run, in their warm-up. */
+static void fire(struct fixture *f, const struct workload_ops *ops, unsigned int tasks)
+{
+	struct hb_error e = {""};
+
+	prepare(f, ops, tasks);
+	assert_int_equal(gang_start(&f->g, TIMEOUT_NS, &e), 0);
+	assert_int_equal(gang_fire(&f->g), 0);
+}
+
+/* All of @tasks are there until one has gone; why it went. */
+static void assert_one_gone(struct fixture *f, unsigned int tasks, const char *why)
+{
+	struct hb_error e = {""};
+
+	while (gang_reap(&f->g) == tasks)
+		usleep(1000);
+	assert_int_equal(gang_check(&f->g, &e), -EIO);
+	assert_non_null(strstr(e.text, why));
+	gang_phase(&f->g, PHASE_DRAIN);
+	assert_int_equal(gang_wait(&f->g, hb_now_ns() + TIMEOUT_NS), 0);
+}
+
 static uint64_t total(const struct fixture *f)
 {
 	HB_FREE uint64_t *s = figures_snapshot(&f->cell);
@@ -210,53 +233,33 @@ static void init_failure_names_the_task(void **state)
 static void death_is_noticed(void **state)
 {
 	struct workload_ops ops = ops_of(dying_run);
-	struct hb_error e = {""};
 	struct fixture f;
 
 	(void)state;
-	prepare(&f, &ops, 3);
-	assert_int_equal(gang_start(&f.g, TIMEOUT_NS, &e), 0);
-	gang_fire(&f.g);
-	while (gang_reap(&f.g) == 3)
-		usleep(1000);
-	assert_int_equal(gang_check(&f.g, &e), -EIO);
-	assert_non_null(strstr(e.text, "test task 1 was killed by signal 9"));
-	gang_phase(&f.g, PHASE_DRAIN);
-	assert_int_equal(gang_wait(&f.g, hb_now_ns() + TIMEOUT_NS), 0);
+	fire(&f, &ops, 3);
+	assert_one_gone(&f, 3, "test task 1 was killed by signal 9");
 	release(&f);
 }
 
 static void quiet_exit_is_noticed(void **state)
 {
 	struct workload_ops ops = ops_of(leaving_run);
-	struct hb_error e = {""};
 	struct fixture f;
 
 	(void)state;
-	prepare(&f, &ops, 3);
-	assert_int_equal(gang_start(&f.g, TIMEOUT_NS, &e), 0);
-	gang_fire(&f.g);
-	assert_int_equal(gang_check(&f.g, &e), 0);
+	fire(&f, &ops, 3);
 	gang_phase(&f.g, PHASE_MEASURE);
-	while (gang_reap(&f.g) == 3)
-		usleep(1000);
-	assert_int_equal(gang_check(&f.g, &e), -EIO);
-	assert_string_equal(e.text, "test task 1 exited in the measured phase");
-	gang_phase(&f.g, PHASE_DRAIN);
-	assert_int_equal(gang_wait(&f.g, hb_now_ns() + TIMEOUT_NS), 0);
+	assert_one_gone(&f, 3, "test task 1 exited in the measured phase");
 	release(&f);
 }
 
 static void drain_has_a_deadline(void **state)
 {
 	struct workload_ops ops = ops_of(stubborn_run);
-	struct hb_error e = {""};
 	struct fixture f;
 
 	(void)state;
-	prepare(&f, &ops, 2);
-	assert_int_equal(gang_start(&f.g, TIMEOUT_NS, &e), 0);
-	gang_fire(&f.g);
+	fire(&f, &ops, 2);
 	gang_phase(&f.g, PHASE_DRAIN);
 	assert_int_equal(gang_wait(&f.g, hb_now_ns() + 50000000), 2);
 	assert_int_equal(gang_kill(&f.g), 0);
