@@ -100,8 +100,9 @@ static void method_exact(struct doc *d)
 		      "Method: every boot of an arm must give the same digits; where one does not, "
 		      "the boots are INVALID and the figure that moved is named. A change is the "
 		      "difference of two such numbers and has no interval: one instruction more is "
-		      "\"worse\", one less \"better\". A figure is the median over the operations "
-		      "of a boot; the mean, with the interrupts in it, is in summary.csv.");
+		      "\"worse\", one less \"better\". A figure is the least that the operation "
+		      "took in a boot; the mean, which has the interrupts and the refills of "
+		      "allocators' caches in it, is in summary.csv.");
 }
 
 /* Which figures carry verdicts, and what these promise. */
