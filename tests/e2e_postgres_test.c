@@ -31,7 +31,6 @@ static const char scenario[] = "[scenario]\n"
 			       "postgres.scale = 3\n"
 			       "postgres.shared_buffers = 512M\n"
 			       "postgres.clients = 2\n"
-			       "postgres.fault_time = on\n"
 			       "postgres.probe_rate = 2\n";
 
 static int setup(void **state)
@@ -46,15 +45,31 @@ static int teardown(void **state)
 	return hb_remove_all(results);
 }
 
-/* Run the scenario with @claim; the one cell's object (new reference). */
-static json_t *run_cell(const char *claim, int status)
+/* Run the scenario with @claim and another setting; the one cell's object (new reference). */
+static json_t *run_cell(const char *claim, const char *setting, int status)
 {
 	HB_FREE char *file = hb_strf("%s/small.ini", results);
 	HB_FREE char *option = hb_strf("postgres.claim=%s", claim);
+	const char *pages = strcmp(claim, "none") ? "on" : "off";
+	HB_FREE char *huge_pages = hb_strf("postgres.huge_pages=%s", pages);
 	HB_FREE char *pattern = hb_strf("%s/%s/cells/*/cell.json", results, claim);
-	char *const argv[] = {
-		"build/hugebench", "run",	"-s",	 file,	   "-o",	  option, "--mode",
-		"emulated",	   "--results", results, "--name", (char *)claim, NULL};
+	char *const argv[] = {"build/hugebench",
+			      "run",
+			      "-s",
+			      file,
+			      "-o",
+			      option,
+			      "-o",
+			      huge_pages,
+			      "-o",
+			      (char *)setting,
+			      "--mode",
+			      "emulated",
+			      "--results",
+			      results,
+			      "--name",
+			      (char *)claim,
+			      NULL};
 	json_error_t e;
 	json_t *cell;
 	glob_t g;
@@ -108,7 +123,7 @@ static double noted(const json_t *cell, const char *key, const char *before)
 static void agrees_with_pgbench(void **state)
 {
 	const char *key = "pgbench";
-	json_t *cell = run_cell("hugetlb", 0);
+	json_t *cell = run_cell("hugetlb", "postgres.fault_time=on", 0);
 	double processed, tps, connection_ms;
 
 	(void)state;
@@ -137,7 +152,7 @@ static void agrees_with_pgbench(void **state)
 
 static void unproved_claim_is_invalid(void **state)
 {
-	json_t *cell = run_cell("sharing", 1);
+	json_t *cell = run_cell("sharing", "postgres.jobs=2", 1);
 
 	(void)state;
 	assert_string_equal(json_string_value(json_object_get(cell, "verdict")), "INVALID");
@@ -146,11 +161,24 @@ static void unproved_claim_is_invalid(void **state)
 	json_decref(cell);
 }
 
+/* More shared buffers than the guest has memory: the server's own words are the reason. */
+static void failed_start_is_told(void **state)
+{
+	json_t *cell = run_cell("none", "postgres.shared_buffers=3G", 1);
+
+	(void)state;
+	assert_string_equal(json_string_value(json_object_get(cell, "verdict")), "INVALID");
+	assert_non_null(strstr(json_string_value(json_object_get(cell, "reason")),
+			       "could not map anonymous shared memory"));
+	json_decref(cell);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(agrees_with_pgbench),
 		cmocka_unit_test(unproved_claim_is_invalid),
+		cmocka_unit_test(failed_start_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -171,6 +171,93 @@ static void crash_is_told(void **state)
 	pg_session_close(s);
 }
 
+/* A task is no parent of the postmaster, and sees its end all the same. */
+static void killed_postmaster_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct hb_error e = {""};
+	int status;
+	pid_t pid;
+
+	start(f);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		if (pg_server_check(&f->server, &e) || kill(f->server.postmaster, SIGKILL))
+			_exit(1);
+		_exit(pg_server_explain(&f->server, -EIO, &e) == -EIO &&
+				      strstr(e.text, "the server has ended; its last log lines")
+			      ? 0
+			      : 2);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(pg_server_check(&f->server, &e), -ECHILD);
+}
+
+/* Huge pages that are not there: what the server itself says about it. */
+static void no_huge_pages_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct hb_error e = {""};
+	uint64_t available;
+
+	if (!f->directory[0] || pg_proc_value("/proc/meminfo", "HugePages_Free", &available) ||
+	    available)
+		skip();
+	assert_int_equal(pg_server_init(&f->server, "", f->data, &e), 0);
+	assert_int_equal(pg_server_set(&f->server, &e, "huge_pages=on"), 0);
+	assert_int_equal(
+		pg_server_set(&f->server, &e, "unix_socket_directories=%s", f->server.directory),
+		0);
+	assert_int_equal(pg_server_start(&f->server, START_NS, &e), -ECHILD);
+	assert_non_null(strstr(e.text, "PostgreSQL did not start"));
+	assert_non_null(strstr(e.text, "could not map anonymous shared memory"));
+}
+
+static void late_server_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct hb_error e = {""};
+
+	if (!f->directory[0])
+		skip();
+	assert_int_equal(pg_server_init(&f->server, "", f->data, &e), 0);
+	assert_int_equal(
+		pg_server_set(&f->server, &e, "unix_socket_directories=%s", f->server.directory),
+		0);
+	assert_int_equal(pg_server_start(&f->server, 1, &e), -ETIMEDOUT);
+	assert_non_null(strstr(e.text, "was not ready within"));
+}
+
+/* The log decides about a verdict: what it says in the course of things must not. */
+static void bad_lines_are_known(void **state)
+{
+	static const char *const bad[] = {
+		"2026-01-01 [7] PANIC:  could not write to file \"pg_wal/xlogtemp.7\"",
+		"2026-01-01 [7] LOG:  server process (PID 12) was terminated by signal 9: Killed",
+		"2026-01-01 [7] FATAL:  could not map anonymous shared memory: Cannot allocate",
+		"2026-01-01 [7] ERROR:  invalid page in block 3 of relation base/5/16384",
+		"2026-01-01 [7] LOG:  could not fork new process for connection: Cannot allocate",
+		"2026-01-01 [7] ERROR:  out of memory",
+		"2026-01-01 [7] FATAL:  terminating connection due to unexpected postmaster exit",
+	};
+	static const char *const good[] = {
+		"",
+		"\x01\xff garbage \t 100%s",
+		"2026-01-01 [7] LOG:  database system is ready to accept connections",
+		"2026-01-01 [7] ERROR:  relation \"panic\" does not exist",
+		"2026-01-01 [7] LOG:  checkpoint starting: time",
+		"2026-01-01 [7] FATAL:  terminating connection due to administrator command",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_true(pg_server_line_is_bad(bad[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		assert_false(pg_server_line_is_bad(good[i]));
+}
+
 static void bad_setting_is_told(void **state)
 {
 	struct fixture *f = *state;
@@ -203,6 +290,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(lives_and_ends_clean, stop),
 		cmocka_unit_test_teardown(crash_is_told, stop),
+		cmocka_unit_test_teardown(killed_postmaster_is_told, stop),
+		cmocka_unit_test_teardown(no_huge_pages_is_told, stop),
+		cmocka_unit_test_teardown(late_server_is_told, stop),
+		cmocka_unit_test(bad_lines_are_known),
 		cmocka_unit_test_teardown(bad_setting_is_told, stop),
 		cmocka_unit_test_teardown(no_cluster_is_told, stop),
 	};

@@ -220,6 +220,7 @@ int pg_server_line_is_bad(const char *line)
 	static const char *const bad[] = {
 		"PANIC:",
 		"was terminated by signal",
+		"unexpected postmaster exit",
 		"could not map anonymous shared memory",
 		"invalid page in block",
 		"could not fork",
@@ -241,6 +242,22 @@ static int reap(struct pg_server *s, int *status)
 	return 1;
 }
 
+/* The postmaster is a child of the agent; a task of the workload can but look at it. */
+static bool has_ended(struct pg_server *s)
+{
+	char path[64], *name_end, state;
+	HB_FREE char *text = NULL;
+	int status;
+
+	if (!s->postmaster || reap(s, &status))
+		return true;
+	snprintf(path, sizeof(path), "/proc/%d/stat", s->postmaster);
+	if (hb_file_read(path, &text, NULL))
+		return true;
+	name_end = strrchr(text, ')');
+	return name_end && sscanf(name_end + 1, " %c", &state) == 1 && state == 'Z';
+}
+
 static int log_check(const struct pg_server *s, struct hb_error *e)
 {
 	HB_FREE char *text = pg_server_log(s, 64 << 20);
@@ -257,12 +274,10 @@ static int log_check(const struct pg_server *s, struct hb_error *e)
 int pg_server_check(struct pg_server *s, struct hb_error *e)
 {
 	HB_FREE char *tail = NULL;
-	int status, err = log_check(s, e);
+	int err = log_check(s, e);
 
-	if (err)
+	if (err || !has_ended(s))
 		return err;
-	if (s->postmaster && !reap(s, &status))
-		return 0;
 	tail = pg_server_log(s, 600);
 	return hb_error_set(e, -ECHILD, "the server has ended; its last log lines: %s",
 			    tail ? tail : "");
