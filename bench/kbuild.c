@@ -351,7 +351,7 @@ static int build_steps(struct building *g, json_t **facts, struct hb_error *e)
 	if (rc)
 		return hb_error_set(e, rc, "cannot make %s: %s", obj, strerror(-rc));
 	fprintf(stderr, "kernel %s: preparing %s\n", g->b->v->name, g->b->label);
-	rc = source_unpack(&g->b->v->source, g->b->cache, src, e);
+	rc = source_unpack(&g->b->v->source, g->b->cache, src, !g->b->keep, e);
 	if (!rc)
 		rc = apply_patches(g, src, e);
 	if (!rc)

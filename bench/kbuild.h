@@ -17,6 +17,7 @@ struct kbuild {
 	const char *work;	 /* scratch directory, emptied first; receives
 				    out/{bzImage,config,System.map} */
 	const char *label;	 /* of the source, for messages */
+	bool keep;		 /* somebody will work on what is built in @work */
 };
 
 /*

@@ -184,9 +184,13 @@ static int kernel_build(const struct place *p, const struct variant *v, const st
 {
 	HB_FREE char *work = hb_strf("%s/work/%.16s", p->cache, key);
 	HB_FREE char *out = hb_strf("%s/work/%.16s/out", p->cache, key);
-	struct kbuild b = {
-		.root = p->root, .cache = p->cache, .v = v, .work = work, .label = id->label};
 	const char *keep = getenv("KEEP");
+	struct kbuild b = {.root = p->root,
+			   .cache = p->cache,
+			   .v = v,
+			   .work = work,
+			   .label = id->label,
+			   .keep = keep && *keep};
 	json_t *facts = NULL;
 	int rc;
 
@@ -201,7 +205,7 @@ static int kernel_build(const struct place *p, const struct variant *v, const st
 		fprintf(stderr, "kernel %s: built in %.0f s\n", v->name,
 			json_real_value(json_object_get(facts, "seconds")));
 	json_decref(facts);
-	if (keep && *keep)
+	if (b.keep)
 		fprintf(stderr, "kernel %s: sources and objects are kept in %s\n", v->name, work);
 	else
 		hb_remove_all(work);

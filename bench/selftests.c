@@ -112,7 +112,7 @@ static int build_programs(const struct build *b, const char *hash, struct hb_err
 		return hb_error_set(e, rc, "cannot make %s: %s", b->out, strerror(-rc));
 	rc = source_fetch(&b->source, b->cache, e);
 	if (!rc)
-		rc = source_unpack(&b->source, b->cache, b->tree, e);
+		rc = source_unpack(&b->source, b->cache, b->tree, true, e);
 	if (!rc)
 		rc = compile(b, log, e);
 	hb_remove_all(b->tree);

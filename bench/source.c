@@ -243,6 +243,17 @@ static int unpack_step(char *const argv[], const char *what, struct hb_error *e)
 			    rc, out ? out : "");
 }
 
+/* Does @tree, which came from @origin, look like a kernel's? */
+static int check_tree(const char *tree, const char *origin, struct hb_error *e)
+{
+	HB_FREE char *makefile = hb_strf("%s/Makefile", tree);
+
+	if (makefile && !access(makefile, R_OK))
+		return 0;
+	return hb_error_set(e, -ENODEV, "%s is no kernel source: it has no Makefile at its top",
+			    origin);
+}
+
 /* Unpack @tarball, whose files are all below one directory, and keep it as pristine tree @hash. */
 static int keep_tarball(const char *tarball, const char *cache, const char *hash,
 			struct hb_error *e)
@@ -264,7 +275,13 @@ static int keep_tarball(const char *tarball, const char *cache, const char *hash
 		return hb_error_set(e, rc, "cannot make %s: %s", tree, strerror(-rc));
 	fprintf(stderr, "hugebench: unpacking %s\n", tarball);
 	rc = unpack_step(argv, tarball, e);
-	return rc ? rc : cache_commit(work, dir, e);
+	if (!rc)
+		rc = check_tree(tree, tarball, e);
+	if (!rc)
+		rc = cache_commit(work, dir, e);
+	if (rc)
+		hb_remove_all(work);
+	return rc;
 }
 
 /* The one tarball below DIR/usr/src of an unpacked package; owned by the caller. */
@@ -447,7 +464,8 @@ static int unpack_git(const struct source *s, const char *object, const char *in
 			    s->tree, rc, out ? out : "");
 }
 
-int source_unpack(const struct source *s, const char *cache, const char *into, struct hb_error *e)
+int source_unpack(const struct source *s, const char *cache, const char *into, bool links,
+		  struct hb_error *e)
 {
 	struct source_id id;
 	HB_FREE char *dir = NULL;
@@ -465,11 +483,13 @@ int source_unpack(const struct source *s, const char *cache, const char *into, s
 	} else if (s->tree && is_git(s->tree)) {
 		rc = unpack_git(s, id.hash, into, e);
 	} else {
-		/* Hard links are quick; not for a tree of the user's, where something may write. */
-		char *argv[] = {"cp", s->tree ? "-a" : "-al", from, (char *)into, NULL};
+		/* No links to a tree of the user's, where something may write. */
+		char *argv[] = {"cp", links && !s->tree ? "-al" : "-a", from, (char *)into, NULL};
 
 		rc = unpack_step(argv, s->tree ? s->tree : id.label, e);
 	}
+	if (!rc)
+		rc = check_tree(into, s->tree ? s->tree : id.label, e);
 	source_id_free(&id);
 	return rc;
 }

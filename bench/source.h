@@ -41,8 +41,11 @@ void source_id_free(struct source_id *id);
  * source_identify() answers differently afterwards. -ENODEV: not to be had.
  */
 int source_fetch(const struct source *s, const char *cache, struct hb_error *e);
-/* Lay the tree out in the new directory @into, on the cache's file system; files may be hard links:
- * replace, never write. */
-int source_unpack(const struct source *s, const char *cache, const char *into, struct hb_error *e);
+/*
+ * Lay the tree out in the new directory @into, on the cache's file system. @links: files may be
+ * hard links, which are quick, but may only be replaced and never written to.
+ */
+int source_unpack(const struct source *s, const char *cache, const char *into, bool links,
+		  struct hb_error *e);
 
 #endif

@@ -509,6 +509,29 @@ static void test_missing_source(void **state)
 	expect_error("plain", -ENODEV, "KERNEL_SRC=/nonexistent/linux.tar.xz");
 }
 
+/* An empty directory, a file that is no archive, an archive of something else. */
+static void test_broken_source(void **state)
+{
+	HB_FREE char *empty = hb_strf("%s/empty", root);
+	HB_FREE char *junk = hb_strf("%s/junk.tar", root);
+	HB_FREE char *other = hb_strf("%s/other.tar", root);
+	HB_FREE char *sources = hb_strf("%s/sources", cache);
+	char *argv[] = {"tar", "-c", "-f", other, "-C", root, "empty", NULL};
+
+	(void)state;
+	put("empty/README", "");
+	put("junk.tar", "junk");
+	assert_int_equal(hb_run(argv, -1), 0);
+	setenv("KERNEL_SRC", empty, 1);
+	expect_error("plain", -ENODEV, "no kernel source");
+	setenv("KERNEL_SRC", junk, 1);
+	expect_error("plain", -EIO, "cannot unpack");
+	setenv("KERNEL_SRC", other, 1);
+	expect_error("plain", -ENODEV, "no kernel source");
+	/* Nothing is left of them. */
+	assert_int_equal(rmdir(sources), 0);
+}
+
 static void test_tarball(void **state)
 {
 	HB_FREE char *tarball = hb_strf("%s/linux.tar", root), *path = NULL;
@@ -552,6 +575,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_config_diff, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ready_bzimage, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_missing_source, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_broken_source, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tarball, setup, teardown),
 	};
 

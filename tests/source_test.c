@@ -202,6 +202,7 @@ static void test_git_tree(void **state)
 
 	(void)state;
 	put("tree/f", "one\n");
+	put("tree/Makefile", "all:\n");
 	git("init");
 	git("add .");
 	git("commit -m one");
@@ -214,7 +215,7 @@ static void test_git_tree(void **state)
 	assert_string_not_equal(first, dirty);
 	assert_string_equal(dirty, again);
 	assert_string_equal(first, at_ref);
-	if (source_unpack(&head, dir, into, &e))
+	if (source_unpack(&head, dir, into, true, &e))
 		fail_msg("%s", e.text);
 	assert_int_equal(hb_file_read(file, &text, NULL), 0);
 	assert_string_equal(text, "two\n");
