@@ -109,6 +109,10 @@ static int ops_check(const struct workload_ops *ops, struct hb_error *e)
 				    ops->name);
 	while (ops->metrics[rows].name)
 		rows++;
+	if (ops->role == ROLE_ANTAGONIST && (!rows || (ops->metrics[0].kind != METRIC_RATE &&
+						       ops->metrics[0].kind != METRIC_COUNT)))
+		return hb_error_set(e, -EINVAL, "%s: its first metric does not count its work",
+				    ops->name);
 	return rows <= TASK_COUNTERS ? 0
 				     : hb_error_set(e, -EINVAL, "%s: more than %d metrics",
 						    ops->name, TASK_COUNTERS);

@@ -166,32 +166,14 @@ static int check_windows(struct instance *in, struct hb_error *e)
 	return 0;
 }
 
-/* Total of the counters, of the primary ones alone for @primary; *@any: there is such a counter. */
-static uint64_t work_done(const struct instance *in, bool primary, bool *any)
-{
-	unsigned int row = 0;
-	uint64_t work = 0;
-
-	*any = false;
-	for (const struct metric_row *m = in->ops->metrics; m->name; m++, row++) {
-		if (!is_counter(m) || (primary && !m->primary))
-			continue;
-		*any = true;
-		for (unsigned int k = 0; k < in->ntasks; k++)
-			work += atomic_load(&in->task[k]->counter[row]);
-	}
-	return work;
-}
-
-/* What an antagonist is for are its primary counters: pages that moved, not calls that tried. */
+/* What an antagonist is for is its first metric: pages that moved, not calls that tried. */
 static int check_work(const struct instance *in, struct hb_error *e)
 {
-	bool any;
-	uint64_t work = work_done(in, true, &any);
+	uint64_t work = 0;
 
-	if (!any)
-		work = work_done(in, false, &any);
-	if (any && !work)
+	for (unsigned int k = 0; k < in->ntasks; k++)
+		work += atomic_load(&in->task[k]->counter[0]);
+	if (!work)
 		return hb_error_set(
 			e, -ENODATA, "antagonist %s achieved nothing in the measured phase%s",
 			in->ops->name,

@@ -57,8 +57,9 @@ struct workload_ops {
 	enum workload_role role;
 	const struct option_row *options; /* Required: rows up to OPTION_END */
 	size_t options_size;		  /* of the structure that the rows fill */
-	const struct metric_row
-		*metrics; /* Required: rows up to METRIC_END, at most TASK_COUNTERS */
+	const struct metric_row *metrics; /* Required: rows up to METRIC_END, at most TASK_COUNTERS;
+					     the first of an antagonist counts the work it achieved:
+					     none of it, and the cell is INVALID */
 	const char *const
 		*needs; /* Kernel symbols, "CONFIG_USERFAULTFD", NULL at the end; or NULL */
 
