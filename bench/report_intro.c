@@ -141,12 +141,16 @@ static void method(const struct compare_model *m, struct doc *d)
 		      "standard errors by the jackknife over boots).");
 	verdicts(m, d);
 	if (m->sequential.max_boots)
-		doc_paragraph(d,
-			      "Boots were added until every main figure had a verdict, at least %u "
-			      "and at most %u per arm; the error of %.2g is spent over these looks "
-			      "(Lan and DeMets, increments after Slud and Wei), and intervals are "
-			      "repeated confidence intervals.",
-			      m->sequential.min_boots, m->sequential.max_boots, m->rule.alpha);
+		doc_paragraph(
+			d,
+			"Boots were added until every main figure had a verdict, at least %u "
+			"and at most %u per arm; there are %lld, why is said at the end. The "
+			"error of %.2g is spent over these looks (Lan and DeMets, increments "
+			"after Slud and Wei), and intervals are repeated confidence intervals.",
+			m->sequential.min_boots, m->sequential.max_boots,
+			(long long)json_integer_value(
+				json_object_get(m->runs[0]->run, "repetitions")),
+			m->rule.alpha);
 }
 
 static void completeness(const struct compare_model *m, struct doc *d)

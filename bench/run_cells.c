@@ -294,8 +294,9 @@ static bool decided(const struct run *r, size_t next)
 
 static void record_stop(struct run *r, int repetitions, const char *why)
 {
-	HB_FREE char *reason = hb_strf("%d: %s; ended after whole repetitions because %s",
-				       repetitions, text(r->record, "repetitions_reason"), why);
+	json_int_t planned = json_integer_value(json_object_get(r->record, "repetitions"));
+	HB_FREE char *reason = hb_strf("of %lld planned (%s): %s", (long long)planned,
+				       text(r->record, "repetitions_reason"), why);
 
 	json_object_set_new(r->record, "repetitions", json_integer(repetitions));
 	if (reason)
