@@ -140,6 +140,11 @@ void doc_row(struct doc *d, char *const cells[])
 	t->nrows++;
 }
 
+bool doc_is_bullet(const struct doc_block *b)
+{
+	return b->kind == DOC_ITEM && !strcmp(b->term, "-");
+}
+
 bool doc_shown(const struct doc_block *b, bool only_main)
 {
 	return (b->main || !only_main) && (b->kind != DOC_TABLE || b->table.nrows);

@@ -69,6 +69,8 @@ void doc_column(struct doc *d, const char *head, bool left);
 void doc_row(struct doc *d, char *const cells[]);
 void doc_free(struct doc *d);
 
+/* An item whose term is "-": one of a list, not a term that is explained. */
+bool doc_is_bullet(const struct doc_block *b);
 /* Does a renderer show the block? Tables without rows are not shown. */
 bool doc_shown(const struct doc_block *b, bool only_main);
 

@@ -159,6 +159,12 @@ static void block(FILE *out, const struct doc_block *b, const char *pictures)
 		fputs("</p>\n", out);
 		break;
 	case DOC_ITEM:
+		if (doc_is_bullet(b)) {
+			fputs("<li>", out);
+			plain(out, b->text);
+			fputs("</li>\n", out);
+			break;
+		}
 		fputs("<dt>", out);
 		plain(out, b->term);
 		fputs("</dt><dd>", out);
@@ -179,9 +185,20 @@ static void block(FILE *out, const struct doc_block *b, const char *pictures)
 	}
 }
 
+/* From within one kind of list, or none (""), to another. */
+static void change_list(FILE *out, const char *from, const char *to)
+{
+	if (!strcmp(from, to))
+		return;
+	if (*from)
+		fprintf(out, "</%s>\n", from);
+	if (*to)
+		fprintf(out, "<%s>\n", to);
+}
+
 int doc_html(const struct doc *d, FILE *out, const char *title, const char *pictures)
 {
-	bool in_list = false;
+	const char *list = "", *next;
 
 	if (d->failed)
 		return -ENOMEM;
@@ -195,11 +212,12 @@ int doc_html(const struct doc *d, FILE *out, const char *title, const char *pict
 
 		if (!doc_shown(b, false))
 			continue;
-		if ((b->kind == DOC_ITEM) != in_list)
-			fputs(in_list ? "</dl>\n" : "<dl>\n", out);
-		in_list = b->kind == DOC_ITEM;
+		next = b->kind != DOC_ITEM ? "" : doc_is_bullet(b) ? "ul" : "dl";
+		change_list(out, list, next);
+		list = next;
 		block(out, b, pictures);
 	}
-	fprintf(out, "%s</main>\n</body>\n</html>\n", in_list ? "</dl>\n" : "");
+	change_list(out, list, "");
+	fputs("</main>\n</body>\n</html>\n", out);
 	return ferror(out) ? -EIO : 0;
 }

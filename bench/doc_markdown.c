@@ -41,7 +41,7 @@ static void table(FILE *out, const struct doc_block *b)
 
 int doc_markdown(const struct doc *d, FILE *out, bool only_main)
 {
-	bool item_before = false, first = true;
+	bool item_before = false, first = true, term_before = false, below = false;
 
 	if (d->failed)
 		return -ENOMEM;
@@ -54,6 +54,8 @@ int doc_markdown(const struct doc *d, FILE *out, bool only_main)
 			fputc('\n', out);
 		first = false;
 		item_before = b->kind == DOC_ITEM;
+		term_before = term_before && item_before;
+		below = below && item_before;
 		switch (b->kind) {
 		case DOC_HEADING:
 			/* The short form goes under a heading of somebody else's document. */
@@ -66,9 +68,14 @@ int doc_markdown(const struct doc *d, FILE *out, bool only_main)
 			fputc('\n', out);
 			break;
 		case DOC_ITEM:
-			fputs("- **", out);
-			plain(out, b->term);
-			fputs("** ", out);
+			/* Bullets behind a term belong to it. */
+			below = doc_is_bullet(b) && (below || term_before);
+			term_before = !doc_is_bullet(b);
+			fputs(below ? "  - " : term_before ? "- **" : "- ", out);
+			if (term_before) {
+				plain(out, b->term);
+				fputs("** ", out);
+			}
 			plain(out, b->text);
 			fputc('\n', out);
 			break;

@@ -276,8 +276,8 @@ static void parameters(const struct compare_model *m, struct doc *d)
 		HB_FREE char *own = entries(group->parameters, m->ngroups > 1 ? common : "", false);
 
 		if (own && *group->parameters)
-			doc_item(d, group->cell, "%u tasks%s%s", group->tasks, *own ? "; " : "",
-				 own);
+			doc_item(d, group->cell, "%u task%s%s%s", group->tasks,
+				 group->tasks == 1 ? "" : "s", *own ? "; " : "", own);
 	}
 }
 
