@@ -321,7 +321,7 @@ static void task_that_stays_is_ended(void **state)
 
 	(void)state;
 	/* Four times as long is waited for it. */
-	json_object_set_new(json_object_get(spec, "phases"), "stall_ns", json_integer(50 * MS));
+	json_object_set_new(json_object_get(spec, "phases"), "stall_ns", json_integer(200 * MS));
 	assert_verdict(spec, "INVALID", "tasks did not leave their run");
 }
 

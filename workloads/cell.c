@@ -26,6 +26,8 @@
 /* How long a file's pages may take to come back to the pool after its last user is gone. */
 #define CONSERVE_WAIT_NS (3 * NSEC_PER_SEC)
 #define LOG_QUIET_NS	 (20 * 1000000ULL)
+/* What a busy machine may take to end killed tasks, beyond gang_kill()'s own second. */
+#define KILL_WAIT_NS (10 * NSEC_PER_SEC)
 
 struct run {
 	const struct cell_config *c;
@@ -427,7 +429,7 @@ static void phases_timed(struct run *r)
 	link_phase(r->c->link, "drain");
 	gang_phase(&r->gang, PHASE_DRAIN);
 	/* The watchdog speaks first when tasks hang; those that only loop are ended by force. */
-	watchdog_agent(&r->dog, "the drain", 5 * r->stall_ns);
+	watchdog_agent(&r->dog, "the drain", 5 * r->stall_ns + KILL_WAIT_NS);
 	left = gang_wait(&r->gang, hb_now_ns() + 4 * r->stall_ns);
 	atomic_store(&r->dog.watch_tasks, 0);
 	if (left) {
@@ -516,7 +518,7 @@ static int run_gang(struct run *r, struct hb_error *e)
 
 static void teardown(struct run *r)
 {
-	watchdog_agent(&r->dog, "teardown", 2 * r->stall_ns);
+	watchdog_agent(&r->dog, "teardown", 2 * r->stall_ns + KILL_WAIT_NS);
 	gang_kill(&r->gang);
 	observe_close(&r->observe);
 	for (unsigned int i = r->cell.ninstances; i > 0; i--) {
