@@ -214,19 +214,14 @@ static const struct load_metric *metric_like(const struct load_cell *c, const st
 }
 
 /* The numbers that a metric is known by: those of a distribution have names of their own. */
-static const struct {
-	const char *suffix;
-	size_t offset;
-} digits[] = {
-	{"", offsetof(struct load_metric, value)},
-	{".count", offsetof(struct load_metric, count)},
-	{".min", offsetof(struct load_metric, min)},
-	{".max", offsetof(struct load_metric, max)},
-};
+static const char *const digit_suffix[] = {"", ".count", ".min", ".max"};
 
 static double digit_of(const struct load_metric *m, size_t which)
 {
-	return m ? *(const double *)((const char *)m + digits[which].offset) : NAN;
+	const double digits[ARRAY_SIZE(digit_suffix)] = {m ? m->value : NAN, m ? m->count : NAN,
+							 m ? m->min : NAN, m ? m->max : NAN};
+
+	return digits[which];
 }
 
 static bool has_moved(const struct load_run *run, const struct load_cell *first,
@@ -246,7 +241,7 @@ static bool has_moved(const struct load_run *run, const struct load_cell *first,
 static void write_boots(const struct load_run *run, const struct load_cell *first,
 			const struct load_metric *m, size_t which, FILE *out)
 {
-	fprintf(out, "%s.%s%s", m->source, m->name, digits[which].suffix);
+	fprintf(out, "%s.%s%s", m->source, m->name, digit_suffix[which]);
 	for (const struct load_cell *c = first; c < run->cells + run->ncells; c++)
 		if (same_arm(first, c))
 			fprintf(out, "%s %.17g (r%u)", c == first ? "" : ",",
@@ -272,7 +267,7 @@ static int disagreement(const struct load_run *run, const struct load_cell *firs
 		return -ENOMEM;
 	for (int primary = 1; primary >= 0; primary--)
 		for (unsigned int k = 0; k < first->nmetrics; k++)
-			for (size_t w = 0; w < ARRAY_SIZE(digits); w++) {
+			for (size_t w = 0; w < ARRAY_SIZE(digit_suffix); w++) {
 				const struct load_metric *m = &first->metrics[k];
 
 				if (m->primary != primary || !has_moved(run, first, m, w))

@@ -77,7 +77,9 @@ static const struct metric_row exact_metrics[] = {
 	PAIR(OP_EXIT, "exit",
 	     "from the return of fork() until the child, which exits at once, is reaped"),
 	PAIR(OP_TRUNCATE, "truncate", "ftruncate() of mapped pages, per page"),
-	PAIR(OP_MIGRATE, "migrate", "move_pages() to the other NUMA node, per page that moved"),
+	PAIR(OP_MIGRATE, "migrate",
+	     "move_pages() to the other NUMA node, per page that moved; timer ticks always fall "
+	     "in"),
 	METRIC_END,
 };
 
