@@ -116,7 +116,8 @@ static void verdicts(const struct compare_model *m, struct doc *d)
 		"and p99 of its latencies, here %zu. \"better\" and \"worse\" need p of at most "
 		"%.2g, for "
 		"the total and for the typical boot, after Holm's correction over all of them (at "
-		"most %.2g %% of such reports hold a false one), and an exact rank test below "
+		"most %.2g %% of such reports hold a false one; up to twice that where one arm's "
+		"boots spread five times as widely as the other's), and an exact rank test below "
 		"%.2g, which takes %u boots per arm however many figures there are. \"same\": "
 		"shown to lie within %.2g %%; else \"unclear\".%s",
 		tested[COMPARE_MAIN], m->rule.alpha, 100 * m->rule.alpha, STATS_ALPHA,
