@@ -35,7 +35,7 @@ static void usage(FILE *out)
 {
 	fputs("Usage: hugebench COMMAND [ARGS...]\n\nCommands (each has --help):\n", out);
 	for (const struct command *c = commands; c->name; c++)
-		fprintf(out, "  %-8s %s\n", c->name, c->help);
+		fprintf(out, "  %-9s %s\n", c->name, c->help);
 }
 
 /* The next file to be opened would get the number of a standard stream that is closed. */
