@@ -206,6 +206,11 @@ check-tree:
 	$(Q)! grep -nE '\bexit\(' bench/*.c bench/base/*.c workloads/*.c | grep -vE '^(bench/main|workloads/agent)\.c|_exit\(|->exit\(' || \
 		{ echo 'only main exits'; exit 1; }
 
+# README's commands, as they stand there.
+.PHONY: help
+help:
+	$(Q)sed -En 's/^    ((make|build\/hugebench) )/\1/p' README.md
+
 .PHONY: clean
 clean:
 	$(Q)rm -rf $(BUILD)
