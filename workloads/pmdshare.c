@@ -79,8 +79,8 @@ static const struct option_row pmdshare_options_rows[] = {
 };
 
 enum pmdshare_row {
-	ROW_FAULTS,
 	ROW_TOUCHES,
+	ROW_FAULTS,
 	ROW_PASSES,
 	ROW_FAULT_LATENCY,
 	ROW_TOUCH_LATENCY,
@@ -96,10 +96,11 @@ enum pmdshare_row {
 };
 
 static const struct metric_row pmdshare_metrics[] = {
-	[ROW_FAULTS] = {"faults", METRIC_RATE, "1/s", METRIC_HIGHER, 1,
-			"page faults as the kernel counted them"},
 	[ROW_TOUCHES] = {"touches", METRIC_RATE, "1/s", METRIC_HIGHER, 1,
 			 "pages written to, with or without a fault"},
+	[ROW_FAULTS] = {"faults", METRIC_RATE, "1/s", METRIC_NEITHER, 1,
+			"page faults as the kernel counted them; where PMD tables are shared one "
+			"serves all tasks, and more of them are no gain"},
 	[ROW_PASSES] = {"passes", METRIC_RATE, "1/s", METRIC_HIGHER, 0,
 			"remap: map-touch-unmap rounds; attach: processes"},
 	[ROW_FAULT_LATENCY] = {"fault_latency", METRIC_HIST, "ns", METRIC_LOWER, 1,
