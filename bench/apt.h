@@ -14,8 +14,8 @@
 int apt_security_uri(const char *etc, char **uri, struct hb_error *e);
 
 /*
- * Of what `apt-config dump` prints, the lines that say how this machine reaches an archive: proxies,
- * time limits, checks of dates. Owned by the caller; NULL without memory.
+ * Of what `apt-config dump` prints, the lines that say how this machine reaches an archive:
+ * proxies, time limits, checks of dates. Owned by the caller; NULL without memory.
  */
 char *apt_access(const char *dump);
 
