@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* INI text as a list of entries that know where they stand; the meaning is spec.c's and its neighbours'. */
+/* INI text as a list of entries that know where they stand; spec*.c give them a meaning. */
 #ifndef HB_SPEC_INI_H
 #define HB_SPEC_INI_H
 
