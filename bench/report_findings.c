@@ -57,7 +57,7 @@ void report_unclear(const struct compare_model *m, struct doc *d)
 	HB_FREE double *mde = calloc(m->ncomparisons + 1, sizeof(*mde));
 	HB_FREE double *boots = calloc(m->ncomparisons + 1, sizeof(*boots));
 	const size_t family = m->tested[false][COMPARE_MAIN];
-	size_t n = 0, few = 0, known = 0;
+	size_t all = 0, n = 0, few = 0, known = 0;
 	HB_FREE char *text = NULL;
 
 	for (size_t i = 0; i < m->ncomparisons && mde && boots; i++) {
@@ -66,8 +66,10 @@ void report_unclear(const struct compare_model *m, struct doc *d)
 		size_t nb = compare_figure(m, c, true)->arm.n;
 		unsigned int needed;
 
-		if (!compare_is_main(m, c) || isnan(c->change.log_ratio) ||
-		    c->verdict != STATS_UNCLEAR)
+		if (!compare_is_main(m, c) || isnan(c->change.log_ratio))
+			continue;
+		all++;
+		if (c->verdict != STATS_UNCLEAR)
 			continue;
 		n++;
 		few += stats_rank_floor(na, nb) > STATS_ALPHA;
@@ -90,7 +92,7 @@ void report_unclear(const struct compare_model *m, struct doc *d)
 		      "verdict. In the median of these figures such boots show a change of %s with "
 		      "a probability of 80 %%, and one of %+.0f%% would take %.0f boots per arm; "
 		      "summary.csv has the smallest change for each.",
-		      n, family, few, text, 100 * WANTED, ceil(stats_median(boots, known)));
+		      n, all, few, text, 100 * WANTED, ceil(stats_median(boots, known)));
 }
 
 /* The control arm differs from its partner by nothing: what it shows is noise. */
