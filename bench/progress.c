@@ -128,16 +128,19 @@ void progress_clear(struct progress *p)
 void progress_end(struct progress *p, const json_t *cell)
 {
 	const char *reason = text(cell, "reason");
+	const size_t todo = p->total - p->done;
 	char name[128], took[32], left[32];
 
 	format_cell(p, p->done, name, sizeof(name));
 	hb_format_duration(took, sizeof(took), (now_seconds() - p->began) * NSEC_PER_SEC);
 	hb_format_duration(left, sizeof(left), p->seconds_left * NSEC_PER_SEC);
 	progress_clear(p);
-	fprintf(p->out, "%s: %s%s in %s%s%s%s%s; %zu left, about %s\n", name, text(cell, "verdict"),
+	fprintf(p->out, "%s: %s%s in %s%s%s%s%s", name, text(cell, "verdict"),
 		json_is_false(json_object_get(cell, "expected")) ? " (not expected)" : "", took,
-		*p->figure ? ", " : "", p->figure, *reason ? ": " : "", reason, p->total - p->done,
-		left);
+		*p->figure ? ", " : "", p->figure, *reason ? ": " : "", reason);
+	if (todo)
+		fprintf(p->out, "; %zu left, about %s", todo, left);
+	fputc('\n', p->out);
 	fflush(p->out);
 }
 
