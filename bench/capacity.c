@@ -11,6 +11,8 @@
 
 #define RESAMPLES 400
 #define MAX_MISS  0.10
+/* Throughput of one that is not known within a factor of two either way makes no law. */
+#define MAX_SPREAD 4.0
 
 static const struct capacity_interval unknown = {NAN, NAN};
 
@@ -132,12 +134,13 @@ static int bootstrap(const struct capacity_point *points, struct problem *proble
 		draws[2 * RESAMPLES + good] = usl.kappa;
 		draws[3 * RESAMPLES + good++] = capacity_peak(&usl);
 	}
-	if (good < RESAMPLES * 9 / 10) {
+	if (good)
+		fit->lambda = middle(draws, good);
+	if (good < RESAMPLES * 9 / 10 || fit->lambda.high > MAX_SPREAD * fit->lambda.low) {
 		fit->usable = false;
 		fit->why = "the boots differ too much for a fit";
 		return 0;
 	}
-	fit->lambda = middle(draws, good);
 	fit->sigma = middle(draws + RESAMPLES, good);
 	fit->kappa = middle(draws + 2 * RESAMPLES, good);
 	fit->peak = middle(draws + 3 * RESAMPLES, good);

@@ -52,8 +52,9 @@ struct capacity_fit {
  * from going negative. Intervals: parametric bootstrap (Efron and Tibshirani 1993, ch. 6 and 13),
  * each point drawn anew by the t distribution of its boots: resampling two or four boots themselves
  * would give intervals that are far too short. Usable: at least CAPACITY_MIN_POINTS different
- * numbers, the fit converged, and the law misses the points by at most 10 % on average (root mean
- * square). -ENOMEM; everything else is a fit that is not usable.
+ * numbers, the fit converged, the law misses the points by at most 10 % on average (root mean
+ * square), and the interval of lambda spans less than a factor of four. -ENOMEM; everything else is
+ * a fit that is not usable.
  */
 int capacity_fit(const struct capacity_point *points, size_t n, struct capacity_fit *fit);
 

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The Universal Scalability Law through the measured throughputs. Blocks: for each arm the points
 # (number, estimate, low, high), then for each arm the curve (number, throughput).
+# The axis follows the figures: an interval that is much longer ends at the border.
 # Set by the caller: across, ylab.
 load plots.'/common.gp'
 set xlabel across
 set ylabel ylab
-set yrange [0:*]
+stats data using 2 nooutput
+set yrange [0:1.5 * STATS_max]
 set format y '%.1s%c'
 set xrange [0:*]
-set offsets 0, graph 0.05, graph 0.1, 0
+set offsets 0, graph 0.05, 0, 0
 do for [t in 'svg png'] {
 	eval terminal(t)
 	set output stem.'.'.t

@@ -56,6 +56,22 @@ static void test_fit(void **state)
 	assert_true(fit.peak.low < 44.27 && fit.peak.high > 44.27);
 }
 
+/* Two boots that differ by half tell nothing of a law, however well it meets their middle. */
+static void test_spread(void **state)
+{
+	static const double n[] = {1, 2, 4, 8};
+	const struct capacity_usl law = {1000, 0.02, 0.0005};
+	struct capacity_fit fit;
+
+	(void)state;
+	make(&law, n, 4, 0.3);
+	for (size_t i = 0; i < 4; i++)
+		points[i].boots = 2;
+	assert_int_equal(capacity_fit(points, 4, &fit), 0);
+	assert_false(fit.usable);
+	assert_string_equal(fit.why, "the boots differ too much for a fit");
+}
+
 /* The peak at 44 must not be told from 8 tasks: 1.5 times the data is 12. */
 static void test_reach(void **state)
 {
@@ -149,10 +165,10 @@ static void test_few_boots(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_law),	  cmocka_unit_test(test_fit),
-		cmocka_unit_test(test_reach),	  cmocka_unit_test(test_too_few),
-		cmocka_unit_test(test_no_law),	  cmocka_unit_test(test_limit),
-		cmocka_unit_test(test_few_boots),
+		cmocka_unit_test(test_law),	cmocka_unit_test(test_fit),
+		cmocka_unit_test(test_spread),	cmocka_unit_test(test_reach),
+		cmocka_unit_test(test_too_few), cmocka_unit_test(test_no_law),
+		cmocka_unit_test(test_limit),	cmocka_unit_test(test_few_boots),
 	};
 
 	return cmocka_run_group_tests_name("capacity", tests, NULL, NULL);

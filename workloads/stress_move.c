@@ -110,7 +110,8 @@ static int migratepages_step(struct stress_task *st, struct hb_error *e)
 
 	for (unsigned int i = 0; i < n; i++)
 		page[i] = st->map + (first + i) * STRESS_HUGE_PAGE;
-	for (unsigned int i = 0; i < SAMPLE_TOUCHES; i++)
+	/* Pages without content are not moved. */
+	for (unsigned int i = 0; n && i < SAMPLE_TOUCHES; i++)
 		stress_touch(st, first + task_random(st->task) % n);
 	err = pages_locate(n, page, before, e);
 	if (err)
