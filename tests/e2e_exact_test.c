@@ -150,8 +150,7 @@ static void every_fault_has_the_loop(void **state)
 /* A migration is longer than a tick of the timer: where the tick falls moves with anything. */
 static void nothing_else_has_it(void **state)
 {
-	static const char *const others[] = {"fork",	     "exit",	 "unmap",
-					     "shared_unmap", "truncate", "migrate"};
+	static const char *const others[] = {"fork", "exit", "unmap", "shared_unmap", "truncate"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
