@@ -67,6 +67,9 @@ char *report_spread(const struct compare_model *m, const struct stats_change *ch
 		    const struct comparison *c);
 /* "worse", of a secondary figure "(worse)", or "-" when nothing was found. */
 char *report_judged(const struct compare_model *m, const struct comparison *c);
+/* Columns of the last table that compares two arms: @head, both, the change and its verdict. */
+void report_pair_columns(const struct compare_model *m, struct doc *d, const struct compare_pair *p,
+			 const char *head, bool left);
 /* Columns of the last table: @head, and one for every arm that fits. */
 void report_arm_columns(const struct compare_model *m, struct doc *d, const char *head, bool left);
 const char *report_unit(const struct compare_metric *metric); /* "1/s", "time" for ns */

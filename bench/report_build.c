@@ -222,12 +222,7 @@ static void metric_table(const struct compare_model *m, struct doc *d, struct re
 		  metric->better == METRIC_NEITHER ? "" : ", better: ",
 		  metric->better == METRIC_NEITHER ? "" : metric_better_name(metric->better),
 		  boots ? "; boots: " : "", boots ? boots : "");
-	doc_column(d, is_count(metric) ? "operation" : head, !by_scale || rows > 1);
-	doc_column(d, m->arms[p->a].label, false);
-	doc_column(d, m->arms[p->b].label, false);
-	doc_column(d, "change", false);
-	doc_column(d, compare_is_exact(m) ? "difference" : "interval %", false);
-	doc_column(d, "verdict", true);
+	report_pair_columns(m, d, p, is_count(metric) ? "operation" : head, !by_scale || rows > 1);
 	if (!boots)
 		doc_column(d, "boots", true);
 	for (unsigned int r = 0; r < rows; r++)
@@ -408,12 +403,7 @@ static void main_table(const struct compare_model *m, struct doc *d, struct repo
 	const struct compare_pair *p = &m->pairs[pair];
 
 	doc_table(d, "Main figures of %s and %s", m->arms[p->a].label, m->arms[p->b].label);
-	doc_column(d, "cell and figure", true);
-	doc_column(d, m->arms[p->a].label, false);
-	doc_column(d, m->arms[p->b].label, false);
-	doc_column(d, "change", false);
-	doc_column(d, compare_is_exact(m) ? "difference" : "interval %", false);
-	doc_column(d, "verdict", true);
+	report_pair_columns(m, d, p, "cell and figure", true);
 	doc_column(d, "boots", true);
 	for (size_t i = 0; i < m->ncomparisons; i++) {
 		const struct comparison *c = &m->comparisons[i];

@@ -24,12 +24,7 @@ static void details(const struct compare_model *m, struct doc *d, unsigned int p
 
 	doc_table(d, "Further figures that changed%s (summary.csv has all)",
 		  compare_is_exact(m) ? " most" : "");
-	doc_column(d, "cell and figure", true);
-	doc_column(d, m->arms[p->a].label, false);
-	doc_column(d, m->arms[p->b].label, false);
-	doc_column(d, "change", false);
-	doc_column(d, compare_is_exact(m) ? "difference" : "interval %", false);
-	doc_column(d, "verdict", true);
+	report_pair_columns(m, d, p, "cell and figure", true);
 	for (size_t i = 0; i < m->ncomparisons; i++) {
 		const struct comparison *c = &m->comparisons[i];
 		const struct compare_metric *metric = compare_metric(m, c);

@@ -123,6 +123,17 @@ char *report_spread(const struct compare_model *m, const struct stats_change *ch
 	return hb_strf(difference == floor(difference) ? "%+.0f" : "%+.3f", difference);
 }
 
+void report_pair_columns(const struct compare_model *m, struct doc *d, const struct compare_pair *p,
+			 const char *head, bool left)
+{
+	doc_column(d, head, left);
+	doc_column(d, m->arms[p->a].label, false);
+	doc_column(d, m->arms[p->b].label, false);
+	doc_column(d, "change", false);
+	doc_column(d, compare_is_exact(m) ? "difference" : "interval %", false);
+	doc_column(d, "verdict", true);
+}
+
 void report_arm_columns(const struct compare_model *m, struct doc *d, const char *head, bool left)
 {
 	doc_column(d, head, left);
