@@ -195,6 +195,17 @@ static void killed_postmaster_is_told(void **state)
 	assert_int_equal(pg_server_check(&f->server, &e), -ECHILD);
 }
 
+/* A server that is set up, its socket in a directory of its own, and not yet started. */
+static void server_prepare(struct fixture *f)
+{
+	struct hb_error e = {""};
+
+	assert_int_equal(pg_server_init(&f->server, "", f->data, &e), 0);
+	assert_int_equal(
+		pg_server_set(&f->server, &e, "unix_socket_directories=%s", f->server.directory),
+		0);
+}
+
 /* Huge pages that are not there: what the server itself says about it. */
 static void no_huge_pages_is_told(void **state)
 {
@@ -205,11 +216,8 @@ static void no_huge_pages_is_told(void **state)
 	if (!f->directory[0] || pg_proc_value("/proc/meminfo", "HugePages_Free", &available) ||
 	    available)
 		skip();
-	assert_int_equal(pg_server_init(&f->server, "", f->data, &e), 0);
+	server_prepare(f);
 	assert_int_equal(pg_server_set(&f->server, &e, "huge_pages=on"), 0);
-	assert_int_equal(
-		pg_server_set(&f->server, &e, "unix_socket_directories=%s", f->server.directory),
-		0);
 	assert_int_equal(pg_server_start(&f->server, START_NS, &e), -ECHILD);
 	assert_non_null(strstr(e.text, "PostgreSQL did not start"));
 	assert_non_null(strstr(e.text, "could not map anonymous shared memory"));
@@ -222,10 +230,7 @@ static void late_server_is_told(void **state)
 
 	if (!f->directory[0])
 		skip();
-	assert_int_equal(pg_server_init(&f->server, "", f->data, &e), 0);
-	assert_int_equal(
-		pg_server_set(&f->server, &e, "unix_socket_directories=%s", f->server.directory),
-		0);
+	server_prepare(f);
 	assert_int_equal(pg_server_start(&f->server, 1, &e), -ETIMEDOUT);
 	assert_non_null(strstr(e.text, "was not ready within"));
 }
@@ -265,10 +270,7 @@ static void bad_setting_is_told(void **state)
 
 	if (!f->directory[0])
 		skip();
-	assert_int_equal(pg_server_init(&f->server, "", f->data, &e), 0);
-	assert_int_equal(
-		pg_server_set(&f->server, &e, "unix_socket_directories=%s", f->server.directory),
-		0);
+	server_prepare(f);
 	assert_int_equal(pg_server_set(&f->server, &e, "shared_buffers=a lot"), 0);
 	assert_int_equal(pg_server_start(&f->server, START_NS, &e), -ECHILD);
 	assert_non_null(strstr(e.text, "shared_buffers"));
