@@ -563,9 +563,7 @@ static void check_log(struct run *r)
 	json_t *trouble = kmsg_trouble(lines, r->c->native);
 
 	if (r->c->kmsg < 0)
-		json_array_append_new(r->notes,
-				      json_pack("{s:s, s:s, s:s}", "source", "agent", "key", "log",
-						"text", "not read, so not searched for warnings"));
+		note_agent(r, "log", "not read, so not searched for warnings");
 	if (json_array_size(trouble)) {
 		/* The kernel's own word weighs more than what followed from it. */
 		r->verdict = NULL;
