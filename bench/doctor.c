@@ -165,7 +165,7 @@ static void check_swap(json_t *rows, const char *root)
 	/* The first line is the heading. */
 	if (swaps[strcspn(swaps, "\n")] && strchr(swaps, '\n')[1])
 		add(rows, "swap", "note", "sudo swapoff -a",
-		    "on: guest memory in /dev/shm may be swapped out under pressure");
+		    "on: guest memory may be swapped out under pressure");
 	else
 		add(rows, "swap", "ok", "", "off");
 }
@@ -184,8 +184,7 @@ static void check_clocksource(json_t *rows, const char *root)
 		add(rows, "clocksource", "ok", "", "%s", clock);
 }
 
-/* Without a free pool guests get /dev/shm, which is backed by 4 KiB pages: more host TLB misses
- * under KVM. */
+/* Without a free pool guests get memory in 4 KiB pages: more host TLB misses under KVM. */
 static void check_host_huge_pages(json_t *rows, const char *root)
 {
 	HB_FREE char *text =
@@ -199,7 +198,7 @@ static void check_host_huge_pages(json_t *rows, const char *root)
 		    (unsigned long long)pages);
 	else
 		add(rows, "host huge pages", "note", "sudo sysctl vm.nr_hugepages=2048",
-		    "none free: guest memory comes from /dev/shm in 4 KiB pages");
+		    "none free: guest memory comes in 4 KiB pages");
 }
 
 json_t *doctor_check_settings(const char *root)

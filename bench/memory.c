@@ -1,23 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <dirent.h>
 #include <fcntl.h>
+#include <linux/memfd.h>
 #include <linux/mempolicy.h>
-#include <mntent.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "bench/memory.h"
 #include "bench/placement.h"
 
-#define SHM_DIRECTORY	"/dev/shm"
-#define NAME_PREFIX	"hugebench-guest."
 #define HUGE_PAGE_BYTES (2ULL << 20)
 /* Small enough for a Ctrl-C to be answered while memory is being filled. */
 #define FILL_BYTES	   (32ULL << 20)
@@ -44,57 +37,6 @@ uint64_t memory_limit(void)
 	if (reserve < HOST_RESERVE_BYTES)
 		reserve = HOST_RESERVE_BYTES;
 	return available > reserve ? available - reserve : 0;
-}
-
-/*
- * Remove a file of ours whose run is gone: its lock went with it. With the lock held, so that
- * create_locked() of another run sees either no lock or no link.
- */
-static bool remove_stale(int dir, const char *name)
-{
-	HB_CLOSE int fd = openat(dir, name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-
-	return fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB) && !unlinkat(dir, name, 0);
-}
-
-int memory_sweep(const char *directory)
-{
-	DIR *d = opendir(directory);
-	struct dirent *entry;
-	int removed = 0;
-
-	if (!d)
-		return 0;
-	while ((entry = readdir(d)))
-		if (!strncmp(entry->d_name, NAME_PREFIX, strlen(NAME_PREFIX)) &&
-		    remove_stale(dirfd(d), entry->d_name))
-			removed++;
-	closedir(d);
-	return removed;
-}
-
-/*
- * Create and lock one file. A sweep of another run may catch it between the two and remove it:
- * then it has no link any more, and another is made. The name is ours alone: one that exists is
- * about to be removed.
- */
-static int create_locked(const char *path)
-{
-	for (int attempt = 0; attempt < 10; attempt++) {
-		int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-		struct stat st;
-
-		if (fd < 0 && errno != EEXIST)
-			return -errno;
-		if (fd < 0) {
-			poll(NULL, 0, 1);
-			continue;
-		}
-		if (!flock(fd, LOCK_EX | LOCK_NB) && !fstat(fd, &st) && st.st_nlink)
-			return fd;
-		close(fd);
-	}
-	return -EAGAIN;
 }
 
 /* Prefer host node @node for what this thread allocates. */
@@ -149,14 +91,12 @@ static int fill(int fd, uint64_t bytes, const volatile int *interrupted)
 static int open_node(struct memory *m, unsigned int node, uint64_t bytes, int host_node,
 		     const volatile int *interrupted)
 {
-	HB_FREE char *path = hb_strf("%s.%u", m->path, node);
 	int rc;
 
-	if (!path)
-		return -ENOMEM;
-	m->fd[node] = create_locked(path);
+	m->fd[node] = memfd_create("hugebench-guest",
+				   MFD_CLOEXEC | (m->huge ? MFD_HUGETLB | MFD_HUGE_2MB : 0));
 	if (m->fd[node] < 0)
-		return m->fd[node];
+		return -errno;
 	m->nodes = node + 1;
 	/* Not bound to a node: the policy that the user has chosen, as by numactl, stays. */
 	if (host_node >= 0)
@@ -167,36 +107,22 @@ static int open_node(struct memory *m, unsigned int node, uint64_t bytes, int ho
 	return rc;
 }
 
-static void reset(struct memory *m)
+static int open_nodes(const struct vm_config *c, bool huge, const volatile int *interrupted,
+		      struct memory *m)
 {
-	*m = (struct memory){0};
-	for (unsigned int i = 0; i < VM_MAX_NODES; i++)
-		m->fd[i] = -1;
-}
-
-int memory_open_at(const char *directory, const struct vm_config *c,
-		   const volatile int *interrupted, struct memory *m, struct hb_error *e)
-{
-	static unsigned int serial;
 	struct placement placement;
 	int rc = 0;
 
-	reset(m);
-	memory_sweep(directory);
+	*m = (struct memory){.huge = huge};
 	placement_of_host(c->vcpus, c->nodes, &placement);
-	m->path = hb_strf("%s/" NAME_PREFIX "%d.%u", directory, getpid(), serial++);
-	if (!m->path)
-		return hb_error_set(e, -ENOMEM, "no memory");
 	for (unsigned int n = 0; n < c->nodes && !rc; n++)
 		rc = open_node(m, n, vm_node_bytes(c), placement.host_node[n], interrupted);
-	if (rc) {
+	if (rc)
 		memory_close(m);
-		return hb_error_set(e, rc, "%llu MiB of guest memory in %s: %s", MiB(c->memory),
-				    directory, strerror(-rc));
-	}
-	snprintf(m->text, sizeof(m->text), "%llu MiB in %s, kept between boots", MiB(c->memory),
-		 directory);
-	return 0;
+	else
+		snprintf(m->text, sizeof(m->text), "%llu MiB of host %s pages, kept between boots",
+			 MiB(c->memory), huge ? "2 MiB" : "4 KiB");
+	return rc;
 }
 
 /* Free 2 MiB pages of the host that nobody has reserved. */
@@ -211,79 +137,32 @@ static uint64_t free_huge_bytes(void)
 	return available > reserved ? (available - reserved) * HUGE_PAGE_BYTES : 0;
 }
 
-/* A hugetlbfs with 2 MiB pages that we may write to; owned by the caller, NULL: none. */
-static char *hugetlbfs_directory(void)
-{
-	FILE *mounts = setmntent("/proc/self/mounts", "re");
-	struct mntent *m;
-	char *found = NULL;
-
-	if (!mounts)
-		return NULL;
-	while (!found && (m = getmntent(mounts))) {
-		struct statvfs st;
-
-		if (!strcmp(m->mnt_type, "hugetlbfs") && !statvfs(m->mnt_dir, &st) &&
-		    st.f_bsize == HUGE_PAGE_BYTES && !access(m->mnt_dir, W_OK))
-			found = strdup(m->mnt_dir);
-	}
-	endmntent(mounts);
-	return found;
-}
-
-static int open_huge(const struct vm_config *c, const volatile int *interrupted, struct memory *m)
-{
-	HB_FREE char *directory = NULL;
-	int rc;
-
-	if (free_huge_bytes() < c->memory)
-		return -ENOSPC;
-	directory = hugetlbfs_directory();
-	if (!directory)
-		return -ENOENT;
-	rc = memory_open_at(directory, c, interrupted, m, NULL);
-	m->huge = !rc;
-	return rc;
-}
-
 int memory_open(const struct vm_config *c, const volatile int *interrupted, struct memory *m,
 		struct hb_error *e)
 {
 	uint64_t limit;
-	struct statvfs st;
-	int rc;
+	int rc = -ENOSPC;
 
-	reset(m);
-	rc = open_huge(c, interrupted, m);
-	if (!rc || rc == -EINTR)
-		return rc ? hb_error_set(e, rc, "interrupted") : 0;
-	/* What a dead run left behind may be what is lacking. */
-	memory_sweep(SHM_DIRECTORY);
+	*m = (struct memory){0};
+	if (free_huge_bytes() >= c->memory)
+		rc = open_nodes(c, true, interrupted, m);
+	if (!rc)
+		return 0;
 	limit = memory_limit();
 	if (c->memory > limit)
 		return hb_error_set(e, -ENOSPC,
 				    "%llu MiB of guest memory is more than the host can spare; "
 				    "%llu MiB would do",
 				    MiB(c->memory), MiB(limit));
-	if (statvfs(SHM_DIRECTORY, &st) || (uint64_t)st.f_bavail * st.f_bsize < c->memory) {
-		snprintf(m->text, sizeof(m->text),
-			 "%llu MiB anonymous, filled at every boot: " SHM_DIRECTORY " is too small",
-			 MiB(c->memory));
-		return 0;
-	}
-	return memory_open_at(SHM_DIRECTORY, c, interrupted, m, e);
+	rc = open_nodes(c, false, interrupted, m);
+	return rc ? hb_error_set(e, rc, "%llu MiB of guest memory: %s", MiB(c->memory),
+				 strerror(-rc))
+		  : 0;
 }
 
 void memory_close(struct memory *m)
 {
-	for (unsigned int n = 0; n < m->nodes; n++) {
-		HB_FREE char *path = hb_strf("%s.%u", m->path, n);
-
-		if (path)
-			unlink(path);
-		if (m->fd[n] >= 0)
-			close(m->fd[n]);
-	}
-	free(m->path);
-	reset(m);
+	for (unsigned int n = 0; n < m->nodes; n++)
+		close(m->fd[n]);
+	*m = (struct memory){0};
 }

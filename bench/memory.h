@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Guest memory that outlives QEMU: files on hugetlbfs where enough host huge pages are free, else
- * on /dev/shm, filled once for all boots of a run. Memory that is fresh at every boot would be paid
- * for at every boot, and unfilled memory would put the host's page faults into the guest's figures.
+ * Guest memory that outlives QEMU: files without a name (memfd_create(2)), on host huge pages where
+ * enough are free, filled once for all boots of a run. Memory that is fresh at every boot would be
+ * paid for at every boot, and unfilled memory would put the host's page faults into the guest's
+ * figures. The memory is free again with the last process that has it open, however that ends.
  */
 #ifndef HB_MEMORY_H
 #define HB_MEMORY_H
@@ -11,31 +12,22 @@
 #include "bench/vm.h"
 
 struct memory {
-	char *path; /* for vm_config.memory_path: node N is "path.N"; NULL: QEMU's anonymous memory
-		     */
-	bool huge;  /* on host huge pages */
+	bool huge; /* on host huge pages */
 	unsigned int nodes;
-	int fd[VM_MAX_NODES]; /* each holds the lock that says the file is in use */
-	char text[256];	      /* for the record: where, or why anonymous */
+	int fd[VM_MAX_NODES]; /* for vm_config.memory_fd */
+	char text[256];	      /* for the record */
 };
 
 /*
- * Make and fill the files for guests of @c (memory, nodes, vcpus count). Files that dead runs left
- * behind are removed first. -ENOSPC when the host would be left with too little, with what would
- * fit; -EINTR when *@interrupted (may be NULL) became non-zero. Takes long where the host has no
- * memory behind its pages yet: 13 ms per 2 MiB were seen. Release with memory_close(), in every
- * case.
+ * Make and fill the files for guests of @c (memory, nodes, vcpus count). -ENOSPC when the host
+ * would be left with too little, with what would fit; -EINTR when *@interrupted (may be NULL)
+ * became non-zero. Takes long where the host has no memory behind its pages yet: 13 ms per 2 MiB
+ * were seen. Release with memory_close(), in every case.
  */
 int memory_open(const struct vm_config *c, const volatile int *interrupted, struct memory *m,
 		struct hb_error *e);
 void memory_close(struct memory *m);
 /* Guest memory the host can give and stay usable; bytes. */
 uint64_t memory_limit(void);
-
-/* The parts of memory_open() with the directory given; for the tests. */
-int memory_open_at(const char *directory, const struct vm_config *c,
-		   const volatile int *interrupted, struct memory *m, struct hb_error *e);
-/* Remove the files in @directory whose run is gone; returns how many. */
-int memory_sweep(const char *directory);
 
 #endif

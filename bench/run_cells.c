@@ -24,7 +24,7 @@ static void on_signal(int sig)
 {
 	(void)sig;
 	if (interrupted++)
-		_exit(EXIT_INT); /* the guest dies with us, the next start removes its memory files
+		_exit(EXIT_INT); /* the guest dies with us
 				  */
 }
 
@@ -42,7 +42,7 @@ static int signals_take(struct hb_error *e)
 		if (signals[i] == SIGHUP && old.sa_handler == SIG_IGN)
 			signal(SIGHUP, SIG_IGN);
 	}
-	/* Who reads our output may go before the guest's memory files are removed. */
+	/* Who reads our output may go before the run is written down. */
 	signal(SIGPIPE, SIG_IGN);
 	return 0;
 }
@@ -136,7 +136,7 @@ static json_t *cell_skip(const struct run *r, const json_t *planned, const char 
 
 /* Carry the cell out in @dir; *@cell is its cell.json. */
 static int cell_measure(const struct run *r, const json_t *planned, const char *dir,
-			struct progress *p, const char *memory, json_t **cell, struct hb_error *e)
+			struct progress *p, const int *memory_fd, json_t **cell, struct hb_error *e)
 {
 	const struct kernel *k = kernel_of(r, planned);
 	struct session_config c = {
@@ -170,7 +170,7 @@ static int cell_measure(const struct run *r, const json_t *planned, const char *
 		.mode = run_vm_mode(r),
 		.bzimage = k->bzimage,
 		.command_line = "",
-		.memory_path = memory,
+		.memory_fd = memory_fd,
 		.vcpus = r->size.vcpus,
 		.nodes = r->size.nodes,
 		.tsc_khz = r->tsc_khz,
@@ -182,7 +182,7 @@ static int cell_measure(const struct run *r, const json_t *planned, const char *
 
 /* One cell from its planning to its place in the run; *@cell is a new reference. */
 static int cell_run(const struct run *r, const json_t *planned, struct progress *p,
-		    const char *memory, json_t **cell, struct hb_error *e)
+		    const int *memory_fd, json_t **cell, struct hb_error *e)
 {
 	HB_FREE char *dir = store_cell_begin(&r->store, text(planned, "id"), e);
 	int rc = dir ? 0 : -EIO;
@@ -191,7 +191,7 @@ static int cell_run(const struct run *r, const json_t *planned, struct progress 
 	if (rc)
 		return rc;
 	progress_begin(p, planned);
-	rc = cell_measure(r, planned, dir, p, memory, cell, e);
+	rc = cell_measure(r, planned, dir, p, memory_fd, cell, e);
 	if (rc) {
 		store_cell_abort(dir);
 		return rc;
@@ -334,7 +334,7 @@ static void settings_check(struct progress *p)
 			      what);
 }
 
-static int cells_walk(struct run *r, struct progress *p, const char *memory,
+static int cells_walk(struct run *r, struct progress *p, const int *memory_fd,
 		      unsigned int *unexpected, struct hb_error *e)
 {
 	json_t *cells = json_object_get(r->plan, "cells"), *planned;
@@ -367,7 +367,7 @@ static int cells_walk(struct run *r, struct progress *p, const char *memory,
 			return 0;
 		}
 		p->seconds_left = seconds_left(r, i);
-		rc = interrupted ? -EINTR : cell_run(r, planned, p, memory, &cell, e);
+		rc = interrupted ? -EINTR : cell_run(r, planned, p, memory_fd, &cell, e);
 		if (rc)
 			return rc;
 		costs_learn(r->costs, planned, cell);
@@ -406,7 +406,7 @@ int run_cells(struct run *r, unsigned int *unexpected, struct hb_error *e)
 				    json_string(memory.text));
 	}
 	if (!rc)
-		rc = cells_walk(r, &p, memory.path, unexpected, e);
+		rc = cells_walk(r, &p, memory.fd, unexpected, e);
 	progress_clear(&p);
 	if (run_is_native(r))
 		settings_check(&p);

@@ -216,10 +216,11 @@ static void push_memory(struct args *a, const struct vm_config *c, const struct 
 	push_option(a, "-m",
 		    hb_strf("%lluM", (unsigned long long)(vm_node_bytes(c) * c->nodes) >> 20));
 	for (unsigned int n = 0; n < c->nodes; n++) {
-		HB_FREE char *path = c->memory_path ? escape(c->memory_path) : NULL;
 		HB_FREE char *backend =
-			path ? hb_strf("memory-backend-file,mem-path=%s.%u,share=on", path, n)
-			     : strdup("memory-backend-ram");
+			c->memory_fd ? hb_strf("memory-backend-file,mem-path=/proc/self/fd/%d,"
+					       "share=on",
+					       c->memory_fd[n])
+				     : strdup("memory-backend-ram");
 		HB_FREE char *bind = w->host_node[n] >= 0 ? hb_strf(",host-nodes=%d,policy=bind",
 								    w->host_node[n])
 							  : strdup("");
@@ -228,7 +229,7 @@ static void push_memory(struct args *a, const struct vm_config *c, const struct 
 						     : hb_strf(",cpus=%u-%u", n * per_node,
 							       (n + 1) * per_node - 1);
 
-		if (!backend || !bind || !cpus || (c->memory_path && !path)) {
+		if (!backend || !bind || !cpus) {
 			a->rc = -ENOMEM;
 			return;
 		}
@@ -368,7 +369,8 @@ static int wires_open(struct wires *w, struct vm *vm)
 }
 
 /* In the child: everything until exec; nothing here may allocate. */
-static void child_exec(pid_t parent, const struct wires *w, int null_fd, char **argv)
+static void child_exec(pid_t parent, const struct vm_config *c, const struct wires *w, int null_fd,
+		       char **argv)
 {
 	/* The pid is compared, not 1: hugebench may itself be a child of process 1. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
@@ -382,13 +384,16 @@ static void child_exec(pid_t parent, const struct wires *w, int null_fd, char **
 	fcntl(w->data[1], F_SETFD, 0);
 	fcntl(w->qmp[1], F_SETFD, 0);
 	fcntl(w->console, F_SETFD, 0);
+	for (unsigned int n = 0; c->memory_fd && n < c->nodes; n++)
+		fcntl(c->memory_fd[n], F_SETFD, 0);
 	execvp(QEMU, argv);
 	dprintf(2, QEMU ": %s%s", strerror(errno),
 		errno == ENOENT ? "; apt-get install qemu-system-x86" : "");
 	_exit(127);
 }
 
-static int spawn(struct vm *vm, struct wires *w, char **argv, struct hb_error *e)
+static int spawn(struct vm *vm, const struct vm_config *c, struct wires *w, char **argv,
+		 struct hb_error *e)
 {
 	HB_CLOSE int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	pid_t parent = getpid();
@@ -399,7 +404,7 @@ static int spawn(struct vm *vm, struct wires *w, char **argv, struct hb_error *e
 	if (vm->pid < 0)
 		return hb_error_set(e, -errno, "cannot start QEMU: fork: %s", strerror(errno));
 	if (!vm->pid)
-		child_exec(parent, w, null_fd, argv);
+		child_exec(parent, c, w, null_fd, argv);
 	vm->pidfd = syscall(SYS_pidfd_open, vm->pid, 0);
 	if (vm->pidfd < 0)
 		return hb_error_set(e, -errno, "pidfd_open: %s", strerror(errno));
@@ -489,7 +494,7 @@ int vm_start(const struct vm_config *c, struct vm **out, struct hb_error *e)
 	vm->stderr_fd = dup(w.stderr_fd);
 	vm->pidfd = -1;
 	rc = vm->stderr_fd < 0 ? hb_error_set(e, -errno, "dup: %s", strerror(errno))
-			       : spawn(vm, &w, argv, e);
+			       : spawn(vm, c, &w, argv, e);
 	vm_argv_free(argv);
 	if (!rc) {
 		int qmp_fd = w.qmp[0];

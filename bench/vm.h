@@ -23,10 +23,10 @@ struct vm_config {
 	const char *command_line;		/* appended to the harness's own; may be "" */
 	const char *console_path;		/* the console goes here */
 	/*
-	 * Guest memory kept between boots: node N is backed by the file "memory_path.N" (memory.h
-	 * makes them); NULL: anonymous memory of QEMU.
+	 * Guest memory kept between boots: a file per node (memory.h makes them), borrowed; NULL:
+	 * anonymous memory of QEMU.
 	 */
-	const char *memory_path;
+	const int *memory_fd;
 	unsigned int vcpus, nodes;
 	/*
 	 * tsc_khz() of the host, 0: unknown. An emulated guest is told: it would calibrate its
