@@ -393,6 +393,13 @@ static void release(struct session *s)
 	json_decref(s->files);
 }
 
+static void add_note(json_t *cell, const char *key, const char *text)
+{
+	json_array_append_new(
+		json_object_get(cell, "notes"),
+		json_pack("{s:s, s:s, s:s}", "source", "host", "key", key, "text", text));
+}
+
 static int run_guest(struct session *s, json_t **cell, struct hb_error *e)
 {
 	double deadline_s = json_number_value(json_object_get(s->c->planned, "deadline_s"));
@@ -424,13 +431,11 @@ static int run_guest(struct session *s, json_t **cell, struct hb_error *e)
 		return rc;
 	*cell = session_cell(s, started);
 	if (placement)
-		json_array_append_new(json_object_get(*cell, "notes"),
-				      json_pack("{s:s, s:s, s:s}", "source", "host", "key",
-						"placement", "text", placement));
+		add_note(*cell, "placement", placement);
 	return 0;
 }
 
-int session_run(const struct session_config *c, json_t **cell, struct hb_error *e)
+static int run_once(const struct session_config *c, json_t **cell, struct hb_error *e)
 {
 	struct session s = {
 		.c = c,
@@ -443,11 +448,52 @@ int session_run(const struct session_config *c, json_t **cell, struct hb_error *
 	*cell = NULL;
 	if (!json_is_object(s.spec))
 		return hb_error_set(e, -EINVAL, "the planned cell has no specification");
-	/* A guest that dies while we write to it is a verdict, not our end. */
-	signal(SIGPIPE, SIG_IGN);
 	rc = open_files(&s, e);
 	if (!rc)
 		rc = run_guest(&s, cell, e);
 	release(&s);
 	return rc;
+}
+
+/* An emulated guest that stopped before the agent ran: it has shown nothing of what is measured. */
+static bool boot_lost(const struct session_config *c, const json_t *cell)
+{
+	const char *verdict = json_string_value(json_object_get(cell, "verdict"));
+
+	return !c->native && c->vm.mode == VM_EMULATED && !json_object_get(cell, "hello") &&
+	       verdict && (!strcmp(verdict, "TIMEOUT") || !strcmp(verdict, "HANG"));
+}
+
+/* Keep the lost boot's console beside the next one's, and what to say of it in the new *@cell. */
+static int boot_again(const struct session_config *c, json_t **cell, struct hb_error *e)
+{
+	HB_FREE char *from = hb_strf("%s/console.log", c->directory);
+	HB_FREE char *to = hb_strf("%s/console.lost.log", c->directory);
+	HB_FREE char *text =
+		hb_strf("booted twice: the first boot ended before the agent ran, %s: %s "
+			"(console.lost.log)",
+			json_string_value(json_object_get(*cell, "verdict")),
+			json_string_value(json_object_get(*cell, "reason")));
+	int rc;
+
+	json_decref(*cell);
+	*cell = NULL;
+	if (!from || !to || !text)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	if (rename(from, to))
+		return hb_error_set(e, -errno, "%s: %s", to, strerror(errno));
+	rc = run_once(c, cell, e);
+	if (!rc)
+		add_note(*cell, "boot", text);
+	return rc;
+}
+
+int session_run(const struct session_config *c, json_t **cell, struct hb_error *e)
+{
+	int rc;
+
+	/* A guest that dies while we write to it is a verdict, not our end. */
+	signal(SIGPIPE, SIG_IGN);
+	rc = run_once(c, cell, e);
+	return !rc && boot_lost(c, *cell) ? boot_again(c, cell, e) : rc;
 }

@@ -38,6 +38,10 @@ struct session_config {
  * hung task or blocked stacks on the console), INVALID (another kernel than planned, no frames,
  * QEMU gone), TIMEOUT (a deadline passed without evidence of a hang), DIRTY (an OK with trouble on
  * the console).
+ *
+ * QEMU's emulation of several vCPUs now and then loses an interrupt while the kernel boots. An
+ * emulated guest that ends in TIMEOUT or HANG before the agent's hello is booted once more; the
+ * cell then says so in a note, and the first console is kept in console.lost.log.
  */
 int session_run(const struct session_config *c, json_t **cell, struct hb_error *e);
 

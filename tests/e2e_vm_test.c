@@ -34,7 +34,8 @@ struct fixture {
 	session_progress progress;
 };
 
-static int make_initramfs(const char *path)
+/* @mark: NULL, or an empty file to have beside init. */
+static int make_initramfs(const char *path, const char *mark)
 {
 	char fake[4096];
 	ssize_t n = readlink("/proc/self/exe", fake, sizeof(fake) - 32);
@@ -47,6 +48,8 @@ static int make_initramfs(const char *path)
 	assert_int_equal(cpio_add(out, "dev", S_IFDIR | 0755, NULL, 0), 0);
 	assert_int_equal(cpio_add_node(out, "dev/console", S_IFCHR | 0600, 5, 1), 0);
 	assert_int_equal(cpio_add_file(out, "init", 0755, fake), 0);
+	if (mark)
+		assert_int_equal(cpio_add(out, mark, S_IFREG | 0644, "", 0), 0);
 	assert_int_equal(cpio_end(out), 0);
 	return fclose(out);
 }
@@ -80,7 +83,7 @@ static int setup(void **state)
 	assert_non_null(mkdtemp(f->directory));
 	f->bzimage = kernel.bzimage;
 	f->initramfs = hb_strf("%s/initramfs", f->directory);
-	assert_int_equal(make_initramfs(f->initramfs), 0);
+	assert_int_equal(make_initramfs(f->initramfs, NULL), 0);
 	f->planned = json_pack("{s:s, s:i, s:{s:{s:I, s:I}, s:[{s:s, s:s, s:i}]}}", "id", "001",
 			       "deadline_s", 300, "spec", "phases", "warmup_ns", (json_int_t)1,
 			       "measure_ns", (json_int_t)1, "instances", "workload", "null", "role",
@@ -152,6 +155,13 @@ static bool evidence_has(const struct fixture *f, const char *text)
 	return false;
 }
 
+static bool has_file(const struct fixture *f, const char *name)
+{
+	HB_FREE char *path = hb_strf("%s/%s", f->directory, name);
+
+	return !access(path, F_OK);
+}
+
 /* Processes whose parent is this one: a QEMU that is left over would be here. */
 static int children(void)
 {
@@ -216,6 +226,48 @@ static void test_never_hello(void **state)
 	f->boot_timeout_ns = 8 * NSEC_PER_SEC;
 	expect(f, "silent", "TIMEOUT", "no hello");
 	assert_int_equal(children(), 0);
+	assert_true(has_file(f, "console.lost.log"));
+}
+
+static bool has_note(const struct fixture *f, const char *text)
+{
+	HB_FREE char *notes = json_dumps(json_object_get(f->cell, "notes"), 0);
+
+	return notes && strstr(notes, text);
+}
+
+/* Give the second boot another initramfs as soon as the first one's kernel writes. */
+static pid_t exchange_initramfs(const struct fixture *f, const char *other)
+{
+	HB_FREE char *console = hb_strf("%s/console.log", f->directory);
+	struct stat st;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid)
+		return pid;
+	while (stat(console, &st) || !st.st_size)
+		usleep(10000);
+	_exit(rename(other, f->initramfs) ? 1 : 0);
+}
+
+/* What the emulation lost at boot is no result of the kernel, but it is told. */
+static void test_lost_boot_is_repeated(void **state)
+{
+	struct fixture *f = *state;
+	HB_FREE char *other = hb_strf("%s/other", f->directory);
+	int status;
+	pid_t pid;
+
+	assert_int_equal(make_initramfs(other, "second"), 0);
+	pid = exchange_initramfs(f, other);
+	f->boot_timeout_ns = 12 * NSEC_PER_SEC;
+	expect(f, "silent-at-first", "OK", "");
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_true(has_note(f, "booted twice"));
+	assert_true(has_file(f, "console.lost.log"));
+	assert_true(has_file(f, "console.log"));
 }
 
 static void test_warning_is_dirty(void **state)
@@ -329,6 +381,7 @@ int main(void)
 		T(test_panic_at_once),
 		T(test_panic_in_measure),
 		T(test_never_hello),
+		T(test_lost_boot_is_repeated),
 		T(test_warning_is_dirty),
 		T(test_hang),
 		T(test_blocked_task_is_hang),

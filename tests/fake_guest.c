@@ -250,7 +250,7 @@ int main(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], "--describe"))
 		return describe();
 	port = guest ? guest_setup() : atoi(argv[2]);
-	if (is("silent"))
+	if (is("silent") || (is("silent-at-first") && access("/second", F_OK)))
 		fall_silent();
 	if (is("garbage"))
 		put("this is not a frame, whatever it is, and long enough", 52);
