@@ -423,6 +423,21 @@ int kernel_has_symbol(const struct kernel *k, const char *symbol)
 	return rc;
 }
 
+/* Whether a variant has this name and can be read; building takes minutes, a typing error none. */
+static int check_name(const char *name, struct hb_error *e)
+{
+	struct variant v;
+	struct place p;
+	int rc = place_init(&p, e);
+
+	if (!rc)
+		rc = variant_load(p.root, name, &v, e);
+	if (!rc)
+		variant_free(&v);
+	place_free(&p);
+	return rc;
+}
+
 static int print_kernel(const char *name, struct hb_error *e)
 {
 	struct kernel k;
@@ -446,18 +461,21 @@ static const char kernels_doc[] =
 
 int cmd_kernels(int argc, char **argv)
 {
-	static char *const dflt[] = {"base", "hinode"};
+	static char *dflt[] = {"base", "hinode"};
 	const struct argp argp = {.args_doc = "[VARIANT...]", .doc = kernels_doc};
 	struct hb_error e = {.text = ""};
 	int first = argc, rc = 0;
+	size_t n;
+	char **names;
 
 	if (argp_parse(&argp, argc, argv, ARGP_NO_ARGS | ARGP_IN_ORDER, &first, NULL))
 		return EXIT_USAGE;
-	if (first == argc)
-		for (size_t i = 0; i < ARRAY_SIZE(dflt) && !rc; i++)
-			rc = print_kernel(dflt[i], &e);
-	for (int i = first; i < argc && !rc; i++)
-		rc = print_kernel(argv[i], &e);
+	names = first == argc ? dflt : argv + first;
+	n = first == argc ? ARRAY_SIZE(dflt) : (size_t)(argc - first);
+	for (size_t i = 0; i < n && !rc; i++)
+		rc = check_name(names[i], &e);
+	for (size_t i = 0; i < n && !rc; i++)
+		rc = print_kernel(names[i], &e);
 	if (!rc)
 		return EXIT_OK;
 	fprintf(stderr, "hugebench kernels: %s\n", e.text);
