@@ -110,6 +110,15 @@ static void verdicts(const struct compare_model *m, struct doc *d)
 {
 	const size_t *tested = m->tested[m->only_controls];
 
+	if (!m->npairs)
+		return;
+	if (!tested[COMPARE_MAIN]) {
+		doc_paragraph(d,
+			      "Verdicts: none, for no main figure has two boots per arm to test; "
+			      "\"better\" and \"worse\" take %u.",
+			      stats_rank_min_boots(STATS_ALPHA));
+		return;
+	}
 	doc_paragraph(
 		d,
 		"Verdicts: main figures, fixed before the run, are the throughput of each workload "

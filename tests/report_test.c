@@ -254,6 +254,25 @@ static void test_exact(void **state)
 	assert_non_null(strstr(moved, "exact.first_fault "));
 }
 
+/* What verdicts take is not told where there can be none. */
+static void test_too_few_for_verdicts(void **state)
+{
+	HB_FREE char *other = hb_strf("%s/few", dir);
+	struct synthetic s = synthetic_default(other);
+	HB_FREE char *one_boot = NULL, *one_arm = NULL, *two_boots = NULL;
+
+	(void)state;
+	s.boots = 2;
+	two_boots = text_report(&s);
+	assert_non_null(strstr(two_boots, "\nVerdicts: main figures"));
+	s.boots = 1;
+	one_boot = text_report(&s);
+	assert_non_null(strstr(one_boot, "\nVerdicts: none"));
+	s.kernels[1] = NULL;
+	one_arm = text_report(&s);
+	assert_null(strstr(one_arm, "Verdicts:"));
+}
+
 /* A cell that never ran has no parameters. */
 static void test_cell_without_parameters(void **state)
 {
@@ -288,6 +307,7 @@ int main(void)
 		cmocka_unit_test(test_decided),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_exact),
+		cmocka_unit_test(test_too_few_for_verdicts),
 		cmocka_unit_test(test_cell_without_parameters),
 		cmocka_unit_test(test_summary),
 	};
