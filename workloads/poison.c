@@ -102,18 +102,39 @@ static void pools_read(const struct poison *p, uint64_t *pool)
 	}
 }
 
+static uint64_t pools_total(const uint64_t *pool)
+{
+	uint64_t total = 0;
+
+	for (unsigned int node = 0; node < POISON_NODES; node++)
+		total += pool[node];
+	return total;
+}
+
+/*
+ * Put back what the pools have lost, on the nodes that have lost it. Migration to a node without a
+ * free page moves one page of pool there, which is no loss.
+ */
 static int pools_repair(struct poison *p, struct hb_error *e)
 {
-	uint64_t now[POISON_NODES];
+	uint64_t now[POISON_NODES], before = pools_total(p->pool), lost;
 	char path[160], text[32];
 	int err;
 
 	pools_read(p, now);
-	for (unsigned int node = 0; node < POISON_NODES; node++) {
-		if (now[node] >= p->pool[node])
+	lost = before - pools_total(now);
+	if (lost > before)
+		return 0; /* below zero: there is more than there was */
+	for (unsigned int node = 0; lost && node < POISON_NODES; node++) {
+		uint64_t add = now[node] < p->pool[node] ? p->pool[node] - now[node] : 0;
+
+		if (!add)
 			continue;
+		if (add > lost)
+			add = lost;
+		lost -= add;
 		pool_path(path, sizeof(path), node, p->huge_page);
-		snprintf(text, sizeof(text), "%llu", (unsigned long long)p->pool[node]);
+		snprintf(text, sizeof(text), "%llu", (unsigned long long)(now[node] + add));
 		err = hb_file_write(path, text);
 		if (err)
 			return hb_error_set(e, err, "%s: cannot write %s", path, text);
