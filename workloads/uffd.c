@@ -50,11 +50,20 @@ struct filler {
 	int fd, stop;
 	pthread_t thread;
 	bool running;
-	uint64_t page;
+	uint64_t page, size;
 	uint8_t *map, *zero; /* the mapping, and a page's worth of zeroes */
 	_Atomic uint64_t copies, races;
 	_Atomic int error;
 };
+
+/*
+ * A page more per task: a copy whose source has to be faulted in keeps its page while it gives up
+ * the locks, and another process puts one into the same place.
+ */
+static uint64_t uffd_huge_pages(const void *options, unsigned int tasks)
+{
+	return antagonist_huge_pages(options, tasks) + tasks;
+}
 
 static int uffd_setup(struct instance *in, struct hb_error *e)
 {
@@ -65,6 +74,15 @@ static int uffd_setup(struct instance *in, struct hb_error *e)
 				    "userfaultfd: %m (CONFIG_USERFAULTFD, root)");
 	close(fd);
 	return antagonist_setup(in, e);
+}
+
+/* Keep errno for the task, which waits in a fault: without the registration that ends. */
+static void give_up(struct filler *f)
+{
+	struct uffdio_range all = {(uintptr_t)f->map, f->size};
+
+	atomic_store(&f->error, errno);
+	ioctl(f->fd, UFFDIO_UNREGISTER, &all);
 }
 
 static void fill(struct filler *f, uint64_t addr)
@@ -81,12 +99,12 @@ static void fill(struct filler *f, uint64_t addr)
 		return;
 	}
 	if (errno != EEXIST && errno != EFAULT && errno != EAGAIN && errno != ENOENT) {
-		atomic_store(&f->error, errno);
+		give_up(f);
 		return;
 	}
 	atomic_fetch_add(&f->races, 1);
 	if (ioctl(f->fd, UFFDIO_WAKE, &range) < 0)
-		atomic_store(&f->error, errno);
+		give_up(f);
 }
 
 static void *filler_main(void *arg)
@@ -116,6 +134,7 @@ static int filler_start(struct filler *f, const struct antagonist *a, struct hb_
 	if (err)
 		return err;
 	f->page = a->page;
+	f->size = a->size;
 	f->zero = calloc(1, a->page);
 	f->stop = eventfd(0, EFD_CLOEXEC);
 	f->fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
@@ -209,7 +228,7 @@ static const struct workload_ops uffd_ops = {
 	.options_size = sizeof(struct uffd_options),
 	.metrics = metrics,
 	.needs = needs,
-	.huge_pages = antagonist_huge_pages,
+	.huge_pages = uffd_huge_pages,
 	.setup = uffd_setup,
 	.task_init = uffd_task_init,
 	.run = uffd_run,
