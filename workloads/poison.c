@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/kernel-page-flags.h>
 #include <stdlib.h>
 #include <sys/mount.h>
@@ -134,7 +135,7 @@ static int pools_repair(struct poison *p, struct hb_error *e)
 			add = lost;
 		lost -= add;
 		pool_path(path, sizeof(path), node, p->huge_page);
-		snprintf(text, sizeof(text), "%llu", (unsigned long long)(now[node] + add));
+		snprintf(text, sizeof(text), "%" PRIu64, now[node] + add);
 		err = hb_file_write(path, text);
 		if (err)
 			return hb_error_set(e, err, "%s: cannot write %s", path, text);
