@@ -105,10 +105,27 @@ static void method_exact(struct doc *d)
 		      "allocators' caches in it, is in summary.csv.");
 }
 
+/* Main figures that both arms have, with and without the boots for a test. */
+static size_t main_figures(const struct compare_model *m)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->ncomparisons; i++) {
+		const struct comparison *c = &m->comparisons[i];
+		const struct compare_metric *metric = compare_metric(m, c);
+
+		n += metric->family == COMPARE_MAIN && metric->judged &&
+		     !isnan(c->change.log_ratio) && m->pairs[c->pair].control == m->only_controls;
+	}
+	return n;
+}
+
 /* Which figures carry verdicts, and what these promise. */
 static void verdicts(const struct compare_model *m, struct doc *d)
 {
 	const size_t *tested = m->tested[m->only_controls];
+	size_t figures = main_figures(m);
+	char untested[64] = "";
 
 	if (!m->npairs)
 		return;
@@ -119,17 +136,20 @@ static void verdicts(const struct compare_model *m, struct doc *d)
 			      stats_rank_min_boots(STATS_ALPHA));
 		return;
 	}
+	if (figures > tested[COMPARE_MAIN])
+		snprintf(untested, sizeof(untested), ", %zu of them without the boots for a test",
+			 figures - tested[COMPARE_MAIN]);
 	doc_paragraph(
 		d,
 		"Verdicts: main figures, fixed before the run, are the throughput of each workload "
-		"and p99 of its latencies, here %zu. \"better\" and \"worse\" need p of at most "
+		"and p99 of its latencies, here %zu%s. \"better\" and \"worse\" need p of at most "
 		"%.2g, for "
 		"the total and for the typical boot, after Holm's correction over all of them (at "
 		"most %.2g %% of such reports hold a false one; up to twice that where one arm's "
 		"boots spread five times as widely as the other's), and an exact rank test below "
 		"%.2g, which takes %u boots per arm however many figures there are. \"same\": "
 		"shown to lie within %.2g %%; else \"unclear\".%s",
-		tested[COMPARE_MAIN], m->rule.alpha, 100 * m->rule.alpha, STATS_ALPHA,
+		figures, untested, m->rule.alpha, 100 * m->rule.alpha, STATS_ALPHA,
 		stats_rank_min_boots(STATS_ALPHA), 100 * m->rule.margin,
 		tested[COMPARE_SECONDARY]
 			? " In brackets: secondary figures, to look into (Benjamini and Hochberg's "
