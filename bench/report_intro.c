@@ -115,7 +115,7 @@ static size_t main_figures(const struct compare_model *m)
 		const struct compare_metric *metric = compare_metric(m, c);
 
 		n += metric->family == COMPARE_MAIN && metric->judged &&
-		     !isnan(c->change.log_ratio) && m->pairs[c->pair].control == m->only_controls;
+		     !isnan(c->change.log_ratio) && compare_is_shown(m, c->pair);
 	}
 	return n;
 }
