@@ -290,6 +290,20 @@ int kernel_resolve(const char *name, struct kernel *k, struct hb_error *e)
 	return rc;
 }
 
+int kernel_check(const char *name, struct hb_error *e)
+{
+	struct variant v;
+	struct place p;
+	int rc = place_init(&p, e);
+
+	if (!rc)
+		rc = variant_load(p.root, name, &v, e);
+	if (!rc)
+		variant_free(&v);
+	place_free(&p);
+	return rc;
+}
+
 void kernel_free(struct kernel *k)
 {
 	free(k->name);
@@ -423,21 +437,6 @@ int kernel_has_symbol(const struct kernel *k, const char *symbol)
 	return rc;
 }
 
-/* Whether a variant has this name and can be read; building takes minutes, a typing error none. */
-static int check_name(const char *name, struct hb_error *e)
-{
-	struct variant v;
-	struct place p;
-	int rc = place_init(&p, e);
-
-	if (!rc)
-		rc = variant_load(p.root, name, &v, e);
-	if (!rc)
-		variant_free(&v);
-	place_free(&p);
-	return rc;
-}
-
 static int print_kernel(const char *name, struct hb_error *e)
 {
 	struct kernel k;
@@ -473,7 +472,7 @@ int cmd_kernels(int argc, char **argv)
 	names = first == argc ? dflt : argv + first;
 	n = first == argc ? ARRAY_SIZE(dflt) : (size_t)(argc - first);
 	for (size_t i = 0; i < n && !rc; i++)
-		rc = check_name(names[i], &e);
+		rc = kernel_check(names[i], &e);
 	for (size_t i = 0; i < n && !rc; i++)
 		rc = print_kernel(names[i], &e);
 	if (!rc)

@@ -31,6 +31,9 @@ int kernel_resolve(const char *name, struct kernel *k, struct hb_error *e);
 int kernel_resolve_in(const char *root, const char *cache, const char *name, struct kernel *k,
 		      struct hb_error *e);
 void kernel_free(struct kernel *k);
+/* Is there a variant @name, and can its file be read? Builds nothing. Errors as kernel_resolve().
+ */
+int kernel_check(const char *name, struct hb_error *e);
 /* Names and descriptions of all variants: [{name, description, series, cached}]; new reference. */
 json_t *kernel_list(void);
 /*

@@ -89,23 +89,13 @@ static bool is_variant(const json_t *variants, const char *name)
  * first. */
 static int variants_check(const struct run *r, struct hb_error *e)
 {
-	json_t *variants = kernel_list(), *name, *v;
-	char all[768] = "";
+	json_t *name;
 	size_t i;
 	int rc = 0;
 
-	json_array_foreach (variants, i, v) {
-		size_t used = strlen(all);
-
-		snprintf(all + used, sizeof(all) - used, "%s%s", i ? ", " : "",
-			 json_string_value(json_object_get(v, "name")));
-	}
 	json_array_foreach (r->spec.kernels, i, name)
-		if (!rc && !is_variant(variants, json_string_value(name)))
-			rc = hb_error_set(e, -ENOENT,
-					  "there is no kernel variant '%s'; there are: %s",
-					  json_string_value(name), all);
-	json_decref(variants);
+		if (!rc)
+			rc = kernel_check(json_string_value(name), e);
 	return rc;
 }
 

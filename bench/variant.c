@@ -77,7 +77,8 @@ static int unknown_variant(const char *root, const char *name, struct hb_error *
 			n += snprintf(list + n, sizeof(list) - n, "%s%s", i ? ", " : "",
 				      json_string_value(one));
 	json_decref(names);
-	return hb_error_set(e, -ENOENT, "no kernel variant '%s'; there are: %s", name, list);
+	return hb_error_set(e, -ENOENT, "there is no kernel variant '%s'; there are: %s", name,
+			    list);
 }
 
 /* Find NAME.ini; a name is no path. */
