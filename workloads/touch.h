@@ -45,6 +45,8 @@ struct touch {
 	uint64_t ticks[TOUCH_RUN];
 	const char *base; /* of the mapping that is touched, for SIGBUS */
 	uint64_t bytes;
+	uint64_t at;	  /* the touch of the pass that is under way */
+	uint64_t counted; /* touches of the pass that are in the figures, or ended in SIGBUS */
 	sigjmp_buf sigbus;
 	volatile uint64_t fault_at; /* offset of the SIGBUS */
 };
@@ -59,31 +61,6 @@ int touch_init(struct touch *t, struct task *task, const struct touch_rows *rows
 uint64_t touch_fault_count(void);
 /* Settle the pending candidates. */
 void touch_settle(struct touch *t);
-
-/*
- * Write one byte at @p, timed. Neither read of the clock waits for what comes before it. A fault is
- * in between all the same: the second read cannot be done before the return from the exception,
- * which serializes (Intel SDM volume 3, "Serializing Instructions"; AMD manual volume 2, the same).
- * Both may come early by a little, which cancels, and touches overlap as they do without a clock,
- * which fences would prevent. Of a touch without a fault the time is a lower bound.
- */
-static inline void touch_write(struct touch *t, volatile char *p, char value)
-{
-	uint64_t begin = task_ticks_early(), ticks;
-
-	*p = value;
-	ticks = task_ticks_early() - begin;
-	/* Signed: on another CPU the second read may be behind the first. */
-	if ((int64_t)ticks < (int64_t)t->threshold) {
-		if (t->n)
-			touch_settle(t);
-		task_latency(t->task, t->rows->touch_latency, task_ticks_to_ns(ticks));
-		return;
-	}
-	t->ticks[t->n++] = ticks;
-	if (t->n == TOUCH_RUN)
-		touch_settle(t);
-}
 
 /*
  * Write every @stride-th byte of [base, base + bytes) in the order of @order (page numbers; NULL:
