@@ -28,7 +28,7 @@ static const struct option_row options[] = {
 	 "list of NAME or NAME:COUNT, as many as tasks: fault remap reserve fork split mprotect "
 	 "private "
 	 "mlock "
-	 "sysvshm punch truncate uffd movepages migratepages softoffline hwpoison"},
+	 "sysvshm punch truncate uffd movepages migratepages softoffline hwpoison pagewalk"},
 	{"size", OPTION_SIZE, offsetof(struct stress_options, size), "1G", "1G", "1T", NULL,
 	 "bytes of the file and of each mapping, a multiple of 1G"},
 	{"pages", OPTION_U64, offsetof(struct stress_options, pages), "96", "8", "4096", NULL,
@@ -71,6 +71,8 @@ static const struct metric_row metrics[] = {
 	[STRESS_POISONED] = COUNTER("poisoned", "pages lost to memory failure"),
 	[STRESS_MLOCKS] = COUNTER("mlocks", "ranges locked and unlocked"),
 	[STRESS_SHM_ATTACHES] = COUNTER("shm_attaches", "attachments of the SysV segment"),
+	[STRESS_PAGEWALKS] = COUNTER("pagewalks", "times all page tables of a task were looked at"),
+	[STRESS_GUP_READS] = COUNTER("gup_reads", "words read by get_user_pages()"),
 	[STRESS_FRESH_CHECKS] =
 		COUNTER("fresh_checks", "destroyed pages that were read again for stale data"),
 	[STRESS_VIOLATIONS] = {"violations", METRIC_COUNT, "1", METRIC_LOWER, 1,
@@ -88,7 +90,7 @@ static uint64_t stress_huge_pages(const void *options, unsigned int tasks)
 static const struct stress_actor *actor_find(const char *name, size_t len)
 {
 	static const struct stress_actor *const tables[] = {stress_map_actors, stress_file_actors,
-							    stress_move_actors};
+							    stress_move_actors, stress_walk_actors};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(tables); i++)
 		for (const struct stress_actor *a = tables[i]; a->name; a++)

@@ -46,6 +46,8 @@ enum stress_counter {
 	STRESS_POISONED,
 	STRESS_MLOCKS,
 	STRESS_SHM_ATTACHES,
+	STRESS_PAGEWALKS,
+	STRESS_GUP_READS,
 	STRESS_FRESH_CHECKS,
 	STRESS_VIOLATIONS,
 };
@@ -99,7 +101,8 @@ struct stress_actor {
 	void (*exit)(struct stress_task *st); /* Not required */
 };
 
-extern const struct stress_actor stress_map_actors[], stress_file_actors[], stress_move_actors[];
+extern const struct stress_actor stress_map_actors[], stress_file_actors[], stress_move_actors[],
+	stress_walk_actors[];
 
 /* How an access ended. */
 enum stress_access {
