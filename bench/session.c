@@ -255,7 +255,7 @@ static int converse(struct session *s, struct hb_error *e)
 }
 
 /* Exact mode: no input during the run, so the specification is part of the initramfs. */
-static int make_initrd(struct session *s, char *path, size_t len, struct hb_error *e)
+static int make_initrd(struct session *s, struct hb_error *e)
 {
 	HB_FREE char *agent = NULL, *text = json_dumps(s->spec, JSON_COMPACT);
 	HB_FCLOSE FILE *out = NULL;
@@ -278,14 +278,12 @@ static int make_initrd(struct session *s, char *path, size_t len, struct hb_erro
 		rc = cpio_add(out, "spec.json", S_IFREG | 0444, text, strlen(text));
 	if (!rc)
 		rc = cpio_end(out);
-	snprintf(path, len, "/proc/%d/fd/%d", getpid(), s->initrd_fd);
 	return rc ? hb_error_set(e, rc, "initramfs: %s", strerror(-rc)) : 0;
 }
 
 static int start_guest(struct session *s, struct hb_error *e)
 {
 	struct vm_config vm = s->c->vm;
-	char initrd[64];
 	int rc = 0;
 
 	if (s->c->native)
@@ -295,8 +293,8 @@ static int start_guest(struct session *s, struct hb_error *e)
 		if (!vm.initramfs)
 			return hb_error_set(e, -EINVAL,
 					    "mode exact needs an initramfs, not a disk");
-		rc = make_initrd(s, initrd, sizeof(initrd), e);
-		vm.initramfs = initrd;
+		rc = make_initrd(s, e);
+		vm.initramfs_fd = s->initrd_fd;
 	}
 	return rc ? rc : vm_start(&vm, &s->vm, e);
 }

@@ -244,7 +244,9 @@ static void push_kernel(struct args *a, const struct vm_config *c)
 {
 	push_option(a, "-kernel", strdup(c->bzimage));
 	push_option(a, "-append", vm_command_line(c));
-	if (c->initramfs)
+	if (c->initramfs_fd)
+		push_option(a, "-initrd", hb_strf("/proc/self/fd/%d", c->initramfs_fd));
+	else if (c->initramfs)
 		push_option(a, "-initrd", strdup(c->initramfs));
 	if (c->root) {
 		HB_FREE char *path = escape(c->root);
@@ -386,6 +388,8 @@ static void child_exec(pid_t parent, const struct vm_config *c, const struct wir
 	fcntl(w->console, F_SETFD, 0);
 	for (unsigned int n = 0; c->memory_fd && n < c->nodes; n++)
 		fcntl(c->memory_fd[n], F_SETFD, 0);
+	if (c->initramfs_fd)
+		fcntl(c->initramfs_fd, F_SETFD, 0);
 	execvp(QEMU, argv);
 	dprintf(2, QEMU ": %s%s", strerror(errno),
 		errno == ENOENT ? "; apt-get install qemu-system-x86" : "");

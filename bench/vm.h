@@ -20,8 +20,9 @@ enum vm_mode {
 struct vm_config {
 	enum vm_mode mode;
 	const char *bzimage, *initramfs, *root; /* initramfs or root, not both; borrowed */
-	const char *command_line;		/* appended to the harness's own; may be "" */
-	const char *console_path;		/* the console goes here */
+	int initramfs_fd;	  /* instead of initramfs: a file without a name; 0: none */
+	const char *command_line; /* appended to the harness's own; may be "" */
+	const char *console_path; /* the console goes here */
 	/*
 	 * Guest memory kept between boots: a file per node (memory.h makes them), borrowed; NULL:
 	 * anonymous memory of QEMU.

@@ -136,6 +136,19 @@ static void test_memory_files_and_binding(void **state)
 	free(all);
 }
 
+static void test_initramfs_without_a_name(void **state)
+{
+	struct vm_config c = emulated();
+	char *all;
+
+	(void)state;
+	c.initramfs_fd = 11;
+	all = line(&c, -1, -1);
+	has(all, "-initrd /proc/self/fd/11 ");
+	lacks(all, "/i/initramfs");
+	free(all);
+}
+
 static void test_root_disk(void **state)
 {
 	struct vm_config c = emulated();
@@ -235,6 +248,7 @@ int main(void)
 		cmocka_unit_test(test_kvm_keeps_the_hosts_cpu),
 		cmocka_unit_test(test_exact_is_deterministic),
 		cmocka_unit_test(test_memory_files_and_binding),
+		cmocka_unit_test(test_initramfs_without_a_name),
 		cmocka_unit_test(test_root_disk),
 		cmocka_unit_test(test_command_line),
 		cmocka_unit_test(test_memory_is_whole_huge_pages),
