@@ -73,18 +73,6 @@ static bool kernels_given(const struct run *r)
 	return false;
 }
 
-/* Is there a kernel variant @name? */
-static bool is_variant(const json_t *variants, const char *name)
-{
-	const json_t *v;
-	size_t i;
-
-	json_array_foreach (variants, i, v)
-		if (!strcmp(json_string_value(json_object_get(v, "name")), name))
-			return true;
-	return false;
-}
-
 /* Are there variants of all the names? kernel_resolve() would say so too, but after building the
  * first. */
 static int variants_check(const struct run *r, struct hb_error *e)
@@ -193,21 +181,18 @@ static unsigned int postgres_scale(const struct run *r)
  */
 static void expectations_check(const struct run *r)
 {
-	json_t *variants = kernel_list();
-
 	for (size_t i = 0; i < r->spec.ncells; i++) {
 		const char *kernel;
 		json_t *verdicts;
 
 		json_object_foreach (r->spec.cells[i].expect, kernel, verdicts)
-			if (!run_is_native(r) && !is_variant(variants, kernel))
+			if (!run_is_native(r) && kernel_check(kernel, NULL) == -ENOENT)
 				fprintf(stderr,
 					"hugebench: %s: [cell %s] has expect.%s, and there is no "
 					"kernel "
 					"variant of that name\n",
 					r->spec.path, r->spec.cells[i].name, kernel);
 	}
-	json_decref(variants);
 }
 
 int run_read(struct run *r, struct hb_error *e)
