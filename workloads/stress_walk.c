@@ -21,7 +21,8 @@ static int proc_open(const char *path, int *fd, struct hb_error *e)
 {
 	*fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (*fd < 0)
-		return hb_error_set(e, -errno, "%s (CONFIG_PROC_PAGE_MONITOR): %m", path);
+		return hb_error_set(e, -errno, "%s (CONFIG_PROC_FS, CONFIG_PROC_PAGE_MONITOR): %m",
+				    path);
 	return 0;
 }
 
