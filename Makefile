@@ -23,8 +23,8 @@ HOST_LIBS := -ljansson -linih -lgsl -lgslcblas -lhwloc -lelf -lcrypto -lz -lm
 AGENT_LIBS := -ljansson -lnuma -lpq -lz -lm
 
 BASE_SRC := $(wildcard bench/base/*.c)
-HOST_SRC := $(wildcard bench/*.c)
-AGENT_SRC := $(wildcard workloads/*.c)
+HOST_SRC := $(filter-out $(BASE_SRC),$(wildcard bench/*.c bench/*/*.c))
+AGENT_SRC := $(wildcard workloads/*.c workloads/*/*.c)
 TEST_SRC := $(wildcard tests/*_test.c)
 
 BASE_OBJ := $(BASE_SRC:%.c=$(BUILD)/%.o)
@@ -35,7 +35,7 @@ TESTS := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)
 
 # Unit tests link everything of a side except its main().
 HOST_LIB_OBJ := $(filter-out $(BUILD)/bench/main.o,$(HOST_OBJ)) $(BASE_OBJ)
-AGENT_LIB_OBJ := $(filter-out $(BUILD)/workloads/agent.o,$(AGENT_OBJ)) $(BASE_OBJ)
+AGENT_LIB_OBJ := $(filter-out $(BUILD)/workloads/agent/agent.o,$(AGENT_OBJ)) $(BASE_OBJ)
 
 .PHONY: all
 all: $(BUILD)/hugebench $(BUILD)/hugebench-agent
@@ -176,7 +176,10 @@ report plots: all
 	$(Q)$(BUILD)/hugebench $@ $(RUN)
 
 # Static checks: format, linters, licence lines, direction of the dependencies.
-C_FILES := $(wildcard bench/*.[ch] bench/base/*.[ch] workloads/*.[ch] tests/*.[ch])
+C_FILES := $(wildcard bench/*.[ch] bench/*/*.[ch] workloads/*.[ch] workloads/*/*.[ch] tests/*.[ch])
+BENCH_FILES := $(filter bench/%,$(C_FILES))
+WORKLOAD_FILES := $(filter workloads/%,$(C_FILES))
+BASE_FILES := $(filter bench/base/%,$(C_FILES))
 
 .PHONY: check check-format check-lint check-tree
 check: check-format check-tree check-lint
@@ -198,12 +201,12 @@ check-lint:
 check-tree:
 	$(Q)! git ls-files | grep -vE '^(COPYING|tests/golden/|results/reference/)|\.(patch|svg|png)$$' | \
 		xargs grep -L SPDX-License-Identifier | grep . || { echo 'no SPDX line'; exit 1; }
-	$(Q)! grep -n 'include "workloads/' bench/*.[ch] bench/base/*.[ch] || { echo 'bench/ uses workloads/'; exit 1; }
-	$(Q)! grep -nE 'include "bench/[a-z_]+\.h"' workloads/*.[ch] bench/base/*.[ch] || { echo 'only bench/base/ is shared'; exit 1; }
-	$(Q)! grep -ln 'libpq-fe.h' bench/*.c bench/base/*.c $(filter-out workloads/postgres.c $(wildcard workloads/pg_*),$(wildcard workloads/*.c)) || \
+	$(Q)! grep -n 'include "workloads/' $(BENCH_FILES) || { echo 'bench/ uses workloads/'; exit 1; }
+	$(Q)! grep -n 'include "bench/' $(WORKLOAD_FILES) $(BASE_FILES) | grep -v 'bench/base/[a-z_]*\.h"' || { echo 'only bench/base/ is shared'; exit 1; }
+	$(Q)! grep -ln 'libpq-fe.h' $(filter-out workloads/postgres%,$(BENCH_FILES) $(WORKLOAD_FILES)) || \
 		{ echo 'libpq outside the PostgreSQL workload'; exit 1; }
-	$(Q)! grep -nE '\b(printf|fprintf|fopen|open|read|write)\(' bench/stats*.c || { echo 'stats does I/O'; exit 1; }
-	$(Q)! grep -nE '\bexit\(' bench/*.c bench/base/*.c workloads/*.c | grep -vE '^(bench/main|workloads/agent)\.c|_exit\(|->exit\(' || \
+	$(Q)! grep -nE '\b(printf|fprintf|fopen|open|read|write)\(' bench/result/stats*.c || { echo 'stats does I/O'; exit 1; }
+	$(Q)! grep -nE '\bexit\(' $(BENCH_FILES) $(WORKLOAD_FILES) | grep -vE '^(bench/main|workloads/agent/agent)\.c|_exit\(|->exit\(' || \
 		{ echo 'only main exits'; exit 1; }
 
 # README's commands, as they stand there.

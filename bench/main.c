@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "bench/base/util.h"
-#include "bench/commands.h"
+#include "bench/commands/commands.h"
 
 struct command {
 	const char *name;

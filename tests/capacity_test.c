@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "bench/capacity.h"
+#include "bench/result/capacity.h"
 
 #define near(a, b, by) assert_true(fabs((a) - (b)) <= (by))
 #define BOOTS	       5

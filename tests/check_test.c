@@ -14,7 +14,7 @@
 #include <jansson.h>
 
 #include "bench/base/util.h"
-#include "bench/commands.h"
+#include "bench/commands/commands.h"
 #include "tests/synthetic.h"
 
 static char dir[] = "/tmp/hugebench-check-XXXXXX";

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "bench/compare.h"
+#include "bench/result/compare.h"
 #include "tests/synthetic.h"
 
 static char dir[] = "/tmp/hugebench-compare-XXXXXX";

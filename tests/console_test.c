@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "bench/console.h"
+#include "bench/guest/console.h"
 
 static struct console_scan scan;
 

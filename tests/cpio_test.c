@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "bench/cpio.h"
+#include "bench/build/cpio.h"
 
 struct archive {
 	FILE *file;

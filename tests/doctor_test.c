@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
-#include "bench/doctor.h"
-#include "bench/placement.h"
+#include "bench/host/doctor.h"
+#include "bench/host/placement.h"
 
 static char root[32];
 static json_t *rows;

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "bench/compare.h"
+#include "bench/result/compare.h"
 
 #define HUGEBENCH "build/hugebench"
 #define BOOTS	  3

@@ -17,10 +17,10 @@
 
 #include <cmocka.h>
 
-#include "bench/accel.h"
-#include "bench/cpio.h"
-#include "bench/kernel.h"
-#include "bench/session.h"
+#include "bench/host/accel.h"
+#include "bench/build/cpio.h"
+#include "bench/build/kernel.h"
+#include "bench/guest/session.h"
 
 struct fixture {
 	char directory[64];

@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "bench/base/util.h"
-#include "bench/bound.h"
-#include "bench/stacks.h"
+#include "bench/result/bound.h"
+#include "bench/guest/stacks.h"
 
 static const char *chain(const json_t *chains, size_t i)
 {

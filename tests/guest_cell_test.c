@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "bench/base/wire.h"
-#include "workloads/cell.h"
+#include "workloads/agent/cell.h"
 #include "workloads/workload.h"
 
 #define MS 1000000

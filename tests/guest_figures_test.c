@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "bench/base/wire.h"
-#include "workloads/figures.h"
+#include "workloads/agent/figures.h"
 
 #define TASKS 3
 #define SEC   NSEC_PER_SEC

@@ -9,8 +9,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "workloads/figures.h"
-#include "workloads/gang.h"
+#include "workloads/agent/figures.h"
+#include "workloads/agent/gang.h"
 
 #define MANY	   256
 #define TIMEOUT_NS (60 * NSEC_PER_SEC)

@@ -11,10 +11,10 @@
 #include <cmocka.h>
 
 #include "bench/base/restore.h"
-#include "workloads/functime.h"
-#include "workloads/hugetlb.h"
-#include "workloads/kmsg.h"
-#include "workloads/observe.h"
+#include "workloads/agent/functime.h"
+#include "workloads/agent/hugetlb.h"
+#include "workloads/agent/kmsg.h"
+#include "workloads/agent/observe.h"
 
 #define SWAPPINESS "/proc/sys/vm/swappiness"
 

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "workloads/pg_log.h"
-#include "workloads/pg_summary.h"
+#include "workloads/postgres/pg_log.h"
+#include "workloads/postgres/pg_summary.h"
 
 static const char version13[] =
 	"transaction type: <builtin: select only>\n"

@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
-#include "workloads/pg_probe.h"
-#include "workloads/pg_segment.h"
-#include "workloads/pg_server.h"
+#include "workloads/postgres/pg_probe.h"
+#include "workloads/postgres/pg_segment.h"
+#include "workloads/postgres/pg_server.h"
 
 #define GIB ((uint64_t)1 << 30)
 

@@ -14,10 +14,10 @@
 
 #include <cmocka.h>
 
-#include "workloads/pg_probe.h"
-#include "workloads/pg_segment.h"
-#include "workloads/pg_server.h"
-#include "workloads/pg_spawn.h"
+#include "workloads/postgres/pg_probe.h"
+#include "workloads/postgres/pg_segment.h"
+#include "workloads/postgres/pg_server.h"
+#include "workloads/postgres/pg_spawn.h"
 
 #define NOBODY	 65534
 #define START_NS (60 * NSEC_PER_SEC)

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "workloads/stress_word.h"
+#include "workloads/stress/stress_word.h"
 
 #define LAST_GENERATION ((1ULL << STRESS_GENERATION_BITS) - 1)
 

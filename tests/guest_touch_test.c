@@ -11,8 +11,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "workloads/clock.h"
-#include "workloads/touch.h"
+#include "workloads/agent/clock.h"
+#include "workloads/agent/touch.h"
 
 #define PAGE  4096
 #define PAGES 2000

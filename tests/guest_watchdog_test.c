@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#include "workloads/watchdog.h"
+#include "workloads/agent/watchdog.h"
 
 #define STALL_NS (NSEC_PER_SEC / 10)
 /* Looks are a second apart: the third tells of a hang of this length. */

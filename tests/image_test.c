@@ -12,11 +12,11 @@
 
 #include <cmocka.h>
 
-#include "bench/child.h"
-#include "bench/database.h"
-#include "bench/elfinfo.h"
-#include "bench/initramfs.h"
-#include "bench/rootfs.h"
+#include "bench/host/child.h"
+#include "bench/build/database.h"
+#include "bench/build/elfinfo.h"
+#include "bench/build/initramfs.h"
+#include "bench/build/rootfs.h"
 
 #define LIBC   "/usr/lib/x86_64-linux-gnu/libc.so.6"
 #define LOADER "/lib64/ld-linux-x86-64.so.2"

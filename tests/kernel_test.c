@@ -18,12 +18,12 @@
 
 #include <cmocka.h>
 
-#include "bench/bzimage.h"
-#include "bench/cache.h"
-#include "bench/elfinfo.h"
-#include "bench/kbuild.h"
-#include "bench/kernel.h"
-#include "bench/variant.h"
+#include "bench/build/bzimage.h"
+#include "bench/build/cache.h"
+#include "bench/build/elfinfo.h"
+#include "bench/build/kbuild.h"
+#include "bench/build/kernel.h"
+#include "bench/build/variant.h"
 
 /* A build adds a line to the file that HB_TEST_BUILDS names. */
 static const char makefile[] =

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "bench/load.h"
+#include "bench/result/load.h"
 #include "tests/synthetic.h"
 
 #define CELL "cells/0003-base-faults-2-r1"

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "bench/memory.h"
+#include "bench/host/memory.h"
 
 #define MIB (1ULL << 20)
 

@@ -7,9 +7,9 @@
 
 #include <cmocka.h>
 
-#include "bench/costs.h"
-#include "bench/plan.h"
-#include "bench/size.h"
+#include "bench/scenario/costs.h"
+#include "bench/scenario/plan.h"
+#include "bench/host/size.h"
 
 #define GIB (1ULL << 30)
 

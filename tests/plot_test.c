@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "bench/plot.h"
+#include "bench/report/plot.h"
 #include "tests/synthetic.h"
 
 static char dir[] = "/tmp/hugebench-plot-XXXXXX";

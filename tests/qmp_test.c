@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "bench/qmp.h"
+#include "bench/guest/qmp.h"
 
 #define GREETING "{\"QMP\": {\"version\": {}, \"capabilities\": []}}\r\n"
 #define READY	 GREETING "{\"return\": {}, \"id\": 1}\r\n"

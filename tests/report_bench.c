@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "bench/report.h"
+#include "bench/report/report.h"
 #include "tests/synthetic.h"
 
 #define MAX_SECONDS 2.0

@@ -12,9 +12,9 @@
 
 #include <cmocka.h>
 
-#include "bench/paths.h"
-#include "bench/plot.h"
-#include "bench/report.h"
+#include "bench/host/paths.h"
+#include "bench/report/plot.h"
+#include "bench/report/report.h"
 #include "tests/synthetic.h"
 
 static char dir[] = "/tmp/hugebench-report-XXXXXX";

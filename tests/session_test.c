@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "bench/session.h"
+#include "bench/guest/session.h"
 
 struct fixture {
 	char directory[64];

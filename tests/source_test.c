@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "bench/apt.h"
-#include "bench/source.h"
+#include "bench/build/apt.h"
+#include "bench/build/source.h"
 
 static char dir[] = "/tmp/hb-source-test-XXXXXX";
 

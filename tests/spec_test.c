@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "bench/spec.h"
+#include "bench/scenario/spec.h"
 
 /* What an agent might describe. */
 static const char agent[] = "[{\"name\":\"pmdshare\",\"role\":\"workload\",\"summary\":\"\","

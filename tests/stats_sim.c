@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/stats.h"
+#include "bench/result/stats.h"
 
 #define RUNS	  10000
 #define CELLS	  6 /* of a run; boots of different cells are independent */

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "bench/stats.h"
+#include "bench/result/stats.h"
 
 #define near(a, b, by) assert_true(fabs((a) - (b)) <= (by))
 

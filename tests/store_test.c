@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "bench/store.h"
+#include "bench/run/store.h"
 
 static char results[] = "/tmp/hugebench-store-XXXXXX";
 

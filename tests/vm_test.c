@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "bench/vm.h"
+#include "bench/guest/vm.h"
 
 static struct vm_config emulated(void)
 {

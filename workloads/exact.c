@@ -19,8 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "workloads/clock.h"
-#include "workloads/hugetlb.h"
+#include "workloads/agent/clock.h"
+#include "workloads/agent/hugetlb.h"
 #include "workloads/workload.h"
 
 #define BASE HUGETLB_BASE

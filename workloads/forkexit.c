@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "workloads/hugetlb.h"
+#include "workloads/agent/hugetlb.h"
 #include "workloads/workload.h"
 
 /* Away from pmdshare's mappings, on a 1 GiB boundary as well. */

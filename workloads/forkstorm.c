@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "workloads/antagonist.h"
+#include "workloads/agent/antagonist.h"
 
 struct forkstorm_options {
 	struct antagonist_options common;

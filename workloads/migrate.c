@@ -21,7 +21,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "workloads/hugetlb.h"
+#include "workloads/agent/hugetlb.h"
 #include "workloads/workload.h"
 
 #define BATCH_MAX 512

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "workloads/antagonist.h"
+#include "workloads/agent/antagonist.h"
 
 struct mprotect_options {
 	struct antagonist_options common;

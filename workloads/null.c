@@ -13,8 +13,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "workloads/clock.h"
-#include "workloads/touch.h"
+#include "workloads/agent/clock.h"
+#include "workloads/agent/touch.h"
 #include "workloads/workload.h"
 
 #define PAGE   4096

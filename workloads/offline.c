@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "workloads/antagonist.h"
-#include "workloads/poison.h"
+#include "workloads/agent/antagonist.h"
+#include "workloads/agent/poison.h"
 
 /* linux/mman.h of the kernel; glibc's sys/mman.h leaves it out. */
 #ifndef MADV_SOFT_OFFLINE

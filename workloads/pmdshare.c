@@ -25,9 +25,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "workloads/clock.h"
-#include "workloads/hugetlb.h"
-#include "workloads/touch.h"
+#include "workloads/agent/clock.h"
+#include "workloads/agent/hugetlb.h"
+#include "workloads/agent/touch.h"
 #include "workloads/workload.h"
 
 #define STEADY_TOUCHES	256

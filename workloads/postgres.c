@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "workloads/pg_workload.h"
+#include "workloads/postgres/pg_workload.h"
 
 /* Bytes of the end of the server's log that go into the cell's notes. */
 #define LOG_KEPT (16 << 10)

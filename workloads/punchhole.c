@@ -9,7 +9,7 @@
 #include <linux/falloc.h>
 #include <string.h>
 
-#include "workloads/antagonist.h"
+#include "workloads/agent/antagonist.h"
 
 struct punchhole_options {
 	struct antagonist_options common;

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "workloads/hugetlb.h"
+#include "workloads/agent/hugetlb.h"
 #include "workloads/workload.h"
 
 #define DIRECTORY "/selftests"

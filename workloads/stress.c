@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "workloads/stress.h"
+#include "workloads/stress/stress.h"
 
 /* Huge pages beside the file's: copies of private actors, targets of migrations, repairs. */
 #define SPARE_PER_TASK 8

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "workloads/antagonist.h"
-#include "workloads/hugetlb.h"
+#include "workloads/agent/antagonist.h"
+#include "workloads/agent/hugetlb.h"
 #include "workloads/workload.h"
 
 #define BLOCK 512 /* of st_blocks */

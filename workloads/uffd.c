@@ -15,7 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "workloads/antagonist.h"
+#include "workloads/agent/antagonist.h"
 
 struct uffd_options {
 	struct antagonist_options common;

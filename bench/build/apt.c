@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <ctype.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/build/apt.h"
+#include "bench/host/child.h"
+
+#define KEYRING "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+/* The best URI so far; an entry for a security suite beats a main one. */
+struct choice {
+	char *security;
+	char *main;
+};
+
+/* One entry: the first @uris of the list with the first matching suite of @suites. */
+static void choice_consider(struct choice *c, const char *uris, const char *suites)
+{
+	size_t uri_len = strcspn(uris, " \t\n");
+	HB_FREE char *uri = strndup(uris, uri_len);
+	size_t n = uri ? strlen(uri) : 0;
+
+	if (!uri || !strncmp(uri, "cdrom:", 6))
+		return;
+	while (n && uri[n - 1] == '/')
+		uri[--n] = 0;
+	if (strstr(suites, "-security") || strstr(suites, "/updates")) {
+		if (!c->security && strstr(uri, "debian"))
+			c->security = strdup(uri);
+	} else if (!c->main && n > 7 && !strcmp(uri + n - 7, "/debian")) {
+		c->main = strdup(uri);
+	}
+}
+
+/* "deb [options] uri suite components" */
+static void parse_one_line(struct choice *c, char *line)
+{
+	char *uri, *suite;
+
+	line[strcspn(line, "#\n")] = 0;
+	line += strspn(line, " \t");
+	if (strncmp(line, "deb", 3) || !isspace((unsigned char)line[3]))
+		return;
+	uri = line + 4 + strspn(line + 4, " \t");
+	if (*uri == '[') {
+		uri = strchr(uri, ']');
+		if (!uri)
+			return;
+		uri += 1 + strspn(uri + 1, " \t");
+	}
+	suite = uri + strcspn(uri, " \t");
+	suite += strspn(suite, " \t");
+	if (!*suite)
+		return;
+	suite[strcspn(suite, " \t")] = 0;
+	choice_consider(c, uri, suite);
+}
+
+/* One deb822 stanza; fields are collected line by line. */
+struct stanza {
+	char *types, *uris, *suites, *enabled;
+	char **last; /* the field that a continuation line belongs to */
+};
+
+static void stanza_end(struct stanza *s, struct choice *c)
+{
+	/* A type of its own: "deb" and not only "deb-src". */
+	HB_FREE char *types = hb_strf(" %s ", s->types ? s->types : "");
+	int on = !s->enabled || strcasecmp(s->enabled, "no");
+
+	if (types && strstr(types, " deb ") && s->uris && s->suites && on)
+		choice_consider(c, s->uris, s->suites);
+	free(s->types);
+	free(s->uris);
+	free(s->suites);
+	free(s->enabled);
+	*s = (struct stanza){0};
+}
+
+static void stanza_continue(struct stanza *s, const char *text)
+{
+	char *longer;
+
+	if (!s->last || !*s->last)
+		return;
+	longer = hb_strf("%s%s%s", *s->last, **s->last ? " " : "", text);
+	if (!longer)
+		return;
+	free(*s->last);
+	*s->last = longer;
+}
+
+static void parse_deb822_line(struct stanza *s, struct choice *c, char *line)
+{
+	static const char *const names[] = {"types", "uris", "suites", "enabled"};
+	char **fields[] = {&s->types, &s->uris, &s->suites, &s->enabled};
+	size_t n = strlen(line), name;
+	char *value;
+
+	while (n && isspace((unsigned char)line[n - 1]))
+		line[--n] = 0;
+	if (*line == '#')
+		return;
+	if (!n) {
+		stanza_end(s, c);
+		return;
+	}
+	value = line + strspn(line, " \t");
+	if (value != line) {
+		stanza_continue(s, value);
+		return;
+	}
+	name = strcspn(line, ":");
+	s->last = NULL;
+	if (!line[name])
+		return;
+	value = line + name + 1;
+	value += strspn(value, " \t");
+	line[name] = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcasecmp(line, names[i])) {
+			free(*fields[i]);
+			*fields[i] = strdup(value);
+			s->last = fields[i];
+		}
+}
+
+static void parse_file(struct choice *c, const char *path)
+{
+	HB_FCLOSE FILE *f = fopen(path, "re");
+	HB_FREE char *line = NULL;
+	struct stanza s = {0};
+	size_t size = 0, n = strlen(path);
+	int deb822 = n > 8 && !strcmp(path + n - 8, ".sources");
+
+	if (!f)
+		return;
+	while (getline(&line, &size, f) >= 0) {
+		if (deb822)
+			parse_deb822_line(&s, c, line);
+		else
+			parse_one_line(c, line);
+	}
+	stanza_end(&s, c);
+}
+
+int apt_security_uri(const char *etc, char **uri, struct hb_error *e)
+{
+	static const char *const patterns[] = {"sources.list", "sources.list.d/*.sources",
+					       "sources.list.d/*.list"};
+	struct choice c = {0};
+
+	for (size_t i = 0; i < ARRAY_SIZE(patterns); i++) {
+		HB_FREE char *pattern = hb_strf("%s/%s", etc, patterns[i]);
+		glob_t g = {0};
+
+		if (pattern && !glob(pattern, 0, NULL, &g))
+			for (size_t j = 0; j < g.gl_pathc; j++)
+				parse_file(&c, g.gl_pathv[j]);
+		globfree(&g);
+	}
+	if (c.security)
+		*uri = HB_STEAL(c.security);
+	else if (c.main)
+		*uri = hb_strf("%s-security", c.main);
+	else
+		*uri = NULL;
+	free(c.security);
+	free(c.main);
+	if (*uri)
+		return 0;
+	return hb_error_set(e, -ENODEV,
+			    "the apt sources below %s name no Debian archive; set KERNEL_SRC to a "
+			    "kernel tarball or tree",
+			    etc);
+}
+
+char *apt_access(const char *dump)
+{
+	static const char *const kept[] = {"Acquire::http", "Acquire::Proxy", "Acquire::Check-",
+					   "Acquire::Force"};
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	for (const char *line = dump, *end; f && *line; line = end) {
+		end = strchrnul(line, '\n');
+		end += *end == '\n';
+		for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+			if (!strncasecmp(line, kept[i], strlen(kept[i])))
+				fwrite(line, end - line, 1, f);
+	}
+	if (!f || !fclose(f))
+		return text;
+	free(text);
+	return NULL;
+}
+
+/* What apt_access() keeps of this machine's configuration. */
+static char *host_access(void)
+{
+	char *argv[] = {"apt-config", "dump", NULL};
+	const char *env[] = {"LC_ALL=C.UTF-8", NULL};
+	struct child c = {.env = env};
+	HB_FREE char *dump = NULL;
+
+	return apt_access(child_capture(&c, argv, &dump) || !dump ? "" : dump);
+}
+
+/*
+ * Sandbox: apt run as root would fetch as user _apt, who may not enter a private cache. What is
+ * fetched is checked against the keyring either way.
+ */
+static int write_config(const char *dir, const char *uri, const char *suite)
+{
+	HB_FREE char *sources = hb_strf("%s/etc/sources.list.d/archive.sources", dir);
+	HB_FREE char *config = hb_strf("%s/apt.conf", dir);
+	HB_FREE char *stanza = hb_strf("Types: deb\nURIs: %s\nSuites: %s\nComponents: main\n"
+				       "Signed-By: " KEYRING "\n",
+				       uri, suite);
+	HB_FREE char *access = host_access();
+	HB_FREE char *text = hb_strf("%sDir::Etc \"%s/etc\";\n"
+				     "Dir::Etc::sourcelist \"/dev/null\";\n"
+				     "Dir::Etc::sourceparts \"%s/etc/sources.list.d\";\n"
+				     "Dir::Etc::preferencesparts \"%s/etc/preferences.d\";\n"
+				     "Dir::Etc::netrc \"/etc/apt/auth.conf\";\n"
+				     "Dir::Etc::netrcparts \"/etc/apt/auth.conf.d\";\n"
+				     "Dir::State \"%s/state\";\n"
+				     "Dir::State::status \"/var/lib/dpkg/status\";\n"
+				     "Dir::Cache \"%s/cache\";\n"
+				     "APT::Sandbox::User \"root\";\n"
+				     "Acquire::Languages \"none\";\n"
+				     "Acquire::Retries \"2\";\n",
+				     access ? access : "", dir, dir, dir, dir, dir);
+	int rc;
+
+	if (!sources || !config || !stanza || !access || !text)
+		return -ENOMEM;
+	rc = hb_file_write_atomic(sources, stanza, strlen(stanza));
+	return rc ? rc : hb_file_write_atomic(config, text, strlen(text));
+}
+
+static int make_directories(const char *dir)
+{
+	static const char *const rooms[] = {"etc/sources.list.d", "etc/preferences.d",
+					    "etc/apt.conf.d", "state/lists/partial",
+					    "cache/archives/partial"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rooms); i++) {
+		HB_FREE char *path = hb_strf("%s/%s", dir, rooms[i]);
+		int rc = path ? hb_mkdir_all(path) : -ENOMEM;
+
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/* Run apt; *@out is its output, owned by the caller. */
+static int apt_run(const struct apt *a, const char *into, char *const argv[], char **out)
+{
+	const char *env[] = {a->config, "LC_ALL=C.UTF-8", NULL};
+	struct child c = {.directory = into, .env = env};
+
+	return child_capture(&c, argv, out);
+}
+
+/* The last line that apt marked as an error, or all of it; cut to what a message holds. */
+static const char *apt_complaint(char *out)
+{
+	char *last = NULL;
+
+	for (char *p = out; p; p = strchr(p, '\n')) {
+		p += *p == '\n';
+		if (!strncmp(p, "E: ", 3))
+			last = p;
+	}
+	if (!last)
+		return out ? out : "";
+	last[strcspn(last, "\n")] = 0;
+	return last;
+}
+
+int apt_begin(struct apt *a, const char *directory, const char *uri, const char *suite,
+	      struct hb_error *e)
+{
+	/* Error-Mode: without it a list that could not be fetched is a mere warning. */
+	char *argv[] = {"apt-get", "-q", "-o", "APT::Update::Error-Mode=any", "update", NULL};
+	HB_FREE char *out = NULL;
+	int rc;
+
+	*a = (struct apt){.directory = strdup(directory),
+			  .config = hb_strf("APT_CONFIG=%s/apt.conf", directory)};
+	if (!a->directory || !a->config)
+		rc = -ENOMEM;
+	else if (access(KEYRING, R_OK))
+		rc = hb_error_set(e, -ENODEV,
+				  KEYRING " is missing; apt-get install debian-archive-keyring");
+	else if ((rc = make_directories(directory)) || (rc = write_config(directory, uri, suite)))
+		hb_error_set(e, rc, "cannot write below %s: %s", directory, strerror(-rc));
+	else if ((rc = apt_run(a, NULL, argv, &out)))
+		rc = hb_error_set(e, -ENODEV, "apt cannot read suite %s of %s: %s", suite, uri,
+				  apt_complaint(out));
+	if (rc)
+		apt_end(a);
+	return rc;
+}
+
+int apt_download(const struct apt *a, const char *package, const char *version, const char *into,
+		 struct hb_error *e)
+{
+	HB_FREE char *what = hb_strf("%s=%s", package, version);
+	char *argv[] = {"apt-get", "-q", "download", what, NULL};
+	HB_FREE char *out = NULL;
+	int rc;
+
+	if (!what)
+		return hb_error_set(e, -ENOMEM, "out of memory");
+	rc = apt_run(a, into, argv, &out);
+	if (!rc)
+		return 0;
+	if (out && strstr(out, "was not found"))
+		return hb_error_set(e, -ENOENT, "the archive does not offer %s %s", package,
+				    version);
+	return hb_error_set(e, -ENODEV, "apt cannot fetch %s: %s", what, apt_complaint(out));
+}
+
+char *apt_newest(const struct apt *a, const char *package, struct hb_error *e)
+{
+	char *argv[] = {"apt-cache", "policy", (char *)package, NULL};
+	HB_FREE char *out = NULL;
+	int rc = apt_run(a, NULL, argv, &out);
+	const char *p = !rc && out ? strstr(out, "Candidate: ") : NULL;
+
+	if (p)
+		p += strlen("Candidate: ");
+	if (!p || !strncmp(p, "(none)", 6)) {
+		hb_error_set(e, -ENODEV, "the archive does not offer %s", package);
+		return NULL;
+	}
+	return strndup(p, strcspn(p, "\n"));
+}
+
+void apt_end(struct apt *a)
+{
+	free(a->directory);
+	free(a->config);
+	*a = (struct apt){0};
+}

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <dirent.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/build/cache.h"
+#include "bench/host/child.h"
+#include "bench/build/elfinfo.h"
+#include "bench/build/hostpg.h"
+
+#define PG_ROOT "/usr/lib/postgresql"
+
+/* The newest server below PREFIX/usr/lib/postgresql; 0: none. */
+static long newest_major(const char *prefix)
+{
+	HB_FREE char *root = hb_strf("%s" PG_ROOT, prefix);
+	DIR *dir = root ? opendir(root) : NULL;
+	struct dirent *d;
+	long best = 0;
+
+	while (dir && (d = readdir(dir))) {
+		HB_FREE char *server = hb_strf("%s/%s/bin/postgres", root, d->d_name);
+		HB_FREE char *client = hb_strf("%s/%s/bin/pgbench", root, d->d_name);
+		long major = strtol(d->d_name, NULL, 10);
+
+		if (major > best && server && client && !access(server, X_OK) &&
+		    !access(client, X_OK))
+			best = major;
+	}
+	if (dir)
+		closedir(dir);
+	return best >= HOSTPG_MIN_VERSION ? best : 0;
+}
+
+/* "postgres (PostgreSQL) 15.20 (Debian 15.20-0+deb12u1)" */
+static int ask_version(struct hostpg *pg, struct hb_error *e)
+{
+	HB_FREE char *program = hb_strf("%s/postgres", pg->bin);
+	const char *env[] = {pg->libraries, NULL};
+	struct child c = {.env = env};
+	char *argv[] = {program, "--version", NULL};
+	char *p;
+
+	if (!program)
+		return hb_error_set(e, -ENOMEM, "out of memory");
+	if (child_capture(&c, argv, &pg->identity) || !(p = strstr(pg->identity, "(PostgreSQL) ")))
+		return hb_error_set(e, -ENODEV, "%s --version says: %.200s", program,
+				    pg->identity ? pg->identity : "nothing");
+	pg->identity[strcspn(pg->identity, "\n")] = 0;
+	p += strlen("(PostgreSQL) ");
+	pg->version = strndup(p, strcspn(p, " "));
+	return pg->version ? 0 : hb_error_set(e, -ENOMEM, "out of memory");
+}
+
+static int add_elf(struct hostpg *pg, const char *search, char *path, struct hb_error *e)
+{
+	const char *const dirs[] = {search, NULL};
+
+	if (!path)
+		return hb_error_set(e, -ENOMEM, "out of memory");
+	return elf_closure(path, pg->prefix, dirs, pg->files, e);
+}
+
+/* All files that match a pattern below the prefix, as they are. */
+static void add_plain(struct hostpg *pg, const char *pattern)
+{
+	HB_FREE char *full = hb_strf("%s%s", pg->prefix, pattern);
+	glob_t g = {0};
+
+	if (full && !glob(full, GLOB_NOSORT, NULL, &g))
+		for (size_t i = 0; i < g.gl_pathc; i++)
+			json_object_set_new(pg->files, g.gl_pathv[i] + strlen(pg->prefix),
+					    json_string(g.gl_pathv[i]));
+	globfree(&g);
+}
+
+static int collect_files(struct hostpg *pg, long major, struct hb_error *e)
+{
+	static const char *const programs[] = {"postgres", "pgbench", "psql", "pg_controldata"};
+	/* What initdb's catalogue and the prepared database refer to. */
+	static const char *const modules[] = {"plpgsql", "dict_snowball", "pg_prewarm",
+					      "pg_buffercache"};
+	static const char *const extensions[] = {"plpgsql", "pg_prewarm", "pg_buffercache"};
+	HB_FREE char *search = hb_strf("%s/usr/lib/x86_64-linux-gnu", pg->prefix);
+	HB_FREE char *zones = hb_strf("/usr/share/postgresql/%ld/timezonesets/*", major);
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < ARRAY_SIZE(programs); i++) {
+		HB_FREE char *path = hb_strf("%s/%s", pg->bin, programs[i]);
+
+		rc = add_elf(pg, search, path, e);
+	}
+	for (size_t i = 0; !rc && i < ARRAY_SIZE(modules); i++) {
+		HB_FREE char *path =
+			hb_strf("%s" PG_ROOT "/%ld/lib/%s.so", pg->prefix, major, modules[i]);
+
+		rc = add_elf(pg, search, path, e);
+	}
+	for (size_t i = 0; !rc && i < ARRAY_SIZE(extensions); i++) {
+		HB_FREE char *pattern =
+			hb_strf("/usr/share/postgresql/%ld/extension/%s*", major, extensions[i]);
+
+		if (pattern)
+			add_plain(pg, pattern);
+	}
+	if (!rc && zones)
+		add_plain(pg, zones);
+	/* The server reads its time zone from here; it comes from the tzdata of the host. */
+	if (!rc && !access("/usr/share/zoneinfo/Etc/UTC", R_OK)) {
+		json_object_set_new(pg->files, "/usr/share/zoneinfo/Etc/UTC",
+				    json_string("/usr/share/zoneinfo/Etc/UTC"));
+		json_object_set_new(pg->files, "/usr/share/zoneinfo/UTC",
+				    json_string("/usr/share/zoneinfo/Etc/UTC"));
+	}
+	return rc;
+}
+
+/* What apt fetched, unpacked below @root. */
+static int unpack_all(const char *archives, const char *root, struct hb_error *e)
+{
+	HB_FREE char *pattern = hb_strf("%s/*.deb", archives);
+	struct child c = {0};
+	glob_t g = {0};
+	int rc = pattern ? 0 : -ENOMEM;
+
+	if (!rc && glob(pattern, 0, NULL, &g))
+		rc = hb_error_set(e, -ENODEV, "apt fetched no package into %s", archives);
+	for (size_t i = 0; !rc && i < g.gl_pathc; i++) {
+		char *argv[] = {"dpkg-deb", "-x", g.gl_pathv[i], (char *)root, NULL};
+
+		if (child_run(&c, argv, NULL, NULL))
+			rc = hb_error_set(e, -EIO, "cannot unpack %s", g.gl_pathv[i]);
+	}
+	globfree(&g);
+	return rc;
+}
+
+/*
+ * Fetch the server with what it needs and the host lacks. The lists of packages are the host's, the
+ * place for archives is ours; nothing is installed. Recommended packages would be of no use.
+ */
+static int download_packages(const char *archives, struct hb_error *e)
+{
+	HB_FREE char *place = hb_strf("Dir::Cache::archives=%s", archives);
+	const char *env[] = {"LC_ALL=C.UTF-8", NULL};
+	struct child c = {.env = env};
+	char *argv[] = {"apt-get",
+			"-q",
+			"-y",
+			"--no-install-recommends",
+			"--download-only",
+			"-o",
+			place,
+			"-o",
+			"Debug::NoLocking=1",
+			"-o",
+			"APT::Sandbox::User=root",
+			"install",
+			"postgresql",
+			NULL};
+	HB_FREE char *out = NULL;
+	const char *complaint;
+
+	if (!place)
+		return hb_error_set(e, -ENOMEM, "out of memory");
+	if (!child_capture(&c, argv, &out))
+		return 0;
+	complaint = out ? strstr(out, "E: ") : NULL;
+	return hb_error_set(
+		e, -ENODEV,
+		"PostgreSQL is missing and apt cannot fetch it (%.200s); as root: apt-get "
+		"update && apt-get install postgresql",
+		complaint ? complaint : "apt-get failed");
+}
+
+static int fetch(const char *cache, struct hb_error *e)
+{
+	HB_FREE char *archives = hb_strf("%s/postgresql/archives", cache);
+	HB_FREE char *partial = hb_strf("%s/postgresql/archives/partial", cache);
+	HB_FREE char *work = hb_strf("%s/postgresql/work", cache);
+	HB_FREE char *root = hb_strf("%s/postgresql/root", cache);
+	int rc;
+
+	if (!archives || !partial || !work || !root)
+		return hb_error_set(e, -ENOMEM, "out of memory");
+	rc = hb_remove_all(archives);
+	if (!rc)
+		rc = hb_mkdir_all(partial);
+	if (!rc)
+		rc = hb_remove_all(work);
+	if (!rc)
+		rc = hb_mkdir_all(work);
+	if (rc)
+		return hb_error_set(e, rc, "cannot write below %s/postgresql: %s", cache,
+				    strerror(-rc));
+	fprintf(stderr, "hugebench: fetching PostgreSQL for the guest; nothing is installed\n");
+	rc = download_packages(archives, e);
+	if (!rc)
+		rc = unpack_all(archives, work, e);
+	if (!rc)
+		rc = cache_commit(work, root, e);
+	hb_remove_all(archives);
+	return rc;
+}
+
+/* Where the programs are: "" when installed, else in the cache, fetched now if need be. */
+static int find_prefix(const char *cache, char **prefix, long *major, struct hb_error *e)
+{
+	HB_CLOSE int lock = -1;
+	int rc;
+
+	*major = newest_major("");
+	*prefix = *major ? strdup("") : hb_strf("%s/postgresql/root", cache);
+	if (!*prefix)
+		return hb_error_set(e, -ENOMEM, "out of memory");
+	if (*major || (*major = newest_major(*prefix)))
+		return 0;
+	rc = cache_lock(cache, "postgresql", &lock, e);
+	if (!rc && !newest_major(*prefix))
+		rc = fetch(cache, e);
+	if (rc)
+		return rc;
+	*major = newest_major(*prefix);
+	return *major ? 0
+		      : hb_error_set(e, -ENODEV, "%s has no PostgreSQL from %d on", *prefix,
+				     HOSTPG_MIN_VERSION);
+}
+
+char *hostpg_libraries(const char *prefix)
+{
+	return hb_strf("LD_LIBRARY_PATH=%s/usr/lib/x86_64-linux-gnu", prefix);
+}
+
+int hostpg_find(const char *cache, struct hostpg *pg, struct hb_error *e)
+{
+	long major;
+	int rc;
+
+	*pg = (struct hostpg){.files = json_object()};
+	rc = find_prefix(cache, &pg->prefix, &major, e);
+	if (!rc) {
+		pg->bin = hb_strf("%s" PG_ROOT "/%ld/bin", pg->prefix, major);
+		if (*pg->prefix)
+			pg->libraries = hostpg_libraries(pg->prefix);
+		rc = pg->bin && pg->files ? ask_version(pg, e)
+					  : hb_error_set(e, -ENOMEM, "out of memory");
+	}
+	if (!rc)
+		rc = collect_files(pg, major, e);
+	if (rc)
+		hostpg_free(pg);
+	return rc;
+}
+
+void hostpg_free(struct hostpg *pg)
+{
+	free(pg->prefix);
+	free(pg->bin);
+	free(pg->version);
+	free(pg->identity);
+	free(pg->libraries);
+	json_decref(pg->files);
+	*pg = (struct hostpg){0};
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <argp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bench/base/units.h"
+#include "bench/build/cache.h"
+#include "bench/commands/commands.h"
+#include "bench/build/image.h"
+#include "bench/host/paths.h"
+#include "bench/build/rootfs.h"
+
+/* Part of the keys: raise it when the same input gives another image. */
+#define IMAGE_STEPS "1"
+/* Of `hugebench image`; what fills shared buffers of 2 GiB. */
+#define DEFAULT_SCALE "16"
+/* How many images of each kind stay, those in use aside. */
+#define KEPT 4
+
+/* What an image is made of; without PostgreSQL db and pg are empty. */
+struct ingredients {
+	char *cache;
+	struct agent_files agent;
+	struct hostpg pg;
+	struct database db;
+	unsigned int scale;
+	char key[CACHE_KEY_LEN + 1];
+};
+
+static void ingredients_free(struct ingredients *in)
+{
+	free(in->cache);
+	agent_files_free(&in->agent);
+	hostpg_free(&in->pg);
+	database_free(&in->db);
+}
+
+static int image_key(struct ingredients *in)
+{
+	struct digest *d = digest_begin();
+
+	if (d) {
+		digest_text(d, "steps", IMAGE_STEPS);
+		digest_text(d, "agent", in->agent.hash);
+		digest_text(d, "postgres", in->pg.identity ? in->pg.identity : "");
+		digest_text(d, "database", in->db.key ? in->db.key : "");
+	}
+	return digest_end(d, in->key);
+}
+
+static int ingredients_find(struct ingredients *in, unsigned int scale, struct hb_error *e)
+{
+	int rc;
+
+	*in = (struct ingredients){.cache = paths_cache(e), .scale = scale};
+	if (!in->cache)
+		return -ENOENT;
+	rc = agent_files_find(&in->agent, e);
+	if (!rc && scale)
+		rc = hostpg_find(in->cache, &in->pg, e);
+	if (!rc && scale)
+		rc = database_resolve(in->cache, &in->pg, scale, &in->db, e);
+	if (!rc && (rc = image_key(in)))
+		hb_error_set(e, rc, "cannot make the key of the image: %s", strerror(-rc));
+	return rc;
+}
+
+/* The entry's name in the cache directory and what is in it. */
+static const char *entry_file(const struct ingredients *in)
+{
+	return in->scale ? "root.ext4" : "initramfs.cpio";
+}
+
+static int entry_make(const struct ingredients *in, const char *dir, struct hb_error *e)
+{
+	const char *const names[] = {entry_file(in), NULL};
+	HB_FREE char *work = hb_strf("%s/work/image", in->cache);
+	HB_FREE char *stage = hb_strf("%s/work/stage", in->cache);
+	HB_FREE char *path = hb_strf("%s/work/image/%s", in->cache, names[0]);
+	uint64_t started = hb_now_ns();
+	json_t *manifest;
+	int rc;
+
+	if (!work || !stage || !path)
+		return hb_error_set(e, -ENOMEM, "out of memory");
+	rc = hb_remove_all(work);
+	if (!rc)
+		rc = hb_mkdir_all(work);
+	if (rc)
+		return hb_error_set(e, rc, "cannot make %s: %s", work, strerror(-rc));
+	rc = in->scale ? rootfs_write(&in->agent, &in->pg, &in->db, stage, path, e)
+		       : initramfs_write(&in->agent, path, e);
+	if (!rc) {
+		manifest = json_pack("{s:s, s:i, s:s}", "key", in->key, "scale", in->scale,
+				     "postgres", in->pg.identity ? in->pg.identity : "");
+		rc = cache_seal(work, manifest, names, 0, e);
+		json_decref(manifest);
+	}
+	if (!rc)
+		rc = cache_commit(work, dir, e);
+	if (rc)
+		hb_remove_all(work);
+	else
+		fprintf(stderr, "hugebench: %s made in %.1f s\n", names[0],
+			(hb_now_ns() - started) / 1e9);
+	return rc;
+}
+
+/* Find or make the entry of @in; *@file is the path of what is in it. */
+static int entry_resolve(const struct ingredients *in, char **file, int *held, struct hb_error *e)
+{
+	HB_FREE char *parent = hb_strf("%s/images", in->cache);
+	HB_FREE char *dir = hb_strf("%s/images/%s", in->cache, in->key);
+	HB_CLOSE int lock = -1;
+	int rc;
+
+	if (!parent || !dir)
+		return hb_error_set(e, -ENOMEM, "out of memory");
+	rc = cache_lookup(dir, "image");
+	if (rc == -ENOENT) {
+		rc = hb_mkdir_all(parent);
+		if (rc)
+			return hb_error_set(
+				e, rc, "cannot make %s: %s; XDG_CACHE_HOME may name another place",
+				parent, strerror(-rc));
+		rc = cache_lock(in->cache, "image", &lock, e);
+		if (!rc)
+			rc = cache_lookup(dir, "image");
+		if (rc == -ENOENT)
+			rc = entry_make(in, dir, e);
+	}
+	if (!rc)
+		rc = cache_hold(dir, held, e);
+	if (rc)
+		return rc;
+	cache_prune(parent, entry_file(in), KEPT);
+	*file = hb_strf("%s/%s", dir, entry_file(in));
+	return *file ? 0 : hb_error_set(e, -ENOMEM, "out of memory");
+}
+
+/* One of the two files: with a database or with the agent alone. */
+static int resolve_one(unsigned int scale, char **file, int *held, struct image *img,
+		       struct hb_error *e)
+{
+	struct ingredients in;
+	int rc = ingredients_find(&in, scale, e);
+
+	if (!rc)
+		rc = entry_resolve(&in, file, held, e);
+	if (!rc) {
+		free(img->id);
+		img->id = strdup(in.key);
+		img->postgres = scale ? strdup(in.pg.version) : NULL;
+		if (!img->id || (scale && !img->postgres))
+			rc = hb_error_set(e, -ENOMEM, "out of memory");
+	}
+	ingredients_free(&in);
+	return rc;
+}
+
+int image_resolve(unsigned int pg_scale, struct image *img, struct hb_error *e)
+{
+	int rc;
+
+	*img = (struct image){.held = {-1, -1}};
+	rc = resolve_one(0, &img->initramfs, &img->held[0], img, e);
+	if (!rc && pg_scale)
+		rc = resolve_one(pg_scale, &img->root, &img->held[1], img, e);
+	if (rc)
+		image_free(img);
+	return rc;
+}
+
+void image_free(struct image *img)
+{
+	free(img->id);
+	free(img->root);
+	free(img->initramfs);
+	free(img->postgres);
+	for (size_t i = 0; i < ARRAY_SIZE(img->held); i++)
+		if (img->held[i] > STDERR_FILENO)
+			close(img->held[i]);
+	*img = (struct image){0};
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	uint64_t *scale = state->input;
+
+	if (key == 's') {
+		if (hb_parse_u64(arg, scale) || *scale > 1000)
+			argp_error(state, "--scale %s: a number from 0 to 1000 is wanted", arg);
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static void print_file(const char *what, const char *path)
+{
+	struct stat st;
+	char size[32];
+
+	if (path && !stat(path, &st))
+		printf("%-10s %-8s %s\n", what,
+		       hb_format_size(size, sizeof(size), (uint64_t)st.st_blocks * 512), path);
+}
+
+int cmd_image(int argc, char **argv)
+{
+	static const struct argp_option options[] = {
+		{"scale", 's', "N", 0,
+		 "pgbench scale of the database, 131 MiB each (" DEFAULT_SCALE
+		 "); 0: no PostgreSQL",
+		 0},
+		{0},
+	};
+	const struct argp argp = {.options = options,
+				  .parser = parse_option,
+				  .doc = "Make the guest's images, or find them in the cache, and "
+					 "print what, size on disk and path."};
+	uint64_t scale = strtoul(DEFAULT_SCALE, NULL, 10);
+	struct hb_error e = {.text = ""};
+	struct image img;
+	int rc;
+
+	if (argp_parse(&argp, argc, argv, 0, NULL, &scale))
+		return EXIT_USAGE;
+	rc = image_resolve(scale, &img, &e);
+	if (rc) {
+		fprintf(stderr, "hugebench image: %s\n", e.text);
+		return EXIT_HOST;
+	}
+	print_file("initramfs", img.initramfs);
+	print_file("root", img.root);
+	if (img.postgres)
+		printf("postgres   %s\n", img.postgres);
+	image_free(&img);
+	return EXIT_OK;
+}

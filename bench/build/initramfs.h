@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The agent with the libraries it needs, and the two file trees that carry it. */
+#ifndef HB_INITRAMFS_H
+#define HB_INITRAMFS_H
+
+#include <jansson.h>
+
+#include "bench/base/util.h"
+#include "bench/build/cache.h"
+
+struct agent_files {
+	char *agent;	   /* hugebench-agent on the host */
+	json_t *libraries; /* {"/guest/path": "/host/path"}, the dynamic linker included */
+	char hash[CACHE_KEY_LEN + 1];
+};
+
+/* The agent beside this executable. -ENODEV: not built. */
+int agent_files_find(struct agent_files *a, struct hb_error *e);
+void agent_files_free(struct agent_files *a);
+
+/* Write the initramfs: the agent is /init. */
+int initramfs_write(const struct agent_files *a, const char *path, struct hb_error *e);
+/*
+ * Write an addition to an initramfs: the files {"/guest/path": "/host/path"} and a script that the
+ * kernel runs as rdinit=/@script_name.
+ */
+int initramfs_write_addition(const json_t *files, const char *script_name, const char *script,
+			     const char *path, struct hb_error *e);
+
+#endif

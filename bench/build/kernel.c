@@ -1,0 +1,482 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <argp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/build/bzimage.h"
+#include "bench/build/cache.h"
+#include "bench/commands/commands.h"
+#include "bench/build/kbuild.h"
+#include "bench/build/kernel.h"
+#include "bench/host/paths.h"
+#include "bench/build/variant.h"
+
+/* What resolving needs to know about the place. */
+struct place {
+	char *root;	 /* of the clone */
+	char *cache;	 /* cache directory */
+	char *toolchain; /* NULL until it is needed */
+};
+
+static int place_init(struct place *p, struct hb_error *e)
+{
+	*p = (struct place){.root = paths_root(e)};
+	if (!p->root)
+		return -ENOENT;
+	p->cache = paths_cache(e);
+	return p->cache ? 0 : -ENOENT;
+}
+
+static void place_free(struct place *p)
+{
+	free(p->root);
+	free(p->cache);
+	free(p->toolchain);
+}
+
+static void digest_files(struct digest *d, const char *root, const char *label, const json_t *list)
+{
+	json_t *one;
+	size_t i;
+
+	json_array_foreach (list, i, one) {
+		HB_FREE char *path = variant_input(root, json_string_value(one));
+
+		if (path)
+			digest_file(d, label, path);
+	}
+}
+
+/* The cache key of @v: everything that decides what the kernel will be, names and places aside. */
+static int variant_key(struct place *p, const struct variant *v, const struct source_id *id,
+		       char key[CACHE_KEY_LEN + 1], struct hb_error *e)
+{
+	struct digest *d;
+	int rc;
+
+	if (!p->toolchain)
+		p->toolchain = kbuild_toolchain(e);
+	if (!p->toolchain)
+		return -ENODEV;
+	d = digest_begin();
+	if (!d)
+		return hb_error_set(e, -ENOMEM, "out of memory");
+	digest_text(d, "steps", KBUILD_STEPS);
+	digest_text(d, "toolchain", p->toolchain);
+	digest_text(d, "source", id->hash);
+	digest_text(d, "strict", v->strict ? "yes" : "no");
+	digest_files(d, p->root, "patch", v->patches);
+	digest_files(d, p->root, "fragment", v->fragments);
+	if (v->config)
+		digest_file(d, "config", v->config);
+	rc = digest_end(d, key);
+	return rc ? hb_error_set(e, rc, "kernel %s: cannot read its patches or fragments: %s",
+				 v->name, strerror(-rc))
+		  : 0;
+}
+
+/* Entry directory of a key. */
+static char *entry_path(const struct place *p, const char *key)
+{
+	return hb_strf("%s/kernels/%s", p->cache, key);
+}
+
+static int kernel_complete(struct kernel *k, struct hb_error *e)
+{
+	if (k->name && k->description && k->version && k->build_id && k->source && k->bzimage &&
+	    k->config && k->series)
+		return 0;
+	kernel_free(k);
+	return hb_error_set(e, -ENOMEM, "out of memory");
+}
+
+/* Fill @k from a cache entry. */
+static int kernel_fill(struct kernel *k, const struct variant *v, const char *label,
+		       const char *dir, const json_t *manifest, struct hb_error *e)
+{
+	const char *version = json_string_value(json_object_get(manifest, "version"));
+	const char *build_id = json_string_value(json_object_get(manifest, "build_id"));
+
+	if (!version || !build_id)
+		return hb_error_set(e, -EBADMSG, "%s/manifest.json has no version or build_id",
+				    dir);
+	*k = (struct kernel){
+		.name = strdup(v->name),
+		.description = strdup(v->description),
+		.note = v->note ? strdup(v->note) : NULL,
+		.version = strdup(version),
+		.build_id = strdup(build_id),
+		.source = strdup(label),
+		.bzimage = hb_strf("%s/bzImage", dir),
+		.config = hb_strf("%s/config", dir),
+		.series = json_incref(v->patches),
+	};
+	return kernel_complete(k, e);
+}
+
+/* A ready bzImage: everything is read out of it, nothing is kept. */
+static int kernel_ready(struct kernel *k, const struct variant *v, struct hb_error *e)
+{
+	char *version = NULL, *build_id = NULL;
+	int rc = access(v->config, R_OK);
+
+	if (rc)
+		return hb_error_set(e, -ENODEV, "kernel %s: cannot read %s: %s", v->name, v->config,
+				    strerror(errno));
+	rc = bzimage_identify(v->bzimage, &version, &build_id, e);
+	if (rc)
+		return hb_error_prefix(e, rc, "kernel %s", v->name);
+	*k = (struct kernel){
+		.name = strdup(v->name),
+		.description = strdup(v->description),
+		.note = v->note ? strdup(v->note) : NULL,
+		.version = version,
+		.build_id = build_id,
+		.source = strdup(v->bzimage),
+		.bzimage = strdup(v->bzimage),
+		.config = strdup(v->config),
+		.series = json_array(),
+	};
+	return kernel_complete(k, e);
+}
+
+/* Look the entry up; -ENOENT also for a damaged one, which is said. */
+static int kernel_lookup(struct kernel *k, const struct variant *v, const char *label,
+			 const char *dir, struct hb_error *e)
+{
+	struct hb_error damage = {.text = ""};
+	json_t *manifest = NULL;
+	int rc = cache_open(dir, &manifest, &damage);
+
+	if (rc == -EBADMSG)
+		fprintf(stderr, "hugebench: kernel %s is built again: %s\n", v->name, damage.text);
+	if (rc)
+		return rc == -EBADMSG ? -ENOENT : rc;
+	rc = kernel_fill(k, v, label, dir, manifest, e);
+	json_decref(manifest);
+	return rc;
+}
+
+/* The manifest: what went in and what came out. */
+static int seal(const struct place *p, const struct variant *v, const struct source_id *id,
+		const char *key, const char *out, json_t *facts, struct hb_error *e)
+{
+	static const char *const names[] = {"bzImage", "config", "System.map", NULL};
+	json_t *input =
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:O, s:O}", "key", key, "variant", v->name,
+			  "source", id->label, "source_hash", id->hash, "toolchain", p->toolchain,
+			  "series", v->patches, "fragments", v->fragments);
+	int rc;
+
+	if (!input || json_object_update(facts, input)) {
+		json_decref(input);
+		return hb_error_set(e, -ENOMEM, "out of memory");
+	}
+	json_decref(input);
+	rc = cache_seal(out, facts, names, 1, e);
+	return rc;
+}
+
+/* Build the entry, with its lock held. */
+static int kernel_build(const struct place *p, const struct variant *v, const struct source_id *id,
+			const char *key, const char *dir, struct hb_error *e)
+{
+	HB_FREE char *work = hb_strf("%s/work/%.16s", p->cache, key);
+	HB_FREE char *out = hb_strf("%s/work/%.16s/out", p->cache, key);
+	const char *keep = getenv("KEEP");
+	struct kbuild b = {.root = p->root,
+			   .cache = p->cache,
+			   .v = v,
+			   .work = work,
+			   .label = id->label,
+			   .keep = keep && *keep};
+	json_t *facts = NULL;
+	int rc;
+
+	if (!work || !out)
+		return hb_error_set(e, -ENOMEM, "out of memory");
+	rc = kbuild_run(&b, &facts, e);
+	if (!rc)
+		rc = seal(p, v, id, key, out, facts, e);
+	if (!rc)
+		rc = cache_commit(out, dir, e);
+	if (!rc)
+		fprintf(stderr, "kernel %s: built in %.0f s\n", v->name,
+			json_real_value(json_object_get(facts, "seconds")));
+	json_decref(facts);
+	if (b.keep)
+		fprintf(stderr, "kernel %s: sources and objects are kept in %s\n", v->name, work);
+	else
+		hb_remove_all(work);
+	return rc;
+}
+
+/* Key, look up, and under the lock look up again or build. */
+static int kernel_from_source(struct place *p, const struct variant *v, struct kernel *k,
+			      struct hb_error *e)
+{
+	HB_FREE char *dir = NULL;
+	HB_CLOSE int lock = -1;
+	char key[CACHE_KEY_LEN + 1];
+	struct source_id id;
+	int rc = source_identify(&v->source, p->cache, &id, e);
+
+	if (rc)
+		return rc;
+	rc = variant_key(p, v, &id, key, e);
+	dir = rc ? NULL : entry_path(p, key);
+	if (!rc)
+		rc = dir ? kernel_lookup(k, v, id.label, dir, e) : -ENOMEM;
+	if (rc != -ENOENT)
+		goto out;
+	rc = source_fetch(&v->source, p->cache, e);
+	if (rc)
+		goto out;
+	/* The fetch may have settled for another version. */
+	source_id_free(&id);
+	rc = source_identify(&v->source, p->cache, &id, e);
+	if (!rc)
+		rc = variant_key(p, v, &id, key, e);
+	if (rc)
+		goto out;
+	free(dir);
+	dir = entry_path(p, key);
+	rc = dir ? cache_lock(p->cache, key, &lock, e) : -ENOMEM;
+	if (!rc)
+		rc = kernel_lookup(k, v, id.label, dir, e);
+	if (rc != -ENOENT)
+		goto out;
+	rc = kernel_build(p, v, &id, key, dir, e);
+	if (!rc)
+		rc = kernel_lookup(k, v, id.label, dir, e);
+out:
+	source_id_free(&id);
+	return rc;
+}
+
+static int resolve_at(struct place *p, const char *name, struct kernel *k, struct hb_error *e)
+{
+	struct variant v;
+	int rc = variant_load(p->root, name, &v, e);
+
+	*k = (struct kernel){0};
+	if (rc)
+		return rc;
+	rc = v.bzimage ? kernel_ready(k, &v, e) : kernel_from_source(p, &v, k, e);
+	variant_free(&v);
+	return rc;
+}
+
+int kernel_resolve_in(const char *root, const char *cache, const char *name, struct kernel *k,
+		      struct hb_error *e)
+{
+	struct place p = {.root = strdup(root), .cache = strdup(cache)};
+	int rc = p.root && p.cache ? resolve_at(&p, name, k, e)
+				   : hb_error_set(e, -ENOMEM, "out of memory");
+
+	place_free(&p);
+	return rc;
+}
+
+int kernel_resolve(const char *name, struct kernel *k, struct hb_error *e)
+{
+	struct place p;
+	int rc = place_init(&p, e);
+
+	if (!rc)
+		rc = resolve_at(&p, name, k, e);
+	place_free(&p);
+	return rc;
+}
+
+int kernel_check(const char *name, struct hb_error *e)
+{
+	struct variant v;
+	struct place p;
+	int rc = place_init(&p, e);
+
+	if (!rc)
+		rc = variant_load(p.root, name, &v, e);
+	if (!rc)
+		variant_free(&v);
+	place_free(&p);
+	return rc;
+}
+
+void kernel_free(struct kernel *k)
+{
+	free(k->name);
+	free(k->description);
+	free(k->note);
+	free(k->version);
+	free(k->build_id);
+	free(k->source);
+	free(k->bzimage);
+	free(k->config);
+	json_decref(k->series);
+	*k = (struct kernel){0};
+}
+
+/* Is the variant's kernel there? Only the manifest is looked for, which is enough for a list. */
+static int is_cached(struct place *p, const struct variant *v)
+{
+	char key[CACHE_KEY_LEN + 1];
+	struct source_id id;
+	HB_FREE char *dir = NULL;
+	HB_FREE char *manifest = NULL;
+
+	if (v->bzimage)
+		return !access(v->bzimage, R_OK);
+	if (source_identify(&v->source, p->cache, &id, NULL))
+		return 0;
+	if (!variant_key(p, v, &id, key, NULL))
+		dir = entry_path(p, key);
+	source_id_free(&id);
+	manifest = dir ? hb_strf("%s/manifest.json", dir) : NULL;
+	return manifest && !access(manifest, R_OK);
+}
+
+static json_t *describe_variant(struct place *p, const char *name)
+{
+	struct hb_error e = {.text = ""};
+	struct variant v;
+	json_t *o;
+
+	if (variant_load(p->root, name, &v, &e))
+		return json_pack("{s:s, s:s, s:[], s:b, s:b}", "name", name, "description", e.text,
+				 "series", "cached", 0, "timed", 0);
+	o = json_pack("{s:s, s:s, s:O, s:b, s:b, s:s*}", "name", name, "description", v.description,
+		      "series", v.patches, "cached", is_cached(p, &v), "timed", v.timed, "note",
+		      v.note);
+	variant_free(&v);
+	return o;
+}
+
+json_t *kernel_list(void)
+{
+	json_t *list = json_array(), *names = NULL, *name;
+	struct place p;
+	size_t i;
+
+	if (!place_init(&p, NULL))
+		names = variant_names(p.root);
+	json_array_foreach (names, i, name)
+		json_array_append_new(list, describe_variant(&p, json_string_value(name)));
+	json_decref(names);
+	place_free(&p);
+	return list;
+}
+
+/* Put "CONFIG_X" -> its whole line into @o; what only names the compiler is left out. */
+static int read_config(const char *path, json_t *o)
+{
+	HB_FREE char *text = NULL;
+	char *save = NULL;
+	int rc = hb_file_read(path, &text, NULL);
+
+	for (char *line = rc ? NULL : strtok_r(text, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save)) {
+		HB_FREE char *symbol = strndup(line, strcspn(line, "="));
+
+		if (strncmp(line, "CONFIG_", 7) || !strncmp(line, "CONFIG_CC_VERSION_TEXT=", 23))
+			continue;
+		if (!symbol || json_object_set_new(o, symbol, json_string(line)))
+			return -ENOMEM;
+	}
+	return rc;
+}
+
+/* Append a line of @from for each symbol that @to has otherwise or not at all. */
+static void diff_one_way(json_t *from, json_t *to, const char *sign, json_t *lines)
+{
+	const char *symbol;
+	json_t *line;
+
+	json_object_foreach (from, symbol, line) {
+		const char *mine = json_string_value(line);
+		const char *other = json_string_value(json_object_get(to, symbol));
+
+		if (!other || strcmp(mine, other))
+			json_array_append_new(lines, json_sprintf("%s%s", sign, mine));
+	}
+}
+
+json_t *kernel_config_diff(const struct kernel *a, const struct kernel *b, struct hb_error *e)
+{
+	json_t *left = json_object(), *right = json_object(), *lines = NULL;
+	const char *path = a->config;
+	int rc = read_config(path, left);
+
+	if (!rc) {
+		path = b->config;
+		rc = read_config(path, right);
+	}
+	if (rc) {
+		hb_error_set(e, rc, "cannot read %s: %s", path, strerror(-rc));
+	} else {
+		lines = json_array();
+		diff_one_way(left, right, "-", lines);
+		diff_one_way(right, left, "+", lines);
+	}
+	json_decref(left);
+	json_decref(right);
+	return lines;
+}
+
+int kernel_has_symbol(const struct kernel *k, const char *symbol)
+{
+	json_t *config = json_object();
+	int rc = read_config(k->config, config);
+	const char *line = json_string_value(json_object_get(config, symbol));
+	size_t n = strlen(symbol);
+
+	if (!rc)
+		rc = line && (!strcmp(line + n, "=y") || !strcmp(line + n, "=m"));
+	json_decref(config);
+	return rc;
+}
+
+static int print_kernel(const char *name, struct hb_error *e)
+{
+	struct kernel k;
+	int rc = kernel_resolve(name, &k, e);
+
+	if (rc)
+		return rc;
+	printf("%-20s %-12s %s %s %s\n", k.name, k.version, k.build_id, k.bzimage, k.config);
+	fflush(stdout);
+	kernel_free(&k);
+	return 0;
+}
+
+static const char kernels_doc[] =
+	"Build kernel variants, or find them in the cache, and print a line for each: name, "
+	"version, "
+	"build-id, path of bzImage, path of .config.\v"
+	"Without a name: base and hinode. `hugebench list` shows all variants. In the environment: "
+	"HUGEBENCH_KERNELS (a directory of variants of one's own), KERNEL_SRC (a tarball or tree "
+	"instead of the pinned package), KEEP=1 (keep sources and objects).";
+
+int cmd_kernels(int argc, char **argv)
+{
+	static char *dflt[] = {"base", "hinode"};
+	const struct argp argp = {.args_doc = "[VARIANT...]", .doc = kernels_doc};
+	struct hb_error e = {.text = ""};
+	int first = argc, rc = 0;
+	size_t n;
+	char **names;
+
+	if (argp_parse(&argp, argc, argv, ARGP_NO_ARGS | ARGP_IN_ORDER, &first, NULL))
+		return EXIT_USAGE;
+	names = first == argc ? dflt : argv + first;
+	n = first == argc ? ARRAY_SIZE(dflt) : (size_t)(argc - first);
+	for (size_t i = 0; i < n && !rc; i++)
+		rc = kernel_check(names[i], &e);
+	for (size_t i = 0; i < n && !rc; i++)
+		rc = print_kernel(names[i], &e);
+	if (!rc)
+		return EXIT_OK;
+	fprintf(stderr, "hugebench kernels: %s\n", e.text);
+	return rc == -ENOENT || rc == -EINVAL ? EXIT_USAGE : EXIT_HOST;
+}

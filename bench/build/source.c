@@ -1,0 +1,495 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <ftw.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bench/build/apt.h"
+#include "bench/build/cache.h"
+#include "bench/host/child.h"
+#include "bench/build/keyfile.h"
+#include "bench/build/source.h"
+
+/* An unpacked 5.10 tree and what it is unpacked from, with a margin. */
+#define SOURCE_BYTES (1800ULL << 20)
+
+static const char *const git_unset[] = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", NULL};
+
+/* Set @s from KERNEL_SRC's value. */
+static int source_from_environment(const char *path, struct source *s, struct hb_error *e)
+{
+	HB_FREE char *full = realpath(path, NULL);
+	struct stat st;
+
+	if (!full || stat(full, &st))
+		return hb_error_set(e, -ENODEV, "KERNEL_SRC=%s: %s", path, strerror(errno));
+	if (S_ISDIR(st.st_mode))
+		s->tree = HB_STEAL(full);
+	else
+		s->tarball = HB_STEAL(full);
+	return 0;
+}
+
+int source_load(const char *root, const char *name, struct source *s, struct hb_error *e)
+{
+	HB_FREE char *path = hb_strf("%s/kernels/sources/%s.ini", root, name);
+	const char *given = getenv("KERNEL_SRC");
+	const struct keyfile_row rows[] = {
+		{"package", &s->package},
+		{"version", &s->version},
+		{"suite", &s->suite},
+		{"sha256", &s->sha256},
+		{NULL, NULL},
+	};
+	int rc;
+
+	if (given && *given)
+		return source_from_environment(given, s, e);
+	if (!path)
+		return hb_error_set(e, -ENOMEM, "out of memory");
+	rc = keyfile_read(path, "source", rows, e);
+	if (rc)
+		return rc;
+	for (const struct keyfile_row *r = rows; r->name; r++)
+		if (!*r->value)
+			return hb_error_set(e, -EINVAL, "%s: key '%s' is missing", path, r->name);
+	return 0;
+}
+
+void source_free(struct source *s)
+{
+	free(s->package);
+	free(s->version);
+	free(s->suite);
+	free(s->sha256);
+	free(s->tarball);
+	free(s->tree);
+	free(s->ref);
+	*s = (struct source){0};
+}
+
+void source_id_free(struct source_id *id)
+{
+	free(id->hash);
+	free(id->label);
+	*id = (struct source_id){0};
+}
+
+/* A file of the cache that tells which version stands in for a pinned one that is gone. */
+static char *substitute_path(const struct source *s, const char *cache)
+{
+	return hb_strf("%s/sources/%s-%s.instead.json", cache, s->package, s->version);
+}
+
+static int identify_package(const struct source *s, const char *cache, struct source_id *id)
+{
+	HB_FREE char *path = substitute_path(s, cache);
+	json_t *instead = path ? json_load_file(path, 0, NULL) : NULL;
+	const char *version = json_string_value(json_object_get(instead, "version"));
+	const char *sha256 = json_string_value(json_object_get(instead, "sha256"));
+
+	if (!version || !sha256) {
+		version = s->version;
+		sha256 = s->sha256;
+	}
+	id->hash = strdup(sha256);
+	id->label = hb_strf("%s %s", s->package, version);
+	json_decref(instead);
+	return id->hash && id->label ? 0 : -ENOMEM;
+}
+
+/* One line of a git command's output, or NULL. */
+static char *git_line(const char *tree, char *const argv[])
+{
+	struct child c = {.directory = tree, .unset = git_unset};
+	char *out = NULL;
+
+	if (child_capture(&c, argv, &out) || !out || !*out || *out == '\n') {
+		free(out);
+		return NULL;
+	}
+	out[strcspn(out, "\n")] = 0;
+	return out;
+}
+
+/*
+ * The git tree object that stands for @s. Without a ref: what is checked out, with the changes to
+ * tracked files; `git stash create` makes an object of those and touches nothing else.
+ */
+static char *git_object(const struct source *s)
+{
+	char *stash_argv[] = {"git", "stash", "create", NULL};
+	HB_FREE char *stash = s->ref ? NULL : git_line(s->tree, stash_argv);
+	HB_FREE char *what = hb_strf("%s^{tree}", s->ref			 ? s->ref
+						  : stash && strlen(stash) >= 40 ? stash
+										 : "HEAD");
+	char *argv[] = {"git", "rev-parse", "--verify", "-q", what, NULL};
+
+	return what ? git_line(s->tree, argv) : NULL;
+}
+
+static int is_git(const char *tree)
+{
+	HB_FREE char *dot = hb_strf("%s/.git", tree);
+
+	return dot && !access(dot, F_OK);
+}
+
+static int identify_git(const struct source *s, struct source_id *id, struct hb_error *e)
+{
+	char *describe[] = {"git", "describe", "--always", "--dirty", NULL};
+	HB_FREE char *name = s->ref ? strdup(s->ref) : git_line(s->tree, describe);
+
+	id->hash = git_object(s);
+	if (!id->hash)
+		return hb_error_set(e, -ENODEV, "%s: git finds no tree at %s", s->tree,
+				    s->ref ? s->ref : "HEAD");
+	id->label = hb_strf("%s@%s", s->tree, name ? name : id->hash);
+	return id->label ? 0 : -ENOMEM;
+}
+
+/* nftw() has no argument to pass through. */
+static struct digest *walk_digest;
+
+static int walk_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	char text[96];
+
+	(void)ftw;
+	if (type != FTW_F && type != FTW_SL)
+		return 0;
+	snprintf(text, sizeof(text), "%" PRIu64 " %lld.%09ld %o", (uint64_t)st->st_size,
+		 (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec, st->st_mode);
+	digest_text(walk_digest, path, text);
+	return 0;
+}
+
+/* A plain directory: names, sizes and times of its files, since reading a gigabyte takes too long.
+ */
+static int identify_directory(const struct source *s, struct source_id *id, struct hb_error *e)
+{
+	char hex[CACHE_KEY_LEN + 1];
+	int rc;
+
+	walk_digest = digest_begin();
+	if (!walk_digest)
+		return -ENOMEM;
+	rc = nftw(s->tree, walk_one, 64, FTW_PHYS) ? -errno : 0;
+	if (digest_end(walk_digest, hex) && !rc)
+		rc = -EIO;
+	walk_digest = NULL;
+	if (rc)
+		return hb_error_set(e, -ENODEV, "cannot read %s: %s", s->tree, strerror(-rc));
+	id->hash = strdup(hex);
+	id->label = strdup(s->tree);
+	return id->hash && id->label ? 0 : -ENOMEM;
+}
+
+static int identify_tarball(const struct source *s, struct source_id *id, struct hb_error *e)
+{
+	char hex[CACHE_KEY_LEN + 1];
+	int rc = digest_of_file(s->tarball, hex);
+
+	if (rc)
+		return hb_error_set(e, -ENODEV, "cannot read %s: %s", s->tarball, strerror(-rc));
+	id->hash = strdup(hex);
+	id->label = strdup(s->tarball);
+	return id->hash && id->label ? 0 : -ENOMEM;
+}
+
+int source_identify(const struct source *s, const char *cache, struct source_id *id,
+		    struct hb_error *e)
+{
+	int rc;
+
+	*id = (struct source_id){0};
+	if (s->tarball)
+		rc = identify_tarball(s, id, e);
+	else if (s->tree && is_git(s->tree))
+		rc = identify_git(s, id, e);
+	else if (s->tree && s->ref)
+		rc = hb_error_set(e, -ENODEV, "%s is no git tree, so it has no %s", s->tree,
+				  s->ref);
+	else if (s->tree)
+		rc = identify_directory(s, id, e);
+	else
+		rc = identify_package(s, cache, id);
+	if (rc == -ENOMEM)
+		hb_error_set(e, rc, "out of memory");
+	if (rc)
+		source_id_free(id);
+	return rc;
+}
+
+/* Unpacked trees are kept by what they came from. */
+static char *pristine_path(const char *cache, const char *hash)
+{
+	return hb_strf("%s/sources/%.16s", cache, hash);
+}
+
+/* Run a program of the unpacking; its output is shown only when it fails. */
+static int unpack_step(char *const argv[], const char *what, struct hb_error *e)
+{
+	struct child c = {0};
+	HB_FREE char *out = NULL;
+	int rc = child_capture(&c, argv, &out);
+
+	if (!rc)
+		return 0;
+	return hb_error_set(e, -EIO, "cannot unpack %s: %s exited with %d: %.300s", what, argv[0],
+			    rc, out ? out : "");
+}
+
+/* Does @tree, which came from @origin, look like a kernel's? */
+static int check_tree(const char *tree, const char *origin, struct hb_error *e)
+{
+	HB_FREE char *makefile = hb_strf("%s/Makefile", tree);
+
+	if (makefile && !access(makefile, R_OK))
+		return 0;
+	return hb_error_set(e, -ENODEV, "%s is no kernel source: it has no Makefile at its top",
+			    origin);
+}
+
+/* Unpack @tarball, whose files are all below one directory, and keep it as pristine tree @hash. */
+static int keep_tarball(const char *tarball, const char *cache, const char *hash,
+			struct hb_error *e)
+{
+	HB_FREE char *dir = pristine_path(cache, hash);
+	HB_FREE char *work = hb_strf("%s/sources/.%.16s", cache, hash);
+	HB_FREE char *tree = hb_strf("%s/sources/.%.16s/tree", cache, hash);
+	char *argv[] = {
+		"tar", "-x", "-f", (char *)tarball, "--strip-components=1", "--no-same-owner",
+		"-C",  tree, NULL};
+	int rc;
+
+	if (!dir || !work || !tree)
+		return hb_error_set(e, -ENOMEM, "out of memory");
+	rc = hb_remove_all(work);
+	if (!rc)
+		rc = hb_mkdir_all(tree);
+	if (rc)
+		return hb_error_set(e, rc, "cannot make %s: %s", tree, strerror(-rc));
+	fprintf(stderr, "hugebench: unpacking %s\n", tarball);
+	rc = unpack_step(argv, tarball, e);
+	if (!rc)
+		rc = check_tree(tree, tarball, e);
+	if (!rc)
+		rc = cache_commit(work, dir, e);
+	if (rc)
+		hb_remove_all(work);
+	return rc;
+}
+
+/* The one tarball below DIR/usr/src of an unpacked package; owned by the caller. */
+static char *package_tarball(const char *dir, const char *package)
+{
+	char *path = hb_strf("%s/usr/src/%s.tar.xz", dir, package);
+
+	if (path && !access(path, R_OK))
+		return path;
+	free(path);
+	return NULL;
+}
+
+static int keep_package(const char *deb, const char *package, const char *scratch,
+			const char *cache, const char *hash, struct hb_error *e)
+{
+	HB_FREE char *out = hb_strf("%s/package", scratch);
+	HB_FREE char *tarball = NULL;
+	char *argv[] = {"dpkg-deb", "-x", (char *)deb, out, NULL};
+	int rc = out ? unpack_step(argv, deb, e) : -ENOMEM;
+
+	if (rc)
+		return rc;
+	tarball = package_tarball(out, package);
+	if (!tarball)
+		return hb_error_set(e, -ENODEV, "%s holds no /usr/src/%s.tar.xz", deb, package);
+	return keep_tarball(tarball, cache, hash, e);
+}
+
+/* The .deb that apt left in @dir; apt writes ':' of a version as "%3a". */
+static char *find_deb(const char *dir, const char *package, const char *version)
+{
+	return hb_strf("%s/%s_%s_all.deb", dir, package, version);
+}
+
+static int remember_substitute(const struct source *s, const char *cache, const char *version,
+			       const char *sha256)
+{
+	HB_FREE char *path = substitute_path(s, cache);
+	json_t *o = json_pack("{s:s, s:s}", "version", version, "sha256", sha256);
+	HB_FREE char *text = json_dumps(o, JSON_INDENT(1));
+	int rc = path && text ? hb_file_write_atomic(path, text, strlen(text)) : -ENOMEM;
+
+	json_decref(o);
+	return rc;
+}
+
+/* Fetch the pinned version, or else the newest; *@version is what came, owned by the caller. */
+static int download(const struct source *s, const struct apt *a, const char *into, char **version,
+		    struct hb_error *e)
+{
+	int rc = apt_download(a, s->package, s->version, into, e);
+
+	*version = strdup(s->version);
+	if (!*version)
+		return hb_error_set(e, -ENOMEM, "out of memory");
+	if (rc != -ENOENT)
+		return rc;
+	free(*version);
+	*version = apt_newest(a, s->package, e);
+	if (!*version)
+		return -ENODEV;
+	fprintf(stderr,
+		"hugebench: %s is pinned to %s, which the archive does not offer any more; trying "
+		"%s.\n"
+		"hugebench: it is used only if the patches apply; KERNEL_SRC= takes a tarball of "
+		"%s\n",
+		s->package, s->version, *version, s->version);
+	return apt_download(a, s->package, *version, into, e);
+}
+
+/* With the .deb on disk: check or remember what it is, unpack it. */
+static int accept_package(const struct source *s, const char *version, const char *scratch,
+			  const char *cache, struct hb_error *e)
+{
+	HB_FREE char *deb = find_deb(scratch, s->package, version);
+	char hex[CACHE_KEY_LEN + 1];
+	int rc = deb ? digest_of_file(deb, hex) : -ENOMEM;
+
+	if (rc)
+		return hb_error_set(e, -ENODEV, "cannot read what apt fetched, %s: %s", deb,
+				    strerror(-rc));
+	if (!strcmp(version, s->version)) {
+		if (strcmp(hex, s->sha256))
+			return hb_error_set(e, -ENODEV, "%s has SHA-256 %s, %s is pinned", deb, hex,
+					    s->sha256);
+	} else {
+		rc = remember_substitute(s, cache, version, hex);
+		if (rc)
+			return hb_error_set(e, rc, "cannot write below %s: %s", cache,
+					    strerror(-rc));
+	}
+	return keep_package(deb, s->package, scratch, cache, hex, e);
+}
+
+static int fetch_package(const struct source *s, const char *cache, struct hb_error *e)
+{
+	HB_FREE char *scratch = hb_strf("%s/sources/fetch", cache);
+	HB_FREE char *uri = NULL;
+	HB_FREE char *version = NULL;
+	struct apt a;
+	int rc;
+
+	if (!scratch)
+		return hb_error_set(e, -ENOMEM, "out of memory");
+	rc = hb_remove_all(scratch);
+	if (!rc)
+		rc = hb_mkdir_all(scratch);
+	if (rc)
+		return hb_error_set(e, rc, "cannot make %s: %s", scratch, strerror(-rc));
+	fprintf(stderr, "hugebench: fetching %s %s (122 MB)\n", s->package, s->version);
+	rc = apt_security_uri("/etc/apt", &uri, e);
+	if (!rc)
+		rc = apt_begin(&a, scratch, uri, s->suite, e);
+	if (rc)
+		return rc;
+	rc = download(s, &a, scratch, &version, e);
+	apt_end(&a);
+	if (!rc)
+		rc = accept_package(s, version, scratch, cache, e);
+	hb_remove_all(scratch);
+	return rc;
+}
+
+/* Is the pristine tree of @hash there? It is renamed into place when whole. */
+static int have_pristine(const char *cache, const char *hash)
+{
+	HB_FREE char *dir = pristine_path(cache, hash);
+	HB_FREE char *makefile = dir ? hb_strf("%s/tree/Makefile", dir) : NULL;
+
+	return makefile && !access(makefile, R_OK);
+}
+
+int source_fetch(const struct source *s, const char *cache, struct hb_error *e)
+{
+	struct source_id id;
+	HB_CLOSE int lock = -1;
+	int rc;
+
+	if (s->tree)
+		return 0;
+	rc = cache_lock(cache, "sources", &lock, e);
+	if (!rc)
+		rc = source_identify(s, cache, &id, e);
+	if (rc)
+		return rc;
+	if (!have_pristine(cache, id.hash)) {
+		rc = cache_space(cache, SOURCE_BYTES, "the kernel source", e);
+		if (!rc)
+			rc = s->tarball ? keep_tarball(s->tarball, cache, id.hash, e)
+					: fetch_package(s, cache, e);
+	}
+	source_id_free(&id);
+	return rc;
+}
+
+/* The files of git tree @object, through an index of our own. */
+static int unpack_git(const struct source *s, const char *object, const char *into,
+		      struct hb_error *e)
+{
+	HB_FREE char *index = hb_strf("GIT_INDEX_FILE=%s.index", into);
+	HB_FREE char *prefix = hb_strf("--prefix=%s/", into);
+	const char *env[] = {index, NULL};
+	const char *const unset[] = {"GIT_DIR", "GIT_WORK_TREE", NULL};
+	struct child c = {.directory = s->tree, .env = env, .unset = unset};
+	char *read_argv[] = {"git", "read-tree", (char *)object, NULL};
+	char *out_argv[] = {"git", "checkout-index", "-a", "-q", prefix, NULL};
+	HB_FREE char *out = NULL;
+	int rc;
+
+	if (!index || !prefix)
+		return hb_error_set(e, -ENOMEM, "out of memory");
+	rc = child_run(&c, read_argv, NULL, NULL);
+	if (!rc)
+		rc = child_capture(&c, out_argv, &out);
+	unlink(index + strlen("GIT_INDEX_FILE="));
+	if (!rc)
+		return 0;
+	return hb_error_set(e, -EIO, "cannot take %s out of %s: git exited with %d: %.300s", object,
+			    s->tree, rc, out ? out : "");
+}
+
+int source_unpack(const struct source *s, const char *cache, const char *into, bool links,
+		  struct hb_error *e)
+{
+	struct source_id id;
+	HB_FREE char *dir = NULL;
+	HB_FREE char *from = NULL;
+	int rc = source_identify(s, cache, &id, e);
+
+	if (rc)
+		return rc;
+	dir = pristine_path(cache, id.hash);
+	from = s->tree ? hb_strf("%s/.", s->tree) : hb_strf("%s/tree/.", dir);
+	if (!dir || !from) {
+		rc = hb_error_set(e, -ENOMEM, "out of memory");
+	} else if ((rc = hb_mkdir_all(into))) {
+		hb_error_set(e, rc, "cannot make %s: %s", into, strerror(-rc));
+	} else if (s->tree && is_git(s->tree)) {
+		rc = unpack_git(s, id.hash, into, e);
+	} else {
+		/* No links to a tree of the user's, where something may write. */
+		char *argv[] = {"cp", links && !s->tree ? "-al" : "-a", from, (char *)into, NULL};
+
+		rc = unpack_step(argv, s->tree ? s->tree : id.label, e);
+	}
+	if (!rc)
+		rc = check_tree(into, s->tree ? s->tree : id.label, e);
+	source_id_free(&id);
+	return rc;
+}

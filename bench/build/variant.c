@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/base/units.h"
+#include "bench/build/keyfile.h"
+#include "bench/build/variant.h"
+
+/* Where descriptions are: below kernels/, then $HUGEBENCH_KERNELS; the first one found wins. */
+static const char *const rooms[] = {"variants", "local"};
+#define ROOMS (ARRAY_SIZE(rooms) + 1)
+
+/* Directory number @i of the descriptions into *@path, without links; NULL: the user gave none. */
+static int room_path(const char *root, size_t i, char **path, struct hb_error *e)
+{
+	const char *given = getenv("HUGEBENCH_KERNELS");
+
+	*path = NULL;
+	if (i == ARRAY_SIZE(rooms)) {
+		if (!given || !*given)
+			return 0;
+		*path = realpath(given, NULL);
+		return *path ? 0
+			     : hb_error_set(e, -errno, "HUGEBENCH_KERNELS = %s: %s", given,
+					    strerror(errno));
+	}
+	*path = hb_strf("%s/kernels/%s", root, rooms[i]);
+	return *path ? 0 : hb_error_set(e, -ENOMEM, "out of memory");
+}
+
+/* A description behind another one of its name is never read. */
+static void add_name(json_t *names, json_t *name)
+{
+	const json_t *known;
+	size_t i;
+
+	json_array_foreach (names, i, known)
+		if (json_equal(known, name)) {
+			json_decref(name);
+			return;
+		}
+	json_array_append_new(names, name);
+}
+
+json_t *variant_names(const char *root)
+{
+	json_t *names = json_array();
+
+	for (size_t i = 0; names && i < ROOMS; i++) {
+		HB_FREE char *room = NULL, *pattern = NULL;
+		glob_t g = {0};
+
+		if (!room_path(root, i, &room, NULL) && room)
+			pattern = hb_strf("%s/*.ini", room);
+		if (!pattern || glob(pattern, 0, NULL, &g))
+			g.gl_pathc = 0;
+		for (size_t j = 0; j < g.gl_pathc; j++) {
+			const char *base = strrchr(g.gl_pathv[j], '/') + 1;
+
+			add_name(names, json_stringn(base, strlen(base) - 4));
+		}
+		globfree(&g);
+	}
+	return names;
+}
+
+static int unknown_variant(const char *root, const char *name, struct hb_error *e)
+{
+	json_t *names = variant_names(root), *one;
+	char list[768] = "";
+	size_t i, n = 0;
+
+	json_array_foreach (names, i, one)
+		if (n < sizeof(list))
+			n += snprintf(list + n, sizeof(list) - n, "%s%s", i ? ", " : "",
+				      json_string_value(one));
+	json_decref(names);
+	return hb_error_set(e, -ENOENT, "there is no kernel variant '%s'; there are: %s", name,
+			    list);
+}
+
+/* Find NAME.ini; a name is no path. */
+static int find_file(const char *root, const char *name, char **file, struct hb_error *e)
+{
+	if (!*name || strchr(name, '/'))
+		return unknown_variant(root, name, e);
+	for (size_t i = 0; i < ROOMS; i++) {
+		HB_FREE char *room = NULL;
+		int rc = room_path(root, i, &room, e);
+
+		if (rc)
+			return rc;
+		if (!room)
+			continue;
+		*file = hb_strf("%s/%s.ini", room, name);
+		if (!*file)
+			return hb_error_set(e, -ENOMEM, "out of memory");
+		if (!access(*file, F_OK))
+			return 0;
+		free(*file);
+		*file = NULL;
+	}
+	return unknown_variant(root, name, e);
+}
+
+char *variant_input(const char *root, const char *input)
+{
+	return *input == '/' ? strdup(input) : hb_strf("%s/kernels/%s", root, input);
+}
+
+/*
+ * Append what @pattern stands for, beside the description @file or else below kernels/; a pattern
+ * that matches nothing is an error.
+ */
+static int add_pattern(const char *root, const char *file, const char *pattern, json_t *list,
+		       struct hb_error *e)
+{
+	HB_FREE char *beside = hb_strf("%.*s/%s", (int)(strrchr(file, '/') - file), file, pattern);
+	HB_FREE char *below = variant_input(root, pattern);
+	HB_FREE char *kernels = hb_strf("%s/kernels/", root);
+	glob_t g = {0};
+	int rc = 0;
+
+	if (!beside || !below || !kernels)
+		return hb_error_set(e, -ENOMEM, "out of memory");
+	if (glob(beside, 0, NULL, &g) && glob(below, 0, NULL, &g))
+		rc = hb_error_set(e, -EINVAL, "%s: there is no %s beside it, and no kernels/%s",
+				  file, pattern, pattern);
+	for (size_t i = 0; !rc && i < g.gl_pathc; i++) {
+		const char *path = g.gl_pathv[i];
+
+		if (!strncmp(path, kernels, strlen(kernels)))
+			path += strlen(kernels);
+		if (json_array_append_new(list, json_string(path)))
+			rc = hb_error_set(e, -ENOMEM, "out of memory");
+	}
+	globfree(&g);
+	return rc;
+}
+
+/* "a/0*.patch, b/0*.patch" -> array of files. */
+static int expand(const char *root, const char *file, char *patterns, json_t **list,
+		  struct hb_error *e)
+{
+	char *save = NULL;
+	int rc = 0;
+
+	*list = json_array();
+	for (char *p = patterns ? strtok_r(patterns, ", \t\n", &save) : NULL; p && !rc;
+	     p = strtok_r(NULL, ", \t\n", &save))
+		rc = add_pattern(root, file, p, *list, e);
+	return rc;
+}
+
+/* A path in a description is relative to the description's directory. */
+static int anchor(const char *file, char **path)
+{
+	char *full;
+
+	if (!*path || **path == '/')
+		return 0;
+	full = hb_strf("%.*s/%s", (int)(strrchr(file, '/') - file), file, *path);
+	if (!full)
+		return -ENOMEM;
+	free(*path);
+	*path = full;
+	return 0;
+}
+
+static int parse_flag(const char *file, const char *key, const char *text, int dflt, int *flag,
+		      struct hb_error *e)
+{
+	*flag = dflt;
+	if (!text || !hb_parse_bool(text, flag))
+		return 0;
+	return hb_error_set(e, -EINVAL, "%s: %s = %s: yes or no is wanted", file, key, text);
+}
+
+/* One origin only, and nothing that has no meaning with it. */
+static int check_origin(const struct variant *v, const char *source, const char *fragments,
+			const char *patches, struct hb_error *e)
+{
+	int origins = !!source + !!v->source.tree + !!v->source.tarball + !!v->bzimage;
+
+	if (origins > 1)
+		return hb_error_set(e, -EINVAL, "%s: give one of source, tree, tarball, bzimage",
+				    v->file);
+	if (v->source.ref && !v->source.tree)
+		return hb_error_set(e, -EINVAL, "%s: ref has a meaning with tree only", v->file);
+	if (v->bzimage && !v->config)
+		return hb_error_set(e, -EINVAL, "%s: bzimage wants config = its .config", v->file);
+	if (v->bzimage && (patches || fragments))
+		return hb_error_set(e, -EINVAL,
+				    "%s: patches and fragments have no meaning with bzimage",
+				    v->file);
+	if (!v->bzimage && !fragments && !v->config)
+		return hb_error_set(e, -EINVAL,
+				    "%s: give fragments (such as config/timed.config) "
+				    "or config",
+				    v->file);
+	return 0;
+}
+
+static int variant_parse(const char *root, struct variant *v, struct hb_error *e)
+{
+	HB_FREE char *source = NULL, *patches = NULL, *fragments = NULL, *timed = NULL,
+		     *strict = NULL;
+	const struct keyfile_row rows[] = {
+		{"description", &v->description},
+		{"note", &v->note},
+		{"timed", &timed},
+		{"source", &source},
+		{"tree", &v->source.tree},
+		{"ref", &v->source.ref},
+		{"tarball", &v->source.tarball},
+		{"bzimage", &v->bzimage},
+		{"config", &v->config},
+		{"patches", &patches},
+		{"fragments", &fragments},
+		{"strict", &strict},
+		{NULL, NULL},
+	};
+	int rc = keyfile_read(v->file, "kernel", rows, e);
+
+	if (!rc && !v->description)
+		rc = hb_error_set(e, -EINVAL, "%s: description is missing", v->file);
+	if (!rc)
+		rc = check_origin(v, source, fragments, patches, e);
+	if (!rc && (anchor(v->file, &v->source.tree) || anchor(v->file, &v->source.tarball) ||
+		    anchor(v->file, &v->bzimage) || anchor(v->file, &v->config)))
+		rc = hb_error_set(e, -ENOMEM, "out of memory");
+	if (!rc)
+		rc = parse_flag(v->file, "timed", timed, 1, &v->timed, e);
+	if (!rc)
+		rc = parse_flag(v->file, "strict", strict, 1, &v->strict, e);
+	if (!rc && !v->source.tree && !v->source.tarball && !v->bzimage)
+		rc = source_load(root, source ? source : "linux-5.10", &v->source, e);
+	if (!rc)
+		rc = expand(root, v->file, patches, &v->patches, e);
+	if (!rc)
+		rc = expand(root, v->file, fragments, &v->fragments, e);
+	return rc;
+}
+
+int variant_load(const char *root, const char *name, struct variant *v, struct hb_error *e)
+{
+	int rc;
+
+	*v = (struct variant){.name = strdup(name)};
+	if (!v->name)
+		return hb_error_set(e, -ENOMEM, "out of memory");
+	rc = find_file(root, name, &v->file, e);
+	if (!rc)
+		rc = variant_parse(root, v, e);
+	if (rc)
+		variant_free(v);
+	return rc;
+}
+
+void variant_free(struct variant *v)
+{
+	source_free(&v->source);
+	free(v->name);
+	free(v->file);
+	free(v->description);
+	free(v->note);
+	free(v->bzimage);
+	free(v->config);
+	json_decref(v->patches);
+	json_decref(v->fragments);
+	*v = (struct variant){0};
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Descriptions of kernel variants: NAME.ini in kernels/variants/, kernels/local/ or
+ * $HUGEBENCH_KERNELS. */
+#ifndef HB_VARIANT_H
+#define HB_VARIANT_H
+
+#include <jansson.h>
+
+#include "bench/build/source.h"
+
+struct variant {
+	char *name;	      /* of the file, without .ini */
+	char *file;	      /* the description itself */
+	char *description;    /* one line */
+	char *note;	      /* one line, or NULL */
+	struct source source; /* where the tree comes from; unused with bzimage */
+	char *bzimage;	      /* a ready kernel, or NULL */
+	char *config;	      /* full .config to start from (or of bzimage), or NULL: allnoconfig */
+	json_t *patches;      /* in order, relative to kernels/ or with a / in front */
+	json_t *fragments;    /* the same */
+	int timed;	      /* 0: for correctness only, never to be timed */
+	int strict;	      /* 1: every line of the fragments must survive olddefconfig */
+};
+
+/*
+ * Read variant @name of the clone at @root. -ENOENT: there is none, the message lists those there
+ * are; -EINVAL: the description is wrong, the message has file and line. Release with
+ * variant_free().
+ */
+int variant_load(const char *root, const char *name, struct variant *v, struct hb_error *e);
+void variant_free(struct variant *v);
+/* Path of one of the patches or fragments; owned by the caller, NULL without memory. */
+char *variant_input(const char *root, const char *input);
+/* Names of all variants, the shipped ones first, each group sorted; new reference, NULL without
+ * memory. */
+json_t *variant_names(const char *root);
+
+#endif

@@ -1,0 +1,656 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* QEMU: command line, start, watch, end. Options as QEMU 7.2 has them. */
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench/base/units.h"
+#include "bench/base/wire.h"
+#include "bench/host/placement.h"
+#include "bench/guest/qmp.h"
+#include "bench/guest/vm.h"
+
+#define QEMU		"qemu-system-x86_64"
+#define HUGE_PAGE_BYTES (2ULL << 20)
+#define NODE_MIN_BYTES	(64ULL << 20)
+/* Populating 13 ms per 2 MiB page, seen on a slow host, makes 50 s of 8 GiB. */
+#define START_TIMEOUT_NS   (180 * NSEC_PER_SEC)
+#define COMMAND_TIMEOUT_NS (10 * NSEC_PER_SEC)
+/* For the guest to take one key off the line before the next break. */
+#define KEY_GAP_NS	(NSEC_PER_SEC / 2)
+#define QUIT_TIMEOUT_NS (2 * NSEC_PER_SEC)
+
+struct vm {
+	pid_t pid;
+	int pidfd, data_fd, stderr_fd;
+	int console_fd; /* connected when something is to be typed on the serial console, else -1 */
+	struct sockaddr_un console_address; /* where QEMU listens for that */
+	socklen_t console_address_len;
+	bool reaped;
+	int status;
+	struct qmp *qmp;
+	bool qmp_broken;
+	struct placement placement;
+};
+
+/* A growing argv; the first failure sticks. A string that is NULL had no memory. */
+struct args {
+	char **v;
+	size_t n;
+	int rc;
+};
+
+static void push(struct args *a, char *owned)
+{
+	char **v = a->rc || !owned ? NULL : realloc(a->v, (a->n + 2) * sizeof(*v));
+
+	if (!v) {
+		free(owned);
+		a->rc = -ENOMEM;
+		return;
+	}
+	v[a->n++] = owned;
+	v[a->n] = NULL;
+	a->v = v;
+}
+
+static void push_option(struct args *a, const char *option, char *owned_value)
+{
+	push(a, strdup(option));
+	push(a, owned_value);
+}
+
+/* QEMU's option syntax wants a comma inside a value doubled. Owned by the caller. */
+static char *escape(const char *value)
+{
+	char *out = malloc(2 * strlen(value) + 1);
+	char *o = out;
+
+	for (; out && *value; value++) {
+		if (*value == ',')
+			*o++ = ',';
+		*o++ = *value;
+	}
+	if (out)
+		*o = '\0';
+	return out;
+}
+
+const char *vm_mode_name(enum vm_mode mode)
+{
+	static const char *const names[] = {
+		[VM_KVM] = "kvm",
+		[VM_EMULATED] = "emulated",
+		[VM_EXACT] = "exact",
+	};
+
+	return names[mode];
+}
+
+uint64_t vm_node_bytes(const struct vm_config *c)
+{
+	return c->memory / c->nodes / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
+}
+
+/* NUMA nodes that have vCPUs; the others have memory alone. */
+static unsigned int sockets(const struct vm_config *c)
+{
+	return c->vcpus < c->nodes ? c->vcpus : c->nodes;
+}
+
+static int config_check(const struct vm_config *c, struct hb_error *e)
+{
+	if (!c->bzimage || !c->console_path)
+		return hb_error_set(e, -EINVAL,
+				    "a guest needs a kernel and a file for the console");
+	if (!c->initramfs == !c->root)
+		return hb_error_set(e, -EINVAL,
+				    "a guest needs an initramfs or a root image, not both");
+	if (!c->nodes || c->nodes > VM_MAX_NODES)
+		return hb_error_set(e, -EINVAL, "%u NUMA nodes; allowed: 1 to %d", c->nodes,
+				    VM_MAX_NODES);
+	if (!c->vcpus || c->vcpus > VM_MAX_VCPUS || c->vcpus % sockets(c))
+		return hb_error_set(e, -EINVAL,
+				    "%u vCPUs; allowed: 1 to %d, a multiple of %u nodes", c->vcpus,
+				    VM_MAX_VCPUS, c->nodes);
+	if (c->mode == VM_EXACT && c->vcpus != 1)
+		return hb_error_set(e, -EINVAL, "mode exact has one vCPU, not %u", c->vcpus);
+	if (vm_node_bytes(c) < NODE_MIN_BYTES)
+		return hb_error_set(e, -EINVAL, "%llu MiB of guest memory; a node needs 64 MiB",
+				    (unsigned long long)c->memory >> 20);
+	return 0;
+}
+
+char *vm_command_line(const struct vm_config *c)
+{
+	/*
+	 * loglevel=5: warnings reach the console, which is scanned; nothing below, which would
+	 * cost time. oops=panic and panic=-1: a kernel that is broken ends at once, and -no-reboot
+	 * makes QEMU exit. A task that is blocked is named on the console after 20 to 40 s.
+	 */
+	static const char common[] = "console=ttyS0 loglevel=5 panic=-1 oops=panic "
+				     "sysrq_always_enabled "
+				     "sysctl.kernel.hung_task_timeout_secs=20";
+	/*
+	 * Emulation has no speculation to guard against, and its time-stamp counter is the host's,
+	 * which runs steadily: the watchdog against it would only misjudge a loaded host.
+	 */
+	static const char tcg[] = " mitigations=off tsc=reliable no_timer_check nokaslr";
+	static const char exact[] = " norandmaps";
+	const char *own = c->command_line ? c->command_line : "";
+	char frequency[40] = "";
+
+	if (c->mode == VM_EMULATED && c->tsc_khz)
+		snprintf(frequency, sizeof(frequency), " tsc_early_khz=%u", c->tsc_khz);
+	return hb_strf("%s%s%s%s%s%s%s", common, c->mode == VM_KVM ? "" : tcg, frequency,
+		       c->mode == VM_EXACT ? exact : "",
+		       c->root ? " root=/dev/vda rw init=/sbin/hugebench-agent" : "",
+		       *own ? " " : "", own);
+}
+
+static void push_machine(struct args *a, const struct vm_config *c)
+{
+	static const char *const fixed[] = {
+		"-no-user-config",
+		"-nodefaults",
+		"-no-reboot",
+		"-no-hpet", /* slow to read and to calibrate against; the TSC is the clock */
+		"-S",	    /* vCPU threads are pinned before they run */
+	};
+
+	push(a, strdup(QEMU));
+	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
+		push(a, strdup(fixed[i]));
+	push_option(a, "-display", strdup("none"));
+	push_option(a, "-machine",
+		    strdup("pc,usb=off,vmport=off,graphics=off,dump-guest-core=off,"
+			   "mem-merge=off"));
+	/* The panic is reported, then the guest goes on to print its trace and to reset. */
+	push_option(a, "-action", strdup("panic=none"));
+	if (c->mode == VM_EXACT)
+		push_option(a, "-rtc", strdup("clock=vm,base=2020-01-01"));
+}
+
+static void push_accelerator(struct args *a, const struct vm_config *c)
+{
+	switch (c->mode) {
+	case VM_KVM:
+		push_option(a, "-accel", strdup("kvm"));
+		push_option(a, "-cpu", strdup("host"));
+		break;
+	case VM_EMULATED:
+		push_option(a, "-accel", strdup("tcg,thread=multi"));
+		/* A fixed model: "max" has AVX2, with which string functions are slow in TCG. */
+		push_option(a, "-cpu", strdup("qemu64,+pdpe1gb,+rdtscp,+rdrand"));
+		break;
+	case VM_EXACT:
+		push_option(a, "-accel", strdup("tcg,thread=single"));
+		push_option(a, "-icount", strdup("shift=3,sleep=off"));
+		/* No rdrand: it would hand the guest the host's random numbers. */
+		push_option(a, "-cpu", strdup("qemu64,+pdpe1gb,+rdtscp"));
+		break;
+	}
+}
+
+/* A socket per NUMA node that has vCPUs, or Linux doubts the topology (topology_sane). */
+static void push_cpus(struct args *a, const struct vm_config *c)
+{
+	push_option(a, "-smp",
+		    hb_strf("%u,sockets=%u,cores=%u,threads=1", c->vcpus, sockets(c),
+			    c->vcpus / sockets(c)));
+}
+
+static void push_memory(struct args *a, const struct vm_config *c, const struct vm_wiring *w)
+{
+	unsigned int per_node = c->vcpus / sockets(c);
+
+	push_option(a, "-m",
+		    hb_strf("%lluM", (unsigned long long)(vm_node_bytes(c) * c->nodes) >> 20));
+	for (unsigned int n = 0; n < c->nodes; n++) {
+		HB_FREE char *backend =
+			c->memory_fd ? hb_strf("memory-backend-file,mem-path=/proc/self/fd/%d,"
+					       "share=on",
+					       c->memory_fd[n])
+				     : strdup("memory-backend-ram");
+		HB_FREE char *bind = w->host_node[n] >= 0 ? hb_strf(",host-nodes=%d,policy=bind",
+								    w->host_node[n])
+							  : strdup("");
+		HB_FREE char *cpus = n >= sockets(c) ? strdup("")
+				     : per_node == 1 ? hb_strf(",cpus=%u", n)
+						     : hb_strf(",cpus=%u-%u", n * per_node,
+							       (n + 1) * per_node - 1);
+
+		if (!backend || !bind || !cpus) {
+			a->rc = -ENOMEM;
+			return;
+		}
+		push_option(a, "-object",
+			    hb_strf("%s,id=mem%u,size=%lluM,prealloc=on%s", backend, n,
+				    (unsigned long long)vm_node_bytes(c) >> 20, bind));
+		push_option(a, "-numa", hb_strf("node,nodeid=%u%s,memdev=mem%u", n, cpus, n));
+	}
+}
+
+static void push_kernel(struct args *a, const struct vm_config *c)
+{
+	push_option(a, "-kernel", strdup(c->bzimage));
+	push_option(a, "-append", vm_command_line(c));
+	if (c->initramfs_fd)
+		push_option(a, "-initrd", hb_strf("/proc/self/fd/%d", c->initramfs_fd));
+	else if (c->initramfs)
+		push_option(a, "-initrd", strdup(c->initramfs));
+	if (c->root) {
+		HB_FREE char *path = escape(c->root);
+
+		push_option(a, "-drive",
+			    path ? hb_strf("file=%s,if=none,id=root,format=raw,snapshot=on,"
+					   "cache=unsafe",
+					   path)
+				 : NULL);
+		push_option(a, "-device", strdup("virtio-blk-pci,drive=root"));
+	}
+}
+
+static void push_devices(struct args *a, const struct vm_config *c, const struct vm_wiring *w)
+{
+	HB_FREE char *console = escape(c->console_path);
+
+	/* Nobody is connected as a rule, then QEMU drops the output once it is in the log file. */
+	push_option(a, "-chardev",
+		    console ? hb_strf("socket,id=console,fd=%d,server=on,wait=off,logfile=%s,"
+				      "logappend=off",
+				      w->console_fd, console)
+			    : NULL);
+	push_option(a, "-serial", strdup("chardev:console"));
+	push_option(a, "-chardev", hb_strf("socket,id=qmp,fd=%d", w->qmp_fd));
+	push_option(a, "-mon", strdup("chardev=qmp,mode=control"));
+	push_option(a, "-chardev", hb_strf("socket,id=data,fd=%d", w->data_fd));
+	if (c->mode == VM_EXACT) {
+		/* A virtio device's queues are served at the host's time, a UART within the
+		 * guest's. */
+		push_option(a, "-serial", strdup("chardev:data"));
+	} else {
+		push_option(a, "-device", strdup("virtio-serial-pci"));
+		push_option(a, "-device",
+			    strdup("virtserialport,chardev=data,name=" WIRE_PORT_NAME));
+	}
+	push_option(a, "-device", strdup("pvpanic"));
+}
+
+int vm_argv(const struct vm_config *c, const struct vm_wiring *w, char ***argv, struct hb_error *e)
+{
+	struct args a = {0};
+	int rc = config_check(c, e);
+
+	*argv = NULL;
+	if (rc)
+		return rc;
+	push_machine(&a, c);
+	push_accelerator(&a, c);
+	push_cpus(&a, c);
+	push_memory(&a, c, w);
+	push_kernel(&a, c);
+	push_devices(&a, c, w);
+	if (a.rc) {
+		vm_argv_free(a.v);
+		return hb_error_set(e, a.rc, "no memory for QEMU's command line");
+	}
+	*argv = a.v;
+	return 0;
+}
+
+void vm_argv_free(char **argv)
+{
+	for (char **a = argv; a && *a; a++)
+		free(*a);
+	free(argv);
+}
+
+/* Our ends and QEMU's ends of what connects us; QEMU's are closed once it has them. */
+struct wires {
+	int data[2], qmp[2]; /* [0] ours, [1] QEMU's */
+	int console;	     /* listens, QEMU's */
+	int stderr_fd;
+};
+
+static void wires_close(struct wires *w)
+{
+	int *fds[] = {&w->data[0], &w->data[1], &w->qmp[0], &w->qmp[1], &w->console, &w->stderr_fd};
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		if (*fds[i] >= 0)
+			close(*fds[i]);
+		*fds[i] = -1;
+	}
+}
+
+/* A listening socket at an abstract address that the kernel chooses (autobind, unix(7)). */
+static int listen_somewhere(struct sockaddr_un *address, socklen_t *len)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	*len = sizeof(*address);
+	if (fd < 0)
+		return -errno;
+	if (bind(fd, (struct sockaddr *)address, sizeof(sa_family_t)) || listen(fd, 1) ||
+	    getsockname(fd, (struct sockaddr *)address, len)) {
+		int rc = -errno;
+
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+static int wires_open(struct wires *w, struct vm *vm)
+{
+	int rc = 0;
+
+	*w = (struct wires){{-1, -1}, {-1, -1}, -1, -1};
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, w->data) ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, w->qmp) ||
+	    (w->stderr_fd = memfd_create("qemu-stderr", MFD_CLOEXEC)) < 0)
+		rc = -errno;
+	if (!rc) {
+		w->console = listen_somewhere(&vm->console_address, &vm->console_address_len);
+		rc = w->console < 0 ? w->console : 0;
+	}
+	if (rc)
+		wires_close(w);
+	return rc;
+}
+
+/* In the child: everything until exec; nothing here may allocate. */
+static void child_exec(pid_t parent, const struct vm_config *c, const struct wires *w, int null_fd,
+		       char **argv)
+{
+	/* The pid is compared, not 1: hugebench may itself be a child of process 1. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
+		_exit(126);
+	setpgid(0, 0);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGPIPE, SIG_DFL);
+	dup2(null_fd, 0);
+	dup2(w->stderr_fd, 1);
+	dup2(w->stderr_fd, 2);
+	fcntl(w->data[1], F_SETFD, 0);
+	fcntl(w->qmp[1], F_SETFD, 0);
+	fcntl(w->console, F_SETFD, 0);
+	for (unsigned int n = 0; c->memory_fd && n < c->nodes; n++)
+		fcntl(c->memory_fd[n], F_SETFD, 0);
+	if (c->initramfs_fd)
+		fcntl(c->initramfs_fd, F_SETFD, 0);
+	execvp(QEMU, argv);
+	dprintf(2, QEMU ": %s%s", strerror(errno),
+		errno == ENOENT ? "; apt-get install qemu-system-x86" : "");
+	_exit(127);
+}
+
+static int spawn(struct vm *vm, const struct vm_config *c, struct wires *w, char **argv,
+		 struct hb_error *e)
+{
+	HB_CLOSE int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	pid_t parent = getpid();
+
+	if (null_fd < 0)
+		return hb_error_set(e, -errno, "/dev/null: %s", strerror(errno));
+	vm->pid = fork();
+	if (vm->pid < 0)
+		return hb_error_set(e, -errno, "cannot start QEMU: fork: %s", strerror(errno));
+	if (!vm->pid)
+		child_exec(parent, c, w, null_fd, argv);
+	vm->pidfd = syscall(SYS_pidfd_open, vm->pid, 0);
+	if (vm->pidfd < 0)
+		return hb_error_set(e, -errno, "pidfd_open: %s", strerror(errno));
+	return 0;
+}
+
+/* Name the reason of a failed start by QEMU's own words, where there are some. */
+static int start_error(struct vm *vm, int rc, struct hb_error *e)
+{
+	HB_FREE char *words = NULL;
+	int status;
+
+	if (rc == -EPIPE) {
+		struct pollfd p = {.fd = vm->pidfd, .events = POLLIN};
+
+		poll(&p, 1, 1000);
+	}
+	if (vm_exited(vm, &status) && rc != -EINTR)
+		rc = -ENODEV;
+	words = vm_stderr(vm);
+	if (words && *words)
+		return hb_error_set(e, rc, "QEMU does not start: %s", words);
+	return hb_error_prefix(e, rc, "QEMU does not start");
+}
+
+static int pin(struct vm *vm, unsigned int vcpus, struct hb_error *e)
+{
+	pid_t tid[VM_MAX_VCPUS] = {0};
+	int n = qmp_vcpu_threads(vm->qmp, tid, VM_MAX_VCPUS, hb_now_ns() + COMMAND_TIMEOUT_NS, e);
+
+	if (n < 0)
+		return n;
+	for (unsigned int i = 0; i < vcpus && i < (unsigned int)n; i++) {
+		int rc;
+
+		if (vm->placement.cpu[i] < 0)
+			continue;
+		rc = placement_pin(tid[i], vm->placement.cpu[i]);
+		if (rc) {
+			snprintf(vm->placement.text, sizeof(vm->placement.text),
+				 "vCPU %u could not be pinned to CPU %d: %s", i,
+				 vm->placement.cpu[i], strerror(-rc));
+			return 0;
+		}
+	}
+	return 0;
+}
+
+static int bring_up(struct vm *vm, const struct vm_config *c, int qmp_fd, struct hb_error *e)
+{
+	int rc = qmp_open(qmp_fd, hb_now_ns() + START_TIMEOUT_NS, &vm->qmp, e);
+
+	if (!rc)
+		rc = pin(vm, c->vcpus, e);
+	if (!rc)
+		rc = qmp_command(vm->qmp, "cont", NULL, hb_now_ns() + COMMAND_TIMEOUT_NS, NULL, e);
+	return rc;
+}
+
+int vm_start(const struct vm_config *c, struct vm **out, struct hb_error *e)
+{
+	struct vm *vm = calloc(1, sizeof(*vm));
+	struct vm_wiring wiring;
+	struct wires w;
+	char **argv;
+	int rc;
+
+	*out = NULL;
+	if (!vm)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	rc = wires_open(&w, vm);
+	if (rc) {
+		free(vm);
+		return hb_error_set(e, rc, "cannot connect to QEMU: %s", strerror(-rc));
+	}
+	placement_of_host(c->vcpus, c->nodes, &vm->placement);
+	wiring = (struct vm_wiring){w.data[1], w.qmp[1], w.console, {0}};
+	memcpy(wiring.host_node, vm->placement.host_node, sizeof(wiring.host_node));
+	rc = vm_argv(c, &wiring, &argv, e);
+	if (rc) {
+		wires_close(&w);
+		free(vm);
+		return rc;
+	}
+	vm->data_fd = w.data[0];
+	vm->console_fd = -1;
+	vm->stderr_fd = dup(w.stderr_fd);
+	vm->pidfd = -1;
+	rc = vm->stderr_fd < 0 ? hb_error_set(e, -errno, "dup: %s", strerror(errno))
+			       : spawn(vm, c, &w, argv, e);
+	vm_argv_free(argv);
+	if (!rc) {
+		int qmp_fd = w.qmp[0];
+
+		w.data[0] = w.qmp[0] = -1;
+		wires_close(&w);
+		rc = bring_up(vm, c, qmp_fd, e);
+		if (rc)
+			rc = start_error(vm, rc, e);
+	} else {
+		vm->data_fd = -1;
+		wires_close(&w);
+	}
+	if (rc) {
+		vm_end(vm, 0);
+		return rc;
+	}
+	*out = vm;
+	return 0;
+}
+
+int vm_data_fd(const struct vm *vm)
+{
+	return vm->data_fd;
+}
+
+const char *vm_placement(const struct vm *vm)
+{
+	return vm->placement.text;
+}
+
+int vm_exited(struct vm *vm, int *status)
+{
+	if (!vm->reaped && waitpid(vm->pid, &vm->status, WNOHANG) == vm->pid)
+		vm->reaped = true;
+	if (vm->reaped)
+		*status = vm->status;
+	return vm->reaped;
+}
+
+char *vm_stderr(const struct vm *vm)
+{
+	char buf[512];
+	ssize_t n = pread(vm->stderr_fd, buf, sizeof(buf) - 1, 0);
+
+	buf[n > 0 ? n : 0] = '\0';
+	for (char *c = buf; *c; c++)
+		if (*c == '\n')
+			*c = c[1] ? ' ' : '\0';
+	return strdup(buf);
+}
+
+int vm_panicked(struct vm *vm)
+{
+	if (vm->qmp && !vm->qmp_broken && qmp_drain(vm->qmp, NULL))
+		vm->qmp_broken = true;
+	return vm->qmp && qmp_panicked(vm->qmp);
+}
+
+static int console_connect(struct vm *vm)
+{
+	if (vm->console_fd >= 0)
+		return 0;
+	vm->console_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (vm->console_fd < 0)
+		return -errno;
+	if (connect(vm->console_fd, (struct sockaddr *)&vm->console_address,
+		    vm->console_address_len)) {
+		int rc = -errno;
+
+		close(vm->console_fd);
+		vm->console_fd = -1;
+		return rc;
+	}
+	return 0;
+}
+
+int vm_console_fd(struct vm *vm, struct hb_error *e)
+{
+	int rc = console_connect(vm);
+
+	return rc ? hb_error_set(e, rc, "serial console: %s", strerror(-rc)) : vm->console_fd;
+}
+
+/* Type @key on the serial line as a sysrq: behind a break. */
+static int type_sysrq(struct vm *vm, char key, struct hb_error *e)
+{
+	int rc = qmp_command(vm->qmp, "chardev-send-break", json_pack("{s:s}", "id", "console"),
+			     hb_now_ns() + COMMAND_TIMEOUT_NS, NULL, e);
+
+	if (rc)
+		return rc;
+	if (send(vm->console_fd, &key, 1, MSG_NOSIGNAL) != 1)
+		return hb_error_set(e, -errno, "serial console: %s", strerror(errno));
+	return 0;
+}
+
+int vm_dump_blocked(struct vm *vm, struct hb_error *e)
+{
+	int rc;
+
+	if (!vm->qmp || vm->qmp_broken)
+		return hb_error_set(e, -EPIPE, "QEMU does not answer");
+	/* Stays connected: a hang-up might overtake the key. What comes back is in the log too. */
+	rc = console_connect(vm);
+	if (rc)
+		return hb_error_set(e, rc, "serial console: %s", strerror(-rc));
+	/* Stacks are printed at level "info", which the console leaves out until told otherwise. */
+	rc = type_sysrq(vm, '7', e);
+	if (rc)
+		return rc;
+	hb_sleep_until_ns(hb_now_ns() + KEY_GAP_NS);
+	return type_sysrq(vm, 'w', e);
+}
+
+/* Reap when QEMU ends within @ns. */
+static bool wait_exit(struct vm *vm, uint64_t ns)
+{
+	uint64_t deadline = hb_now_ns() + ns;
+	int status;
+
+	while (!vm_exited(vm, &status)) {
+		struct pollfd p = {.fd = vm->pidfd, .events = POLLIN};
+		uint64_t now = hb_now_ns();
+
+		if (now >= deadline)
+			return false;
+		poll(&p, 1, (int)((deadline - now) / 1000000) + 1);
+	}
+	return true;
+}
+
+void vm_end(struct vm *vm, uint64_t grace_ns)
+{
+	if (vm->pid > 0 && vm->pidfd >= 0 && !wait_exit(vm, grace_ns)) {
+		if (vm->qmp && !vm->qmp_broken &&
+		    !qmp_command(vm->qmp, "quit", NULL, hb_now_ns() + QUIT_TIMEOUT_NS, NULL, NULL))
+			wait_exit(vm, QUIT_TIMEOUT_NS);
+	}
+	if (vm->pid > 0 && !vm->reaped) {
+		kill(vm->pid, SIGKILL);
+		while (waitpid(vm->pid, &vm->status, 0) < 0 && errno == EINTR)
+			;
+	}
+	qmp_close(vm->qmp);
+	if (vm->data_fd >= 0)
+		close(vm->data_fd);
+	if (vm->console_fd >= 0)
+		close(vm->console_fd);
+	if (vm->stderr_fd >= 0)
+		close(vm->stderr_fd);
+	if (vm->pidfd >= 0)
+		close(vm->pidfd);
+	free(vm);
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <linux/mempolicy.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "bench/host/memory.h"
+#include "bench/host/placement.h"
+
+#define HUGE_PAGE_BYTES (2ULL << 20)
+/* Small enough for a Ctrl-C to be answered while memory is being filled. */
+#define FILL_BYTES	   (32ULL << 20)
+#define HOST_RESERVE_BYTES (1ULL << 30)
+#define MiB(bytes)	   ((unsigned long long)(bytes) >> 20)
+
+/* A line of /proc/meminfo in bytes; 0 when it is not there. */
+static uint64_t meminfo(const char *key)
+{
+	HB_FREE char *text = NULL;
+	char *line;
+
+	if (hb_file_read("/proc/meminfo", &text, NULL))
+		return 0;
+	line = strstr(text, key);
+	return line ? strtoull(line + strlen(key), NULL, 10) << 10 : 0;
+}
+
+uint64_t memory_limit(void)
+{
+	uint64_t available = meminfo("MemAvailable:");
+	uint64_t reserve = meminfo("MemTotal:") / 10;
+
+	if (reserve < HOST_RESERVE_BYTES)
+		reserve = HOST_RESERVE_BYTES;
+	return available > reserve ? available - reserve : 0;
+}
+
+/* Prefer host node @node for what this thread allocates. */
+static void prefer_node(unsigned int node)
+{
+	unsigned long mask = 0;
+
+	if (node >= sizeof(mask) * 8)
+		return;
+	mask = 1UL << node;
+	/* Only a preference: where it cannot be had, the memory is still good. */
+	syscall(SYS_set_mempolicy, MPOL_PREFERRED, &mask, sizeof(mask) * 8 + 1);
+}
+
+/*
+ * Have every page of a part of the file in memory and cleared. fallocate() alone would not do:
+ * tmpfs clears a page when it is first touched, and that is where a host without backing memory
+ * stalls.
+ */
+static int fill_part(int fd, uint64_t at, uint64_t bytes)
+{
+	void *part;
+	int rc = 0;
+
+	/* First, for it says -ENOSPC where a touch would end in SIGBUS. */
+	if (fallocate(fd, 0, at, bytes))
+		return -errno;
+	part = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, at);
+	if (part == MAP_FAILED)
+		return -errno;
+	/* Linux 5.14; older ones do not know it, and the pages are touched by hand. */
+	if (madvise(part, bytes, MADV_POPULATE_WRITE)) {
+		rc = errno == EINVAL ? 0 : -errno;
+		for (uint64_t page = 0; !rc && page < bytes; page += 4096)
+			((volatile char *)part)[page] = 0;
+	}
+	munmap(part, bytes);
+	return rc;
+}
+
+static int fill(int fd, uint64_t bytes, const volatile int *interrupted)
+{
+	int rc = ftruncate(fd, bytes) ? -errno : 0;
+
+	for (uint64_t at = 0; at < bytes && !rc; at += FILL_BYTES)
+		rc = interrupted && *interrupted
+			     ? -EINTR
+			     : fill_part(fd, at, bytes - at < FILL_BYTES ? bytes - at : FILL_BYTES);
+	return rc;
+}
+
+static int open_node(struct memory *m, unsigned int node, uint64_t bytes, int host_node,
+		     const volatile int *interrupted)
+{
+	int rc;
+
+	m->fd[node] = memfd_create("hugebench-guest",
+				   MFD_CLOEXEC | (m->huge ? MFD_HUGETLB | MFD_HUGE_2MB : 0));
+	if (m->fd[node] < 0)
+		return -errno;
+	m->nodes = node + 1;
+	/* Not bound to a node: the policy that the user has chosen, as by numactl, stays. */
+	if (host_node >= 0)
+		prefer_node(host_node);
+	rc = fill(m->fd[node], bytes, interrupted);
+	if (host_node >= 0)
+		syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0);
+	return rc;
+}
+
+static int open_nodes(const struct vm_config *c, bool huge, const volatile int *interrupted,
+		      struct memory *m)
+{
+	struct placement placement;
+	int rc = 0;
+
+	*m = (struct memory){.huge = huge};
+	placement_of_host(c->vcpus, c->nodes, &placement);
+	for (unsigned int n = 0; n < c->nodes && !rc; n++)
+		rc = open_node(m, n, vm_node_bytes(c), placement.host_node[n], interrupted);
+	if (rc)
+		memory_close(m);
+	else
+		snprintf(m->text, sizeof(m->text), "%llu MiB of host %s pages, kept between boots",
+			 MiB(c->memory), huge ? "2 MiB" : "4 KiB");
+	return rc;
+}
+
+/* Free 2 MiB pages of the host that nobody has reserved. */
+static uint64_t free_huge_bytes(void)
+{
+	uint64_t available = 0, reserved = 0;
+
+	if (hb_file_read_u64("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages",
+			     &available) ||
+	    hb_file_read_u64("/sys/kernel/mm/hugepages/hugepages-2048kB/resv_hugepages", &reserved))
+		return 0;
+	return available > reserved ? (available - reserved) * HUGE_PAGE_BYTES : 0;
+}
+
+int memory_open(const struct vm_config *c, const volatile int *interrupted, struct memory *m,
+		struct hb_error *e)
+{
+	uint64_t limit;
+	int rc = -ENOSPC;
+
+	*m = (struct memory){0};
+	if (free_huge_bytes() >= c->memory)
+		rc = open_nodes(c, true, interrupted, m);
+	if (!rc)
+		return 0;
+	limit = memory_limit();
+	if (c->memory > limit)
+		return hb_error_set(e, -ENOSPC,
+				    "%llu MiB of guest memory is more than the host can spare; "
+				    "%llu MiB would do",
+				    MiB(c->memory), MiB(limit));
+	rc = open_nodes(c, false, interrupted, m);
+	return rc ? hb_error_set(e, rc, "%llu MiB of guest memory: %s", MiB(c->memory),
+				 strerror(-rc))
+		  : 0;
+}
+
+void memory_close(struct memory *m)
+{
+	for (unsigned int n = 0; n < m->nodes; n++)
+		close(m->fd[n]);
+	*m = (struct memory){0};
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which host core a vCPU runs on and which host NUMA node backs a guest's. Pinning needs a core
+ * (not merely a hardware thread) for every vCPU: with fewer, vCPUs would only hinder each other,
+ * and the scheduler does better.
+ */
+#ifndef HB_PLACEMENT_H
+#define HB_PLACEMENT_H
+
+#include <hwloc.h>
+#include <sys/types.h>
+
+#include "bench/base/util.h"
+#include "bench/guest/vm.h"
+
+struct placement {
+	int cpu[VM_MAX_VCPUS];	     /* host CPU (OS index) of each vCPU; -1: not pinned */
+	int host_node[VM_MAX_NODES]; /* host NUMA node (OS index) of each guest node; -1: not bound
+				      */
+	char text[256];		     /* for the record: what was done, or why not */
+};
+
+/*
+ * Plan for @vcpus and @nodes on @topology. vCPUs of one guest node go to cores of one host node.
+ * Never fails: what is not possible is left out and said in text.
+ */
+void placement_plan(hwloc_topology_t topology, unsigned int vcpus, unsigned int nodes,
+		    struct placement *p);
+/* placement_plan() on the topology of this machine, restricted to the CPUs this process may use. */
+void placement_of_host(unsigned int vcpus, unsigned int nodes, struct placement *p);
+/* Bind host thread @tid to host CPU @cpu. */
+int placement_pin(pid_t tid, int cpu);
+
+#endif

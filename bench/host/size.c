@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/base/units.h"
+#include "bench/host/memory.h"
+#include "bench/host/size.h"
+
+#define MIB (1ULL << 20)
+#define GIB (1ULL << 30)
+
+#define HUGE_PAGE (2 * MIB)
+#define HUGE_FREE "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
+
+#define SMALL_CPUS   8
+#define SMALL_MEMORY (32 * GIB)
+
+int size_host(struct host_size *h, struct hb_error *e)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGE_SIZE);
+	uint64_t huge = 0;
+	cpu_set_t cpus;
+
+	if (pages < 0 || page < 0)
+		return hb_error_set(e, -ENODEV, "cannot read the host's memory size");
+	h->memory = (uint64_t)pages * page;
+	h->limit = memory_limit();
+	/* Free huge pages are not part of it, and back a guest as well (memory.h). */
+	if (!hb_file_read_u64(HUGE_FREE, &huge) && huge * HUGE_PAGE > h->limit)
+		h->limit = huge * HUGE_PAGE;
+	if (sched_getaffinity(0, sizeof(cpus), &cpus))
+		return hb_error_set(e, -errno, "cannot read this process's CPUs: %s",
+				    strerror(errno));
+	h->cpus = CPU_COUNT(&cpus);
+	return 0;
+}
+
+/*
+ * Four vCPUs are enough to contend; an emulated guest gets them on fewer CPUs too, while kvm never
+ * has more vCPUs than CPUs (a vCPU that waits for a CPU shows as lock latency). Larger hosts give
+ * half. Every node gets as many as the others.
+ */
+static unsigned int vcpus_choose(const char *mode, const struct host_size *h, unsigned int nodes)
+{
+	unsigned int vcpus = h->cpus > SMALL_CPUS ? h->cpus / 2 : 4;
+
+	if (!strcmp(mode, "exact"))
+		return 1;
+	if (vcpus > 32)
+		vcpus = 32;
+	if (!strcmp(mode, "kvm") && vcpus > h->cpus)
+		vcpus = h->cpus;
+	if (vcpus < 2)
+		vcpus = 2;
+	return vcpus < nodes ? nodes : vcpus - vcpus % nodes;
+}
+
+/* Three quarters of what can be had, at most 8 GiB on a small host and 64 GiB on a large one, whole
+ * GiB where it can be. */
+static uint64_t memory_choose(const struct host_size *h)
+{
+	uint64_t most = h->memory <= SMALL_MEMORY ? 8 * GIB : 64 * GIB;
+	uint64_t memory = h->limit / 4 * 3;
+
+	if (memory > most)
+		memory = most;
+	return memory >= GIB ? memory / GIB * GIB : memory / (256 * MIB) * (256 * MIB);
+}
+
+int size_guest(const struct spec_scenario *spec, const char *mode, const struct host_size *h,
+	       struct guest_size *g, struct hb_error *e)
+{
+	char wanted[32], allowed[32];
+
+	g->nodes = spec->nodes;
+	g->vcpus = spec->vcpus ? spec->vcpus : vcpus_choose(mode, h, g->nodes);
+	g->memory = spec->memory ? spec->memory : memory_choose(h);
+	/* Mode exact has one vCPU; its other node is memory to migrate to. */
+	if (g->vcpus % g->nodes && strcmp(mode, "exact"))
+		return hb_error_set(e, -EINVAL,
+				    "%u vCPUs cannot be shared out evenly to %u nodes; give "
+				    "-o vcpus=N, a multiple of the nodes",
+				    g->vcpus, g->nodes);
+	if (g->memory > h->limit || g->memory < 512 * MIB) {
+		hb_format_size(wanted, sizeof(wanted), g->memory);
+		hb_format_size(allowed, sizeof(allowed), h->limit);
+		return hb_error_set(
+			e, -ENOMEM,
+			"a guest of %s is more than the %s that this host has free for it "
+			"(or less than 512 MiB); end other programs, or give -o memory=SIZE",
+			wanted, allowed);
+	}
+	return 0;
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* A document as one HTML file: style and pictures are inside, nothing is fetched. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/report/doc.h"
+
+static const char style[] =
+	":root{color-scheme:light dark;--ink:#1a1a1a;--page:#fff;--rule:#c8c8c8;--code:#f2f2f2}"
+	"@media(prefers-color-scheme:dark){"
+	":root{--ink:#e4e4e4;--page:#161616;--rule:#4a4a4a;--code:#262626}}"
+	"body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;"
+	"color:var(--ink);background:var(--page);overflow-wrap:break-word}"
+	"h1,h2{line-height:1.2}h2{margin-top:2.5rem;border-bottom:1px solid #767676}"
+	"table{border-collapse:collapse;margin:1rem 0;font-variant-numeric:tabular-nums}"
+	"caption{text-align:left;font-weight:600;padding:.3rem 0}"
+	"th,td{padding:.25rem .7rem;border-bottom:1px solid var(--rule);text-align:right}"
+	"thead th{border-bottom:2px solid var(--ink)}th.l,td.l{text-align:left}"
+	"div.t{overflow-x:auto}pre{background:var(--code);padding:.7rem;overflow-x:auto}"
+	/* The pictures have a white ground of their own. */
+	"figure{margin:1.5rem 0}figure svg{max-width:100%;height:auto;background:#fff}"
+	"dt{font-weight:600}dd{margin:0 0 .4rem 1.5rem}"
+	"@media(max-width:40rem){table{font-size:.75rem}th,td{padding:.25rem .25rem}"
+	"caption span{position:sticky;left:0;display:inline-block;max-width:calc(100vw - 2rem)}"
+	"h1{font-size:1.5rem}h2{font-size:1.2rem}dd{margin-left:.7rem}}"
+	"@media print{body{max-width:none}figure,table{break-inside:avoid}}";
+
+static void plain(FILE *out, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '<')
+			fputs("&lt;", out);
+		else if (*text == '>')
+			fputs("&gt;", out);
+		else if (*text == '&')
+			fputs("&amp;", out);
+		else if (*text == '"')
+			fputs("&quot;", out);
+		else
+			fputc(*text, out);
+	}
+}
+
+static void row(FILE *out, const struct doc_table *t, char *const *cells, bool head)
+{
+	fputs("<tr>", out);
+	for (unsigned int c = 0; c < t->columns; c++) {
+		const char *tag = head || !c ? "th" : "td";
+		const char *scope = head ? " scope=\"col\"" : c ? "" : " scope=\"row\"";
+
+		fprintf(out, "<%s%s%s>", tag, scope, t->left[c] ? " class=\"l\"" : "");
+		plain(out, cells[c]);
+		fprintf(out, "</%s>", tag);
+	}
+	fputs("</tr>\n", out);
+}
+
+static void table(FILE *out, const struct doc_block *b)
+{
+	/* Too wide a table is scrolled by itself, with the keyboard too. */
+	fputs("<div class=\"t\" tabindex=\"0\" role=\"region\" aria-label=\"", out);
+	plain(out, b->text);
+	fputs("\"><table>\n", out);
+	if (*b->text) {
+		fputs("<caption><span>", out);
+		plain(out, b->text);
+		fputs("</span></caption>\n", out);
+	}
+	fputs("<thead>", out);
+	row(out, &b->table, b->table.head, true);
+	fputs("</thead><tbody>\n", out);
+	for (size_t r = 0; r < b->table.nrows; r++)
+		row(out, &b->table, b->table.rows[r].cell, false);
+	fputs("</tbody></table></div>\n", out);
+}
+
+/* Length of a group without content at @svg, as gnuplot leaves them by the hundred; else 0. */
+static size_t empty_group(const char *svg)
+{
+	size_t len = strncmp(svg, "<g ", 3) ? 0 : strcspn(svg, ">");
+
+	if (!len || !svg[len])
+		return 0;
+	len++;
+	len += strspn(svg + len, " \t\n");
+	return strncmp(svg + len, "</g>", 4) ? 0 : len + 4;
+}
+
+/*
+ * The SVG of a picture, without its XML prologue. gnuplot numbers the elements of every picture
+ * alike ("gnuplot_plot_1"): in one page the names must differ, so they get the picture's name.
+ */
+static void inline_svg(FILE *out, const char *svg, const char *name)
+{
+	static const char mark[] = "gnuplot_plot_";
+	static const char marker[] = "gpPt", dash[] = "gpDot", pattern[] = "gpArrow";
+	static const char *const names[] = {mark,    marker,	  dash,
+					    pattern, "hypertext", "gnuplot_canvas"};
+
+	/* The title and the version of gnuplot would be read out; the figure has a name of its own.
+	 */
+	const char *title = strstr(svg, "<title>"), *after = strstr(svg, "</desc>");
+
+	if (title && after && title < after) {
+		fwrite(svg, 1, title - svg, out);
+		svg = after + strlen("</desc>");
+	}
+	while (*svg) {
+		size_t empty = empty_group(svg);
+		bool found = empty;
+
+		svg += empty;
+		for (size_t i = 0; i < ARRAY_SIZE(names) && !found; i++) {
+			size_t len = strlen(names[i]);
+
+			if (strncmp(svg, names[i], len))
+				continue;
+			fprintf(out, "%s-%s", name, names[i]);
+			svg += len;
+			found = true;
+		}
+		if (!found)
+			fputc(*svg++, out);
+	}
+}
+
+static void picture(FILE *out, const struct doc_block *b, const char *pictures)
+{
+	HB_FREE char *path = pictures ? hb_strf("%s/%s.svg", pictures, b->term) : NULL;
+	HB_FREE char *text = NULL;
+	const char *svg;
+
+	if (!path || hb_file_read(path, &text, NULL) || !(svg = strstr(text, "<svg"))) {
+		fputs("<p>(not drawn: ", out);
+		plain(out, b->text);
+		fputs("; hugebench plots draws it)</p>\n", out);
+		return;
+	}
+	fputs("<figure>\n<svg role=\"img\" aria-label=\"", out);
+	plain(out, b->text);
+	fputs("\"", out);
+	inline_svg(out, svg + strlen("<svg"), b->term);
+	fputs("<figcaption>", out);
+	plain(out, b->text);
+	fputs("</figcaption></figure>\n", out);
+}
+
+static void block(FILE *out, const struct doc_block *b, const char *pictures)
+{
+	switch (b->kind) {
+	case DOC_HEADING:
+		fprintf(out, "<h%u>", b->level);
+		plain(out, b->text);
+		fprintf(out, "</h%u>\n", b->level);
+		break;
+	case DOC_PARAGRAPH:
+		fputs("<p>", out);
+		plain(out, b->text);
+		fputs("</p>\n", out);
+		break;
+	case DOC_ITEM:
+		if (doc_is_bullet(b)) {
+			fputs("<li>", out);
+			plain(out, b->text);
+			fputs("</li>\n", out);
+			break;
+		}
+		fputs("<dt>", out);
+		plain(out, b->term);
+		fputs("</dt><dd>", out);
+		plain(out, b->text);
+		fputs("</dd>\n", out);
+		break;
+	case DOC_VERBATIM:
+		fputs("<pre>", out);
+		plain(out, b->text);
+		fputs("</pre>\n", out);
+		break;
+	case DOC_TABLE:
+		table(out, b);
+		break;
+	case DOC_PICTURE:
+		picture(out, b, pictures);
+		break;
+	}
+}
+
+/* From within one kind of list, or none (""), to another. */
+static void change_list(FILE *out, const char *from, const char *to)
+{
+	if (!strcmp(from, to))
+		return;
+	if (*from)
+		fprintf(out, "</%s>\n", from);
+	if (*to)
+		fprintf(out, "<%s>\n", to);
+}
+
+int doc_html(const struct doc *d, FILE *out, const char *title, const char *pictures)
+{
+	const char *list = "", *next;
+
+	if (d->failed)
+		return -ENOMEM;
+	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+	      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
+	      out);
+	plain(out, title);
+	fprintf(out, "</title>\n<style>%s</style>\n</head>\n<body>\n<main>\n", style);
+	for (size_t i = 0; i < d->nblocks; i++) {
+		const struct doc_block *b = &d->blocks[i];
+
+		if (!doc_shown(b, false))
+			continue;
+		next = b->kind != DOC_ITEM ? "" : doc_is_bullet(b) ? "ul" : "dl";
+		change_list(out, list, next);
+		list = next;
+		block(out, b, pictures);
+	}
+	change_list(out, list, "");
+	fputs("</main>\n</body>\n</html>\n", out);
+	return ferror(out) ? -EIO : 0;
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* gnuplot over the .dat files, and `hugebench plots`. */
+#include <argp.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/commands/commands.h"
+#include "bench/host/paths.h"
+#include "bench/report/plot.h"
+#include "bench/report/report.h"
+
+static const char *const scripts[PLOT_KINDS] = {
+	[PLOT_PERCENTILE] = "percentile", [PLOT_CDF] = "cdf",		[PLOT_SCALING] = "scaling",
+	[PLOT_FOREST] = "forest",	  [PLOT_TIMELINE] = "timeline", [PLOT_CLIENTS] = "clients",
+	[PLOT_PAGE_TABLES] = "scaling",	  [PLOT_CAPACITY] = "capacity",
+};
+
+/* name = 'text'; for gnuplot, in whose single quotes only the quote itself is special. */
+static void assign(FILE *out, const char *name, const char *text)
+{
+	fprintf(out, "%s = '", name);
+	for (; *text; text++) {
+		if (*text == '\'')
+			fputc('\'', out);
+		fputc(*text == '\n' ? ' ' : *text, out);
+	}
+	fputs("'; ", out);
+}
+
+static void assign_names(FILE *out, const struct compare_model *m, const struct plot *p)
+{
+	const struct compare_metric *a = NULL;
+
+	fputs("names = \"", out);
+	for (unsigned int i = 0; i < m->narms; i++)
+		fprintf(out, "%s%s", i ? " " : "", m->arms[i].label);
+	fputs("\"; antagonists = \"", out);
+	for (unsigned int i = 0; (a = plot_next_antagonist(&m->groups[p->first], a)); i++)
+		fprintf(out, "%s%s.%s", i ? " " : "", a->source, a->name);
+	fputs("\"; ", out);
+}
+
+/* What the script has to know beside the data. */
+static char *settings(const struct compare_model *m, const struct plot *p, const char *stem,
+		      const char *plots)
+{
+	const char *mode = m->runs[0]->mode, *across = "tasks";
+	HB_FREE char *note = hb_strf("%s%s", mode, m->forced ? ", FORCED" : "");
+	HB_FREE char *ylab = NULL;
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	if (!out || !note)
+		return NULL;
+	assign(out, "plots", plots);
+	assign(out, "stem", stem);
+	assign(out, "note", note);
+	assign(out, "heading", p->heading);
+	fprintf(out, "arms = %u; rows = %zu; margin = %g; ", m->narms, p->rows,
+		100 * m->rule.margin);
+	if (p->kind != PLOT_FOREST) {
+		const struct compare_group *g = &m->groups[p->first];
+		const struct compare_metric *metric =
+			p->kind == PLOT_TIMELINE ? plot_workload_rate(g) : &g->metrics[p->metric];
+
+		compare_scale(g, &across);
+		ylab = hb_strf("%s (%s)", metric->name, metric->unit);
+		assign(out, "across", across);
+		assign(out, "ylab", ylab ? ylab : "");
+		assign_names(out, m, p);
+	}
+	if (fclose(out)) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+static int write_data(const struct compare_model *m, const struct plot *p, const char *stem,
+		      struct hb_error *e)
+{
+	HB_FREE char *path = hb_strf("%s.dat", stem);
+	FILE *out = path ? fopen(path, "we") : NULL;
+	int err;
+
+	if (!out)
+		return hb_error_set(e, -errno, "%s: %s", path ? path : stem, strerror(errno));
+	err = plot_data(m, p, out);
+	if (fclose(out) && !err)
+		err = -errno;
+	return err ? hb_error_set(e, err, "%s: %s", path, strerror(-err)) : 0;
+}
+
+static int draw_one(const struct compare_model *m, const struct plot *p, const char *dir,
+		    const char *plots, struct hb_error *e)
+{
+	HB_FREE char *stem = hb_strf("%s/%s", dir, p->stem);
+	HB_FREE char *script = hb_strf("%s/%s.gp", plots, scripts[p->kind]);
+	HB_FREE char *log = hb_strf("%s/gnuplot.log", dir);
+	HB_FREE char *set = NULL;
+	HB_CLOSE int fd = -1;
+	int status;
+
+	if (!stem || !script || !log)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	status = write_data(m, p, stem, e);
+	if (status)
+		return status;
+	set = settings(m, p, stem, plots);
+	fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+	if (!set || fd < 0)
+		return hb_error_set(e, set ? -errno : -ENOMEM, "%s", log);
+	status = hb_run((char *const[]){"gnuplot", "-e", set, script, NULL}, fd);
+	if (status == -ENOENT || status == 127)
+		return hb_error_set(e, -ENOENT, "gnuplot is missing: apt-get install gnuplot-nox");
+	if (status)
+		return hb_error_set(e, -EIO, "gnuplot %s.gp failed (status %d), see %s",
+				    scripts[p->kind], status, log);
+	return 0;
+}
+
+int plot_draw(const struct compare_model *m, const struct plot_set *set, struct hb_error *e)
+{
+	HB_FREE char *dir = hb_strf("%s/plots", m->runs[0]->dir);
+	HB_FREE char *log = hb_strf("%s/plots/gnuplot.log", m->runs[0]->dir);
+	HB_FREE char *root = paths_root(e);
+	HB_FREE char *plots = root ? hb_strf("%s/plots", root) : NULL;
+	int err = 0;
+
+	if (!root)
+		return -ENOENT;
+	if (!dir || !log || !plots)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	err = hb_remove_all(dir);
+	err = err ?: hb_mkdir_all(dir);
+	if (err)
+		return hb_error_set(e, err, "%s: %s", dir, strerror(-err));
+	/* One picture that fails does not cost the others; without gnuplot the data is still
+	 * written. */
+	for (size_t i = 0; i < set->n; i++) {
+		struct hb_error one = {""};
+		int failed = set->plots[i].why ? 0 : draw_one(m, &set->plots[i], dir, plots, &one);
+
+		if (failed && !err) {
+			err = failed;
+			hb_error_set(e, err, "%s", one.text);
+		}
+	}
+	if (!err)
+		unlink(log);
+	return err;
+}
+
+static const struct argp_option no_options[] = {{0}};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	const char **run = state->input;
+
+	switch (key) {
+	case ARGP_KEY_ARG:
+		if (*run)
+			argp_error(state, "one run at a time");
+		*run = arg;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "which run? Give a directory or a name in results/");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static int plots(const char *name, struct hb_error *e)
+{
+	struct compare_options o = {0};
+	struct compare_model *m = NULL;
+	struct plot_set set = {0};
+	struct load_run *run = NULL;
+	int err = report_open(name, &run, e);
+
+	err = err ?: compare_build(run, NULL, &o, &m, e);
+	if (!err && plot_plan(m, &set))
+		err = hb_error_set(e, -ENOMEM, "no memory");
+	err = err ?: plot_draw(m, &set, e);
+	for (size_t i = 0; i < set.n && !err; i++) {
+		const struct plot *p = &set.plots[i];
+
+		if (p->why)
+			printf("no picture: %s: %s\n", p->heading, p->why);
+		else
+			printf("%s/plots/%s.svg: %s\n", run->dir, p->stem, p->heading);
+	}
+	plot_free(&set);
+	compare_free(m);
+	load_free(run);
+	return err;
+}
+
+int cmd_plots(int argc, char **argv)
+{
+	static const struct argp argp = {
+		no_options, parse, "RUN", "Draw the pictures of a run from its raw data.",
+		NULL,	    NULL,  NULL};
+	const char *run = NULL;
+	struct hb_error e = {""};
+	int err;
+
+	if (argp_parse(&argp, argc, argv, 0, NULL, &run))
+		return EXIT_USAGE;
+	err = plots(run, &e);
+	if (!err)
+		return EXIT_OK;
+	fprintf(stderr, "hugebench plots: %s\n", e.text);
+	return err == -ENOENT && strstr(e.text, "gnuplot") ? EXIT_HOST : EXIT_USAGE;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reports of a run: one model (compare.h), one document (doc.h), several forms. */
+#ifndef HB_REPORT_H
+#define HB_REPORT_H
+
+#include <jansson.h>
+
+#include "bench/result/compare.h"
+#include "bench/report/doc.h"
+
+/*
+ * Write summary.csv, report.txt, report.md, report.html and plots/ of the run in @run_dir; nothing
+ * is booted. Pictures need gnuplot: without it the reports say so and stand. The same raw data
+ * give the same bytes on any machine. Errors: the run cannot be read, or a file not written.
+ */
+int report_run(const char *run_dir, struct hb_error *e);
+
+/*
+ * For a run that stops early: has every main figure of the boots so far a verdict (better, worse or
+ * same, at the level of this look, run.json "stopping")? No, when there is none at all. Call it
+ * after complete rounds only: each call at a new number of boots is a look.
+ */
+int report_decided(const char *run_dir, bool *decided, struct hb_error *e);
+
+/* Read a run by directory, or by name in results/. */
+int report_open(const char *name, struct load_run **run, struct hb_error *e);
+
+/* summary.csv: a row per comparison, columns fixed. */
+int report_csv(const struct compare_model *m, FILE *out);
+/* Everything of the model as JSON; new reference, NULL without memory. */
+json_t *report_json(const struct compare_model *m);
+/* The document, with its tables (report_build.c). @only_summary: the main figures in one of them.
+ */
+void report_build(const struct compare_model *m, struct doc *d, bool only_summary);
+/* Its parts, in files of their own. */
+void report_introduce(const struct compare_model *m, struct doc *d); /* report_intro.c */
+void report_published(const struct compare_model *m, struct doc *d); /* report_published.c */
+void report_capacity(const struct compare_model *m, struct doc *d);  /* report_capacity.c */
+void report_pictures(const struct compare_model *m, struct doc *d);  /* report_capacity.c */
+void report_closing(const struct compare_model *m, struct doc *d);   /* report_closing.c */
+/* What unclear verdicts leave open; then what the tables do not show (report_findings.c). */
+void report_unclear(const struct compare_model *m, struct doc *d);
+void report_findings(const struct compare_model *m, struct doc *d);
+
+/* A footnote says what befell the boots of one group and arm; numbered in the order of the report.
+ */
+struct report_notes {
+	unsigned int *number; /* [group * narms + arm], 0: none yet */
+	unsigned int last;
+};
+/* The number of the footnote, a new one if need be; 0: all boots are OK (report_boots.c). */
+unsigned int report_note(const struct compare_model *m, struct report_notes *n, unsigned int group,
+			 unsigned int arm);
+unsigned int report_bad_boots(const struct compare_tally *t);
+/* The footnotes. */
+void report_boots(const struct compare_model *m, struct doc *d, struct report_notes *n);
+
+/* Texts of figures; owned by the caller, NULL without memory. Units: "ns" is scaled to us, ms, s.
+ */
+char *report_value(double v, const char *unit);
+/* "393.0k ±1.2%": with the variation between boots when there is one. */
+char *report_figure(const struct compare_figure *f, const char *unit);
+char *report_percent(double log_ratio);		     /* "+1.2%" or "-" */
+char *report_interval(const struct stats_change *c); /* "-0.4..+1.8", in per cent, or "-" */
+/* The same, or the difference of exact figures; @c NULL: nothing was compared. */
+char *report_spread(const struct compare_model *m, const struct stats_change *change,
+		    const struct comparison *c);
+/* "worse", of a secondary figure "(worse)", or "-" when nothing was found. */
+char *report_judged(const struct compare_model *m, const struct comparison *c);
+/* Columns of the last table that compares two arms: @head, both, the change and its verdict. */
+void report_pair_columns(const struct compare_model *m, struct doc *d, const struct compare_pair *p,
+			 const char *head, bool left);
+/* Columns of the last table: @head, and one for every arm that fits. */
+void report_arm_columns(const struct compare_model *m, struct doc *d, const char *head, bool left);
+const char *report_unit(const struct compare_metric *metric); /* "1/s", "time" for ns */
+
+#endif

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the tables do not show: what unclear verdicts leave open, further changes, maxima, noise. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/report/report.h"
+
+/*
+ * Is a figure that no table shows worth a row? Those with a verdict of better or worse are; in mode
+ * exact, where every digit is a change, those that leave the margin.
+ */
+static bool detail_wanted(const struct compare_model *m, const struct comparison *c)
+{
+	if (compare_metric(m, c)->primary ||
+	    (c->verdict != STATS_BETTER && c->verdict != STATS_WORSE))
+		return false;
+	return !compare_is_exact(m) || !(fabs(c->change.log_ratio) <= m->rule.margin);
+}
+
+static void details(const struct compare_model *m, struct doc *d, unsigned int pair)
+{
+	const struct compare_pair *p = &m->pairs[pair];
+
+	doc_table(d, "Further figures that changed%s (summary.csv has all)",
+		  compare_is_exact(m) ? " most" : "");
+	report_pair_columns(m, d, p, "cell and figure", true);
+	for (size_t i = 0; i < m->ncomparisons; i++) {
+		const struct comparison *c = &m->comparisons[i];
+		const struct compare_metric *metric = compare_metric(m, c);
+
+		if (c->pair != pair || !detail_wanted(m, c))
+			continue;
+		doc_row(d, (char *const[]){
+				   hb_strf("%s: %s.%s", m->groups[c->group].cell, metric->source,
+					   metric->label),
+				   report_figure(compare_figure(m, c, false), metric->unit),
+				   report_figure(compare_figure(m, c, true), metric->unit),
+				   report_percent(c->change.log_ratio),
+				   report_spread(m, &c->change, c),
+				   report_judged(m, c),
+			   });
+	}
+}
+
+/* A change that a reader would want to see: what it takes is said. */
+#define WANTED 0.10
+
+/* What unclear verdicts leave open: how large a change these boots would have shown. */
+void report_unclear(const struct compare_model *m, struct doc *d)
+{
+	HB_FREE double *mde = calloc(m->ncomparisons + 1, sizeof(*mde));
+	HB_FREE double *boots = calloc(m->ncomparisons + 1, sizeof(*boots));
+	const size_t family = m->tested[false][COMPARE_MAIN];
+	size_t all = 0, n = 0, few = 0, known = 0;
+	HB_FREE char *text = NULL;
+
+	for (size_t i = 0; i < m->ncomparisons && mde && boots; i++) {
+		const struct comparison *c = &m->comparisons[i];
+		size_t na = compare_figure(m, c, false)->arm.n;
+		size_t nb = compare_figure(m, c, true)->arm.n;
+		unsigned int needed;
+
+		if (!compare_is_main(m, c) || isnan(c->change.log_ratio))
+			continue;
+		all++;
+		if (c->verdict != STATS_UNCLEAR)
+			continue;
+		n++;
+		few += stats_rank_floor(na, nb) > STATS_ALPHA;
+		if (isnan(c->p))
+			continue;
+		needed = stats_boots_needed(c->change.se, na < nb ? na : nb, log1p(WANTED),
+					    m->rule.alpha / family, STATS_POWER);
+		boots[known] = needed ? needed : STATS_BOOTS_MOST;
+		mde[known++] = c->change.log_mde;
+	}
+	if (!n || compare_is_exact(m))
+		return;
+	text = known ? report_percent(stats_median(mde, known)) : NULL;
+	if (!text) {
+		doc_paragraph(d, "Unclear: %zu main figures, with too few boots for a verdict.", n);
+		return;
+	}
+	doc_paragraph(d,
+		      "Unclear: %zu of %zu main figures, %zu of them with too few boots for any "
+		      "verdict. In the median of these figures such boots show a change of %s with "
+		      "a probability of 80 %%, and one of %+.0f%% would take %.0f boots per arm; "
+		      "summary.csv has the smallest change for each.",
+		      n, all, few, text, 100 * WANTED, ceil(stats_median(boots, known)));
+}
+
+/* The control arm differs from its partner by nothing: what it shows is noise. */
+static void noise_floor(const struct compare_model *m, struct doc *d)
+{
+	size_t wrong[COMPARE_FAMILIES] = {0};
+	const size_t *tested = m->tested[true];
+	HB_FREE char *text = NULL;
+	const struct comparison *worst = NULL;
+
+	for (size_t i = 0; i < m->ncomparisons; i++) {
+		const struct comparison *c = &m->comparisons[i];
+		enum compare_family family = compare_metric(m, c)->family;
+
+		if (!m->pairs[c->pair].control || isnan(c->p))
+			continue;
+		wrong[family] += c->verdict == STATS_BETTER || c->verdict == STATS_WORSE;
+		if (family == COMPARE_MAIN &&
+		    (!worst || fabs(c->change.log_ratio) > fabs(worst->change.log_ratio)))
+			worst = c;
+	}
+	if (!worst)
+		return;
+	text = report_percent(worst->change.log_ratio);
+	doc_heading(d, 2, "Noise floor");
+	doc_paragraph(
+		d,
+		"The control arm is the same kernel, booted as often. Of %zu main figures %zu "
+		"were judged better or worse between the two, of %zu secondary ones %zu. The "
+		"largest change of a main figure was %s (%s %s.%s): one of that size in that "
+		"figure says nothing by itself.",
+		tested[COMPARE_MAIN], wrong[COMPARE_MAIN], tested[COMPARE_SECONDARY],
+		wrong[COMPARE_SECONDARY], text ? text : "?", m->groups[worst->group].cell,
+		compare_metric(m, worst)->source, compare_metric(m, worst)->label);
+}
+
+/* Single values, which no test can judge: of the distributions in the tables, per arm. */
+static void longest(const struct compare_model *m, struct doc *d)
+{
+	doc_table(d, "Longest of all operations: single values, not judged");
+	report_arm_columns(m, d, "cell and figure", true);
+	for (unsigned int g = 0; g < m->ngroups; g++)
+		for (unsigned int k = 0; k < m->groups[g].nmetrics; k++) {
+			const struct compare_metric *metric = &m->groups[g].metrics[k];
+			const struct compare_figure *f = &m->groups[g].figures[k * m->narms];
+			char *cells[DOC_COLUMNS] = {NULL};
+
+			if (!metric->primary || metric->quantile != 1)
+				continue;
+			cells[0] = hb_strf("%s: %s.%s", m->groups[g].cell, metric->source,
+					   metric->name);
+			for (unsigned int a = 0; a < m->narms && a + 1 < DOC_COLUMNS; a++)
+				cells[a + 1] = report_value(f[a].arm.n ? f[a].arm.estimate : NAN,
+							    metric->unit);
+			doc_row(d, cells);
+		}
+}
+
+void report_findings(const struct compare_model *m, struct doc *d)
+{
+	for (unsigned int p = 0; p < m->npairs; p++)
+		if (compare_is_shown(m, p))
+			details(m, d, p);
+	longest(m, d);
+	noise_floor(m, d);
+}

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The head of a report: what was run, where, how it was measured, on which kernels. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/base/units.h"
+#include "bench/report/report.h"
+
+static const char *string_at(const json_t *j, const char *key)
+{
+	const char *s = json_string_value(json_object_get(j, key));
+
+	return s ? s : "";
+}
+
+static const char *or_unknown(const char *s)
+{
+	return *s ? s : "unknown";
+}
+
+static void title(const struct compare_model *m, struct doc *d)
+{
+	HB_FREE char *arms = strdup("");
+
+	for (unsigned int i = 0; i < m->narms && arms; i++) {
+		char *more = hb_strf("%s%s%s", arms,
+				     !i			? ""
+				     : i + 1 < m->narms ? ", "
+							: " and ",
+				     m->arms[i].label);
+
+		free(arms);
+		arms = more;
+	}
+	doc_heading(d, 1, "hugebench %s: %s (%s)",
+		    or_unknown(string_at(json_object_get(m->runs[0]->run, "scenario"), "name")),
+		    arms ? arms : "", m->runs[0]->mode);
+}
+
+static void mode_notice(const struct compare_model *m, struct doc *d)
+{
+	const char *mode = m->runs[0]->mode;
+
+	if (m->forced)
+		doc_paragraph(d, "FORCED: this report compares what hugebench would refuse: %s.",
+			      m->forced);
+	if (!strcmp(mode, "emulated"))
+		doc_paragraph(d, "EMULATED: QEMU's TCG executed the guest, several vCPUs on host "
+				 "threads. Ratios between the arms, counts and verdicts mean "
+				 "something; absolute times and rates do not.");
+	else if (!strcmp(mode, "exact"))
+		doc_paragraph(d,
+			      "EXACT: QEMU's TCG executed the guest on one vCPU and counted its "
+			      "instructions. A figure is a number of guest instructions, the same "
+			      "in every run of this kernel and guest image on any machine; it is "
+			      "no time, and says nothing about cache misses or contention between "
+			      "CPUs.");
+	else if (!strcmp(mode, "native"))
+		doc_paragraph(d, "NATIVE: measured on the running kernel, without a VM.");
+}
+
+static void machine(const struct compare_model *m, struct doc *d)
+{
+	const json_t *run = m->runs[0]->run;
+	const json_t *host = json_object_get(run, "host"), *guest = json_object_get(run, "guest");
+	json_int_t host_memory = json_integer_value(json_object_get(host, "memory"));
+	json_int_t guest_memory = json_integer_value(json_object_get(guest, "memory"));
+	json_int_t page = json_integer_value(json_object_get(guest, "huge_page"));
+	char sizes[3][32];
+
+	hb_format_size(sizes[0], sizeof(sizes[0]), host_memory);
+	hb_format_size(sizes[1], sizeof(sizes[1]), guest_memory);
+	if (page)
+		hb_format_size(sizes[2], sizeof(sizes[2]), page);
+	else
+		snprintf(sizes[2], sizeof(sizes[2]), "unknown size");
+	if (!strcmp(m->runs[0]->mode, "native")) {
+		doc_paragraph(d, "Machine: %s, %lld CPUs, %s, kernel %s.",
+			      or_unknown(string_at(host, "cpu_model")),
+			      (long long)json_integer_value(json_object_get(host, "cpus")),
+			      sizes[0], or_unknown(string_at(host, "kernel")));
+		return;
+	}
+	doc_paragraph(d,
+		      "Machine: %s, %lld CPUs, %s, host kernel %s. Guest: QEMU %s, accelerator %s, "
+		      "%lld vCPUs, %lld NUMA nodes, %s, huge pages of %s.",
+		      or_unknown(string_at(host, "cpu_model")),
+		      (long long)json_integer_value(json_object_get(host, "cpus")), sizes[0],
+		      or_unknown(string_at(host, "kernel")), or_unknown(string_at(guest, "qemu")),
+		      or_unknown(string_at(guest, "accelerator")),
+		      (long long)json_integer_value(json_object_get(guest, "vcpus")),
+		      (long long)json_integer_value(json_object_get(guest, "nodes")), sizes[1],
+		      sizes[2]);
+}
+
+static void method_exact(struct doc *d)
+{
+	doc_paragraph(d,
+		      "Method: every boot of an arm must give the same digits; where one does not, "
+		      "the boots are INVALID and the figure that moved is named. A change is the "
+		      "difference of two such numbers and has no interval: one instruction more is "
+		      "\"worse\", one less \"better\". A figure is the least that the operation "
+		      "took in a boot; the mean, which has the interrupts and the refills of "
+		      "allocators' caches in it, is in summary.csv.");
+}
+
+/* Main figures that both arms have, with and without the boots for a test. */
+static size_t main_figures(const struct compare_model *m)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->ncomparisons; i++) {
+		const struct comparison *c = &m->comparisons[i];
+		const struct compare_metric *metric = compare_metric(m, c);
+
+		n += metric->family == COMPARE_MAIN && metric->judged &&
+		     !isnan(c->change.log_ratio) && compare_is_shown(m, c->pair);
+	}
+	return n;
+}
+
+/* Which figures carry verdicts, and what these promise. */
+static void verdicts(const struct compare_model *m, struct doc *d)
+{
+	const size_t *tested = m->tested[m->only_controls];
+	size_t figures = main_figures(m);
+	char untested[64] = "";
+
+	if (!m->npairs)
+		return;
+	if (!tested[COMPARE_MAIN]) {
+		doc_paragraph(d,
+			      "Verdicts: none, for no main figure has two boots per arm to test; "
+			      "\"better\" and \"worse\" take %u.",
+			      stats_rank_min_boots(STATS_ALPHA));
+		return;
+	}
+	if (figures > tested[COMPARE_MAIN])
+		snprintf(untested, sizeof(untested), ", %zu of them without the boots for a test",
+			 figures - tested[COMPARE_MAIN]);
+	doc_paragraph(
+		d,
+		"Verdicts: main figures, fixed before the run, are the throughput of each workload "
+		"and p99 of its latencies, here %zu%s. \"better\" and \"worse\" need p of at most "
+		"%.2g, for "
+		"the total and for the typical boot, after Holm's correction over all of them (at "
+		"most %.2g %% of such reports hold a false one; up to twice that where one arm's "
+		"boots spread five times as widely as the other's), and an exact rank test below "
+		"%.2g, which takes %u boots per arm however many figures there are. \"same\": "
+		"shown to lie within %.2g %%; else \"unclear\".%s",
+		figures, untested, m->rule.alpha, 100 * m->rule.alpha, STATS_ALPHA,
+		stats_rank_min_boots(STATS_ALPHA), 100 * m->rule.margin,
+		tested[COMPARE_SECONDARY]
+			? " In brackets: secondary figures, to look into (Benjamini and Hochberg's "
+			  "procedure: on average at most one in twenty of these is false)."
+			: "");
+}
+
+static void method(const struct compare_model *m, struct doc *d)
+{
+	if (compare_is_exact(m)) {
+		method_exact(d);
+		return;
+	}
+	doc_paragraph(d,
+		      "Method: the unit of repetition is the boot; boots of the arms are "
+		      "interleaved in a seeded order. Figures of an arm: total count over total "
+		      "time, percentiles of the merged histograms, ± the variation between "
+		      "boots. Change: ratio with its 95 %% interval (Welch's t on the logarithm, "
+		      "standard errors by the jackknife over boots).");
+	verdicts(m, d);
+	if (m->sequential.max_boots)
+		doc_paragraph(
+			d,
+			"Boots were added until every main figure had a verdict, at least %u "
+			"and at most %u per arm; there are %lld, why is said at the end. The "
+			"error of %.2g is spent over these looks (Lan and DeMets, increments "
+			"after Slud and Wei), and intervals are repeated confidence intervals.",
+			m->sequential.min_boots, m->sequential.max_boots,
+			(long long)json_integer_value(
+				json_object_get(m->runs[0]->run, "repetitions")),
+			m->rule.alpha);
+}
+
+static void completeness(const struct compare_model *m, struct doc *d)
+{
+	for (unsigned int r = 0; r < 2 && m->runs[r]; r++) {
+		const struct load_run *run = m->runs[r];
+
+		if (run->planned && run->ncells < run->planned)
+			doc_paragraph(d,
+				      "INCOMPLETE: %zu of %u planned boots of run %s can be used.",
+				      run->ncells, run->planned, run->name);
+	}
+}
+
+static const struct load_cell *first_hello(const struct compare_arm *arm)
+{
+	for (size_t i = 0; i < arm->run->ncells; i++)
+		if (arm->run->cells[i].kernel == arm->name && *arm->run->cells[i].build_id)
+			return &arm->run->cells[i];
+	return NULL;
+}
+
+static void kernels(const struct compare_model *m, struct doc *d)
+{
+	doc_heading(d, 2, "Kernels");
+	for (unsigned int i = 0; i < m->narms; i++) {
+		const json_t *k = m->arms[i].kernel, *series = json_object_get(k, "series"), *patch;
+		const struct load_cell *hello = first_hello(&m->arms[i]);
+		const char *version = string_at(k, "version"), *id = string_at(k, "build_id");
+		const char *note = string_at(k, "note");
+		HB_FREE char *patches = strdup("");
+		size_t n;
+
+		json_array_foreach (series, n, patch) {
+			char *more =
+				hb_strf("%s%s %s", patches ? patches : "", n ? "," : "; patches:",
+					json_is_string(patch) ? json_string_value(patch) : "?");
+			char *suffix = more ? strstr(more, ".patch") : NULL;
+
+			if (suffix)
+				*suffix = 0;
+			free(patches);
+			patches = more;
+		}
+		if (!*version && hello)
+			version = hello->kernel_version;
+		if (!*id && hello)
+			id = hello->build_id;
+		doc_item(d, m->arms[i].label, "%s, build-id %.16s, %s%s%s%s%s", or_unknown(version),
+			 or_unknown(id), or_unknown(string_at(k, "source")),
+			 m->arms[i].control_of >= 0 ? ", control: unchanged repeat of "
+			 : json_array_size(series)  ? patches
+						    : ", unpatched",
+			 m->arms[i].control_of >= 0 ? m->arms[m->arms[i].control_of].label : "",
+			 *note ? "; " : "", note);
+	}
+}
+
+void report_introduce(const struct compare_model *m, struct doc *d)
+{
+	title(m, d);
+	mode_notice(m, d);
+	machine(m, d);
+	method(m, d);
+	completeness(m, d);
+	d->main = false;
+	kernels(m, d);
+}

@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Groups, comparisons and verdicts. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/result/compare.h"
+
+/* Reasons of an unclear verdict that the data itself does not tell. */
+static const char why_few[] = "too few boots for the rank test";
+static const char why_one[] = "one boot has no spread";
+static const char why_zero[] = "no ratio: an arm is zero";
+static const char why_sparse[] = "fewer than 10 values above the percentile in a boot";
+static const char why_look[] = "before the first planned look";
+
+static struct compare_group *find_group(struct compare_model *m, const char *cell)
+{
+	for (unsigned int i = 0; i < m->ngroups; i++)
+		if (!strcmp(m->groups[i].cell, cell))
+			return &m->groups[i];
+	return NULL;
+}
+
+static int join_group(struct compare_model *m, struct load_run *run, const struct load_cell *c,
+		      bool force)
+{
+	struct compare_group *g = find_group(m, c->cell);
+	bool described = *c->parameters;
+
+	if (!g) {
+		g = &m->groups[m->ngroups++];
+		*g = (struct compare_group){.cell = c->cell,
+					    .workloads = c->workloads,
+					    .antagonists = c->antagonists,
+					    .parameters = c->parameters,
+					    .tasks = c->tasks};
+		g->tally = calloc(m->narms, sizeof(*g->tally));
+		return g->tally ? 0 : -ENOMEM;
+	}
+	/* A boot that never said hello has no parameters: any other boot's may stand. */
+	if (!*g->parameters && described) {
+		g->parameters = c->parameters;
+		g->tasks = c->tasks;
+	}
+	if (described && strcmp(g->parameters, c->parameters) && !g->refused) {
+		load_problem(run,
+			     "cells/%s/cell.json: parameters differ from those of other boots of "
+			     "cell %s",
+			     c->id, c->cell);
+		if (!force)
+			g->refused = strdup("parameters differ between boots");
+	}
+	return 0;
+}
+
+static int build_groups(struct compare_model *m, bool force)
+{
+	size_t most = m->runs[0]->ncells + (m->runs[1] ? m->runs[1]->ncells : 0);
+
+	m->groups = calloc(most + 1, sizeof(*m->groups));
+	if (!m->groups)
+		return -ENOMEM;
+	for (unsigned int r = 0; r < 2 && m->runs[r]; r++)
+		for (size_t i = 0; i < m->runs[r]->ncells; i++)
+			if (join_group(m, m->runs[r], &m->runs[r]->cells[i], force))
+				return -ENOMEM;
+	return 0;
+}
+
+/* The order of the scenario, not the seeded order of the boots: by first repetition is not enough.
+ */
+static int by_cell_name(const void *a, const void *b)
+{
+	const struct compare_group *x = a, *y = b;
+	int order = strcmp(x->workloads, y->workloads);
+
+	order = order ?: strcmp(x->antagonists, y->antagonists);
+	if (order)
+		return order;
+	if (x->tasks != y->tasks)
+		return x->tasks < y->tasks ? -1 : 1;
+	return strverscmp(x->cell, y->cell);
+}
+
+/*
+ * Mode exact: the figure is a property of the kernel (load_run() has seen to it that all boots
+ * agree), there is no error to allow for, and a single instruction is a change.
+ */
+static void compare_exact(struct comparison *c, const struct compare_metric *metric,
+			  const struct compare_figure *a, const struct compare_figure *b)
+{
+	double difference = b->arm.estimate - a->arm.estimate;
+
+	if (!a->arm.n || !b->arm.n)
+		return;
+	if (a->arm.estimate > 0 && b->arm.estimate > 0) {
+		c->change.log_ratio = log(b->arm.estimate / a->arm.estimate);
+		c->change.log_low = c->change.log_high = c->change.log_ratio;
+		c->change.se = c->change.log_mde = 0;
+	}
+	c->verdict = difference == 0					    ? STATS_SAME
+		     : (difference < 0) == (metric->better == METRIC_LOWER) ? STATS_BETTER
+									    : STATS_WORSE;
+}
+
+static double look_level(const struct compare_model *m, size_t boots)
+{
+	if (!m->sequential.max_boots)
+		return m->rule.alpha;
+	if (boots < m->sequential.min_boots)
+		boots = m->sequential.min_boots;
+	if (boots > m->sequential.max_boots)
+		boots = m->sequential.max_boots;
+	return stats_sequential_level(&m->sequential, boots);
+}
+
+static size_t fewer(const struct compare_figure *a, const struct compare_figure *b)
+{
+	return a->arm.n < b->arm.n ? a->arm.n : b->arm.n;
+}
+
+/* Estimate, interval and raw p; the verdict waits for the correction over the family. */
+static void compare_one(struct compare_model *m, struct comparison *c)
+{
+	const struct compare_figure *a = compare_figure(m, c, false);
+	const struct compare_figure *b = compare_figure(m, c, true);
+	const struct compare_metric *metric = compare_metric(m, c);
+
+	c->p = c->p_rank = c->p_adjusted = NAN;
+	c->verdict = STATS_UNCLEAR;
+	if (compare_is_exact(m)) {
+		stats_compare(&(struct stats_arm){0, NAN, NAN}, &(struct stats_arm){0, NAN, NAN},
+			      m->rule.alpha, &c->change);
+		if (metric->judged)
+			compare_exact(c, metric, a, b);
+		return;
+	}
+	stats_compare(&a->arm, &b->arm, look_level(m, fewer(a, b)), &c->change);
+	if (metric->quantile == 1) {
+		/* One value of one boot: no resampling of boots gives it an interval. */
+		c->change.log_low = c->change.log_high = c->change.log_mde = NAN;
+		return;
+	}
+	if (!metric->judged || !a->arm.n || !b->arm.n)
+		return;
+	if (a->arm.estimate == 0 && b->arm.estimate == 0 && a->agrees && b->agrees) {
+		c->verdict = STATS_SAME;
+		return;
+	}
+	if (a->sparse || b->sparse) {
+		c->why = why_sparse;
+		c->change = (struct stats_change){NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+	} else if (isnan(c->change.log_ratio))
+		c->why = why_zero;
+	else if (fewer(a, b) < 2)
+		c->why = why_one;
+	else if (fewer(a, b) < m->sequential.min_boots)
+		c->why = why_look;
+	if (c->why || isnan(c->change.se))
+		return;
+	c->p_rank = stats_rank_p(a->boot, a->arm.n, b->boot, b->arm.n);
+	/* Without any spread only the ranks can tell. */
+	if (c->change.se > 0)
+		c->p = fmax(c->change.p, stats_log_p(a->boot, a->arm.n, b->boot, b->arm.n));
+	else
+		c->p = c->p_rank;
+}
+
+static int enumerate(struct compare_model *m)
+{
+	size_t n = 0;
+
+	for (unsigned int g = 0; g < m->ngroups; g++)
+		n += (size_t)m->groups[g].nmetrics * m->npairs;
+	m->comparisons = calloc(n + 1, sizeof(*m->comparisons));
+	if (!m->comparisons)
+		return -ENOMEM;
+	for (unsigned int g = 0; g < m->ngroups; g++)
+		for (unsigned int p = 0; p < m->npairs; p++)
+			for (unsigned int k = 0; k < m->groups[g].nmetrics; k++) {
+				struct comparison *c = &m->comparisons[m->ncomparisons];
+
+				if (m->groups[g].refused || m->pairs[p].refused)
+					continue;
+				*c = (struct comparison){.group = g, .metric = k, .pair = p};
+				compare_one(m, c);
+				m->ncomparisons++;
+			}
+	return 0;
+}
+
+static void judge(struct compare_model *m, struct comparison *c, size_t family)
+{
+	const struct compare_figure *a = compare_figure(m, c, false);
+	const struct compare_figure *b = compare_figure(m, c, true);
+	struct stats_rule rule = m->rule;
+
+	rule.alpha = look_level(m, fewer(a, b));
+	c->verdict = stats_judge(&c->change, c->p_adjusted, c->p_rank, &rule,
+				 compare_metric(m, c)->better);
+	if (c->verdict == STATS_UNCLEAR && stats_rank_floor(a->arm.n, b->arm.n) > STATS_ALPHA)
+		c->why = why_few;
+	/* What would be found if nothing else differed: the first step of either correction. */
+	if (c->change.se > 0)
+		c->change.log_mde =
+			stats_mde(c->change.se, c->change.df, rule.alpha / family, STATS_POWER);
+	/* Shown on the scale of alpha, whatever the level of the look. */
+	c->p_adjusted = fmin(1, c->p_adjusted * m->rule.alpha / rule.alpha);
+}
+
+/* One family: @p and @adjusted are of m->ncomparisons. Control pairs are no claims, so apart. */
+static int correct_family(struct compare_model *m, bool control, enum compare_family family,
+			  double *p, double *adjusted)
+{
+	size_t *tested = &m->tested[control][family];
+
+	for (size_t i = 0; i < m->ncomparisons; i++) {
+		const struct comparison *c = &m->comparisons[i];
+		bool member = m->pairs[c->pair].control == control &&
+			      compare_metric(m, c)->family == family;
+
+		p[i] = member ? c->p : NAN;
+		*tested += !isnan(p[i]);
+	}
+	if (family == COMPARE_MAIN ? stats_holm(p, adjusted, m->ncomparisons)
+				   : stats_false_discovery(p, adjusted, m->ncomparisons))
+		return -ENOMEM;
+	for (size_t i = 0; i < m->ncomparisons; i++)
+		if (!isnan(p[i])) {
+			m->comparisons[i].p_adjusted = adjusted[i];
+			judge(m, &m->comparisons[i], *tested);
+		}
+	return 0;
+}
+
+static int correct(struct compare_model *m)
+{
+	HB_FREE double *p = calloc(m->ncomparisons + 1, sizeof(*p));
+	HB_FREE double *adjusted = calloc(m->ncomparisons + 1, sizeof(*adjusted));
+
+	if (!p || !adjusted)
+		return -ENOMEM;
+	for (int control = 0; control < 2; control++)
+		for (int family = 0; family < COMPARE_FAMILIES; family++)
+			if (correct_family(m, control, family, p, adjusted))
+				return -ENOMEM;
+	return 0;
+}
+
+const char *compare_family_name(enum compare_family family)
+{
+	return family == COMPARE_MAIN ? "main" : "secondary";
+}
+
+/* run.json "stopping": the looks that were fixed before the first boot. */
+static void read_stopping(struct compare_model *m)
+{
+	const json_t *s = json_object_get(m->runs[0]->run, "stopping");
+	json_int_t min = json_integer_value(json_object_get(s, "min_boots"));
+	json_int_t max = json_integer_value(json_object_get(s, "max_boots"));
+
+	if (m->runs[1] || min < 2 || max < min || max > STATS_EXACT_BOOTS)
+		return;
+	m->sequential = (struct stats_sequential){min, max, m->rule.alpha};
+}
+
+char *compare_label(const struct compare_model *m, const struct comparison *c)
+{
+	const struct compare_group *g = &m->groups[c->group];
+	const struct compare_metric *metric = &g->metrics[c->metric];
+	bool alone = !strcmp(metric->source, g->workloads);
+
+	return hb_strf("%s %s%s%s", g->cell, alone ? "" : metric->source, alone ? "" : ".",
+		       metric->label);
+}
+
+unsigned int compare_find_metric(const struct compare_group *g, const char *source,
+				 const char *label)
+{
+	unsigned int k = 0;
+
+	while (k < g->nmetrics &&
+	       (strcmp(g->metrics[k].source, source) || strcmp(g->metrics[k].label, label)))
+		k++;
+	return k;
+}
+
+unsigned int compare_section_end(const struct compare_model *m, unsigned int first)
+{
+	unsigned int end = first + 1;
+
+	while (end < m->ngroups && !strcmp(m->groups[end].workloads, m->groups[first].workloads) &&
+	       !strcmp(m->groups[end].antagonists, m->groups[first].antagonists))
+		end++;
+	return end;
+}
+
+double compare_scale(const struct compare_group *g, const char **across)
+{
+	static const char key[] = "postgres.clients=";
+	const char *at = g->parameters;
+
+	/* At the start of the text or behind a separator: no other name may end like this one. */
+	while ((at = strstr(at, key)) && at != g->parameters && at[-1] != ' ')
+		at++;
+	*across = at ? "clients" : "tasks";
+	return at ? strtod(at + sizeof(key) - 1, NULL) : g->tasks;
+}
+
+bool compare_arm_interval(const struct compare_figure *f, double alpha, double *low, double *high)
+{
+	double half;
+
+	*low = *high = f->arm.estimate;
+	if (isnan(f->arm.log_se))
+		return false;
+	half = stats_half_width(f->arm.log_se, f->arm.n - 1, alpha);
+	*low = f->arm.estimate * exp(-half);
+	*high = f->arm.estimate * exp(half);
+	return true;
+}
+
+int compare_build(struct load_run *first, struct load_run *second, const struct compare_options *o,
+		  struct compare_model **out, struct hb_error *e)
+{
+	struct compare_model *m = calloc(1, sizeof(*m));
+	int err;
+
+	if (!m)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	m->runs[0] = first;
+	m->runs[1] = second;
+	m->rule.alpha = STATS_ALPHA;
+	m->rule.margin = o->margin > 0 ? o->margin : STATS_MARGIN;
+	m->limit = o->limit;
+	read_stopping(m);
+	err = compare_pairs(m, o, e);
+	if (!err && build_groups(m, o->force))
+		err = hb_error_set(e, -ENOMEM, "no memory");
+	if (!err) {
+		qsort(m->groups, m->ngroups, sizeof(*m->groups), by_cell_name);
+		err = compare_figures(m, e);
+	}
+	if (!err && (enumerate(m) || correct(m)))
+		err = hb_error_set(e, -ENOMEM, "no memory");
+	if (err) {
+		compare_free(m);
+		return err;
+	}
+	*out = m;
+	return 0;
+}
+
+void compare_free(struct compare_model *m)
+{
+	if (!m)
+		return;
+	for (unsigned int i = 0; i < m->narms; i++)
+		free(m->arms[i].label);
+	for (unsigned int i = 0; i < m->npairs; i++)
+		free(m->pairs[i].refused);
+	for (unsigned int i = 0; i < m->ngroups; i++) {
+		struct compare_group *g = &m->groups[i];
+
+		for (unsigned int k = 0; k < g->nmetrics; k++)
+			free(g->metrics[k].label);
+		for (size_t k = 0; g->figures && k < (size_t)g->nmetrics * m->narms; k++)
+			free(g->figures[k].boot);
+		free(g->metrics);
+		free(g->figures);
+		free(g->tally);
+		free(g->refused);
+	}
+	free(m->groups);
+	free(m->arms);
+	free(m->pairs);
+	free(m->comparisons);
+	free(m->forced);
+	free(m);
+}

@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* A run directory to struct load_run; damage is named and left out. */
+#include <dirent.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/result/load.h"
+
+int load_problem(struct load_run *run, const char *fmt, ...)
+{
+	char **more;
+	char *text;
+	va_list ap;
+	int len;
+
+	va_start(ap, fmt);
+	len = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (len < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < run->nproblems; i++)
+		if (!strcmp(run->problems[i], text)) {
+			free(text);
+			return 0;
+		}
+	more = realloc(run->problems, (run->nproblems + 1) * sizeof(*more));
+	if (!more) {
+		free(text);
+		return -ENOMEM;
+	}
+	run->problems = more;
+	run->problems[run->nproblems++] = text;
+	return 0;
+}
+
+/* One JSON object from a file; a syntax error has file and line. */
+static int read_object(const char *dir, const char *name, json_t **out, struct hb_error *e)
+{
+	HB_FREE char *path = hb_strf("%s/%s", dir, name);
+	HB_FREE char *text = NULL;
+	json_error_t where;
+	size_t len;
+	int err;
+
+	if (!path)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	err = hb_file_read(path, &text, &len);
+	if (err)
+		return hb_error_set(e, err, "%s: %s", name, strerror(-err));
+	*out = json_loadb(text, len, JSON_REJECT_DUPLICATES, &where);
+	if (!*out)
+		return hb_error_set(e, -EINVAL, "%s:%d: not valid JSON: %s", name, where.line,
+				    where.text);
+	if (!json_is_object(*out)) {
+		json_decref(*out);
+		*out = NULL;
+		return hb_error_set(e, -EINVAL, "%s: not a JSON object", name);
+	}
+	return 0;
+}
+
+static int check_run(struct load_run *run, struct hb_error *e)
+{
+	const json_t *format = json_object_get(run->run, "format");
+	const json_t *kernels = json_object_get(run->run, "kernels"), *k;
+	size_t i;
+
+	if (!json_is_integer(format))
+		return hb_error_set(e, -EINVAL, "no format number");
+	if (json_integer_value(format) != LOAD_FORMAT)
+		return hb_error_set(e, -EINVAL,
+				    "format %lld, this program reads %d: use the version that "
+				    "wrote it",
+				    (long long)json_integer_value(format), LOAD_FORMAT);
+	run->name = json_string_value(json_object_get(run->run, "name"));
+	run->mode = json_string_value(json_object_get(run->run, "mode"));
+	if (!run->name || !run->mode)
+		return hb_error_set(e, -EINVAL, "\"name\" or \"mode\" is missing");
+	if (!json_array_size(kernels))
+		return hb_error_set(e, -EINVAL, "\"kernels\" is missing or empty");
+	json_array_foreach (kernels, i, k)
+		if (!json_is_string(json_object_get(k, "name")))
+			return hb_error_set(e, -EINVAL, "kernel %zu has no name", i + 1);
+	return 0;
+}
+
+static void read_plan(struct load_run *run)
+{
+	json_t *plan = NULL;
+	struct hb_error e;
+
+	if (read_object(run->dir, "plan.json", &plan, &e)) {
+		load_problem(run, "%s", e.text);
+		return;
+	}
+	run->planned = json_array_size(json_object_get(plan, "cells"));
+	json_decref(plan);
+}
+
+static int kernel_known(const struct load_run *run, const char *name)
+{
+	const json_t *k;
+	size_t i;
+
+	json_array_foreach (json_object_get(run->run, "kernels"), i, k)
+		if (!strcmp(json_string_value(json_object_get(k, "name")), name))
+			return 1;
+	return 0;
+}
+
+static int check_cell(struct load_run *run, const struct load_cell *c, const char *id,
+		      struct hb_error *e)
+{
+	if (strcmp(c->id, id))
+		return hb_error_set(e, -EINVAL, "is cell %s, in the directory of another", c->id);
+	if (!kernel_known(run, c->kernel))
+		return hb_error_set(e, -EINVAL, "kernel %s is not in run.json", c->kernel);
+	for (size_t i = 0; i < run->ncells; i++) {
+		const struct load_cell *o = &run->cells[i];
+
+		if (o->kernel == c->kernel && o->cell == c->cell && o->rep == c->rep &&
+		    o->warmup_boot == c->warmup_boot)
+			return hb_error_set(e, -EEXIST,
+					    "duplicate of %s (kernel %s, cell %s, repetition %u)",
+					    o->id, c->kernel, c->cell, c->rep);
+	}
+	return 0;
+}
+
+static int read_cell(struct load_run *run, const char *id)
+{
+	HB_FREE char *name = hb_strf("cells/%s/cell.json", id);
+	struct load_cell *cell = &run->cells[run->ncells];
+	json_t *j = NULL;
+	struct hb_error e;
+	int err;
+
+	if (!name)
+		return -ENOMEM;
+	err = read_object(run->dir, name, &j, &e);
+	if (err)
+		return load_problem(run, "%s", e.text);
+	err = load_cell_parse(run, j, cell, &e);
+	err = err ?: check_cell(run, cell, id, &e);
+	json_decref(j);
+	if (!err) {
+		run->ncells++;
+		return 0;
+	}
+	load_cell_release(cell);
+	return load_problem(run, "%s: %s", name, e.text);
+}
+
+/* Directories of finished cells; a name with a dot in front is one that is still being written. */
+static int is_cell(const struct dirent *d)
+{
+	return d->d_name[0] != '.';
+}
+
+/* By bytes: the order must not hang on the locale. */
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int by_sequence(const void *a, const void *b)
+{
+	const struct load_cell *x = a, *y = b;
+
+	if (x->seq != y->seq)
+		return x->seq < y->seq ? -1 : 1;
+	return strcmp(x->id, y->id);
+}
+
+static int read_cells(struct load_run *run, struct hb_error *e)
+{
+	HB_FREE char *path = hb_strf("%s/cells", run->dir);
+	struct dirent **names;
+	int n, err = 0;
+
+	if (!path)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	n = scandir(path, &names, is_cell, by_name);
+	if (n < 0)
+		return load_problem(run, "cells: %s", strerror(errno));
+	run->cells = calloc(n + 1, sizeof(*run->cells));
+	for (int i = 0; i < n; i++) {
+		if (run->cells && !err)
+			err = read_cell(run, names[i]->d_name);
+		free(names[i]);
+	}
+	free(names);
+	if (!run->cells || err)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	qsort(run->cells, run->ncells, sizeof(*run->cells), by_sequence);
+	return 0;
+}
+
+/* Boots of one kernel and cell whose figures count. */
+static bool same_arm(const struct load_cell *a, const struct load_cell *b)
+{
+	return a->kernel == b->kernel && a->cell == b->cell && a->verdict == CELL_OK &&
+	       b->verdict == CELL_OK && !a->warmup_boot && !b->warmup_boot;
+}
+
+static const struct load_metric *metric_like(const struct load_cell *c, const struct load_metric *m)
+{
+	for (unsigned int i = 0; i < c->nmetrics; i++)
+		if (c->metrics[i].source == m->source && c->metrics[i].name == m->name)
+			return &c->metrics[i];
+	return NULL;
+}
+
+/* The numbers that a metric is known by: those of a distribution have names of their own. */
+static const char *const digit_suffix[] = {"", ".count", ".min", ".max"};
+
+static double digit_of(const struct load_metric *m, size_t which)
+{
+	const double digits[ARRAY_SIZE(digit_suffix)] = {m ? m->value : NAN, m ? m->count : NAN,
+							 m ? m->min : NAN, m ? m->max : NAN};
+
+	return digits[which];
+}
+
+static bool has_moved(const struct load_run *run, const struct load_cell *first,
+		      const struct load_metric *m, size_t which)
+{
+	double wanted = digit_of(m, which);
+
+	for (const struct load_cell *c = first; c < run->cells + run->ncells; c++) {
+		double v = digit_of(metric_like(c, m), which);
+
+		if (same_arm(first, c) && v != wanted && !(isnan(v) && isnan(wanted)))
+			return true;
+	}
+	return false;
+}
+
+static void write_boots(const struct load_run *run, const struct load_cell *first,
+			const struct load_metric *m, size_t which, FILE *out)
+{
+	fprintf(out, "%s.%s%s", m->source, m->name, digit_suffix[which]);
+	for (const struct load_cell *c = first; c < run->cells + run->ncells; c++)
+		if (same_arm(first, c))
+			fprintf(out, "%s %.17g (r%u)", c == first ? "" : ",",
+				digit_of(metric_like(c, m), which), c->rep);
+}
+
+#define MOVED_SHOWN 3
+
+/*
+ * Which figures of @first's arm are not the same in all boots, the main ones first; *@reason is
+ * NULL when all of them are.
+ */
+static int disagreement(const struct load_run *run, const struct load_cell *first,
+			const char **reason)
+{
+	HB_FREE char *text = NULL;
+	unsigned int moved = 0;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	*reason = NULL;
+	if (!out)
+		return -ENOMEM;
+	for (int primary = 1; primary >= 0; primary--)
+		for (unsigned int k = 0; k < first->nmetrics; k++)
+			for (size_t w = 0; w < ARRAY_SIZE(digit_suffix); w++) {
+				const struct load_metric *m = &first->metrics[k];
+
+				if (m->primary != primary || !has_moved(run, first, m, w))
+					continue;
+				if (moved++ >= MOVED_SHOWN)
+					continue;
+				fputs(moved > 1 ? "; " : "boots do not agree: ", out);
+				write_boots(run, first, m, w, out);
+			}
+	if (moved > MOVED_SHOWN)
+		fprintf(out, "; and %u more figures", moved - MOVED_SHOWN);
+	if (fclose(out))
+		return -ENOMEM;
+	if (moved)
+		*reason = strings_put(run->strings, text);
+	return moved && !*reason ? -ENOMEM : 0;
+}
+
+static int check_agreement(struct load_run *run, struct hb_error *e)
+{
+	struct load_cell *end = run->cells + run->ncells;
+
+	for (struct load_cell *first = run->cells; first < end; first++) {
+		const struct load_cell arm = *first;
+		const char *reason = NULL;
+
+		if (first->verdict == CELL_OK && disagreement(run, first, &reason))
+			return hb_error_set(e, -ENOMEM, "no memory");
+		for (struct load_cell *c = first; reason && c < end; c++) {
+			if (!same_arm(&arm, c))
+				continue;
+			c->verdict = CELL_INVALID;
+			c->reason = reason;
+			c->expected = false;
+			run->ndisagree++;
+		}
+	}
+	return 0;
+}
+
+int load_run(const char *dir, struct load_run **out, struct hb_error *e)
+{
+	struct load_run *run = calloc(1, sizeof(*run));
+	int err;
+
+	if (!run)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	run->dir = strdup(dir);
+	run->strings = strings_new();
+	err = run->dir && run->strings ? 0 : hb_error_set(e, -ENOMEM, "no memory");
+	err = err ?: read_object(dir, "run.json", &run->run, e);
+	if (err) {
+		hb_error_prefix(e, err, "%s", dir);
+		goto fail;
+	}
+	err = check_run(run, e);
+	if (err) {
+		hb_error_prefix(e, err, "%s/run.json", dir);
+		goto fail;
+	}
+	read_plan(run);
+	err = read_cells(run, e);
+	if (!err && !strcmp(run->mode, "exact"))
+		err = check_agreement(run, e);
+	if (err)
+		goto fail;
+	*out = run;
+	return 0;
+fail:
+	load_free(run);
+	return err;
+}
+
+void load_free(struct load_run *run)
+{
+	if (!run)
+		return;
+	for (size_t i = 0; i < run->ncells; i++)
+		load_cell_release(&run->cells[i]);
+	for (size_t i = 0; i < run->nproblems; i++)
+		free(run->problems[i]);
+	free(run->problems);
+	free(run->cells);
+	json_decref(run->run);
+	strings_free(run->strings);
+	free(run->dir);
+	free(run);
+}
+
+int load_hist(const struct load_run *run, const struct load_cell *cell, const struct load_metric *m,
+	      struct hist *h, struct hb_error *e)
+{
+	HB_FREE char *name = hb_strf("cells/%s/%s", cell->id, m->file);
+	json_t *j = NULL;
+	int err;
+
+	if (!name)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	err = read_object(run->dir, name, &j, e);
+	if (err)
+		return err;
+	err = hist_from_json(h, j, e);
+	json_decref(j);
+	if (err)
+		return hb_error_prefix(e, err, "%s", name);
+	if (h->count != m->count)
+		return hb_error_set(e, -EINVAL, "%s: holds %llu values, cell.json says %.0f", name,
+				    (unsigned long long)h->count, m->count);
+	return 0;
+}
+
+static int walk_line(const char *line, size_t len, load_interval fn, void *arg, struct hb_error *e)
+{
+	json_error_t where;
+	json_t *j = json_loadb(line, len, 0, &where), *t, *length, *counters;
+	int err;
+
+	if (!j)
+		return hb_error_set(e, -EINVAL, "not valid JSON: %s", where.text);
+	t = json_object_get(j, "t_ns");
+	length = json_object_get(j, "length_ns");
+	counters = json_object_get(j, "counters");
+	if (!json_is_number(t) || !json_is_number(length) || !(json_number_value(t) >= 0) ||
+	    !(json_number_value(length) > 0) || !json_is_object(counters))
+		err = hb_error_set(e, -EINVAL,
+				   "t_ns, length_ns or counters is missing or negative");
+	else
+		err = fn(arg, json_number_value(t), json_number_value(length), counters);
+	json_decref(j);
+	return err;
+}
+
+int load_intervals(const struct load_run *run, const struct load_cell *cell, load_interval fn,
+		   void *arg, struct hb_error *e)
+{
+	HB_FREE char *path = hb_strf("%s/cells/%s/intervals.jsonl", run->dir, cell->id);
+	HB_FREE char *line = NULL;
+	HB_FCLOSE FILE *f = path ? fopen(path, "re") : NULL;
+	size_t size = 0;
+	ssize_t len;
+
+	if (!f)
+		return 0;
+	for (unsigned int n = 1; (len = getline(&line, &size, f)) > 0; n++) {
+		int err = walk_line(line, len, fn, arg, e);
+
+		if (err)
+			return hb_error_prefix(e, err, "cells/%s/intervals.jsonl:%u", cell->id, n);
+	}
+	return 0;
+}

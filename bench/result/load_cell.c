@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* One cell.json object to struct load_cell; everything is checked. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/result/load.h"
+
+static const char *const verdict_names[CELL_VERDICTS] = {"OK",	    "DIRTY",   "PANIC", "HANG",
+							 "TIMEOUT", "INVALID", "SKIP"};
+
+const char *cell_verdict_name(enum cell_verdict v)
+{
+	return verdict_names[v];
+}
+
+enum cell_verdict cell_verdict_find(const char *name)
+{
+	enum cell_verdict v = 0;
+
+	while (v < CELL_VERDICTS && strcmp(name, verdict_names[v]))
+		v++;
+	return v;
+}
+
+/* A string member, kept in the run's set; absent: "" unless @required. */
+static int get_string(struct load_run *run, const json_t *j, const char *key, bool required,
+		      const char **out, struct hb_error *e)
+{
+	const json_t *v = json_object_get(j, key);
+
+	if (v && !json_is_null(v) && !json_is_string(v))
+		return hb_error_set(e, -EINVAL, "\"%s\" is not a string", key);
+	if (required && (!json_is_string(v) || !*json_string_value(v)))
+		return hb_error_set(e, -EINVAL, "\"%s\" is missing", key);
+	*out = strings_put(run->strings, json_is_string(v) ? json_string_value(v) : "");
+	return *out ? 0 : hb_error_set(e, -ENOMEM, "no memory");
+}
+
+/* A finite number; absent: NAN unless @required. */
+static int get_number(const json_t *j, const char *key, bool required, bool negative, double *out,
+		      struct hb_error *e)
+{
+	const json_t *v = json_object_get(j, key);
+
+	*out = NAN;
+	if (!v || json_is_null(v))
+		return required ? hb_error_set(e, -EINVAL, "\"%s\" is missing", key) : 0;
+	if (!json_is_number(v) || !isfinite(json_number_value(v)))
+		return hb_error_set(e, -EINVAL, "\"%s\" is not a finite number", key);
+	if (!negative && json_number_value(v) < 0)
+		return hb_error_set(e, -EINVAL, "\"%s\" is negative (%g)", key,
+				    json_number_value(v));
+	*out = json_number_value(v);
+	return 0;
+}
+
+static int get_count(const json_t *j, const char *key, bool required, double *out,
+		     struct hb_error *e)
+{
+	int err = get_number(j, key, required, false, out, e);
+
+	if (!err && !isnan(*out) && *out != floor(*out))
+		return hb_error_set(e, -EINVAL, "\"%s\" is not a whole number (%g)", key, *out);
+	return err;
+}
+
+static int get_unsigned(const json_t *j, const char *key, unsigned int *out, struct hb_error *e)
+{
+	double v;
+	int err = get_count(j, key, false, &v, e);
+
+	if (!err && v > 1e9)
+		return hb_error_set(e, -EINVAL, "\"%s\" is too large (%g)", key, v);
+	*out = err || isnan(v) ? 0 : v;
+	return err;
+}
+
+static int get_bool(const json_t *j, const char *key, bool dflt, bool *out, struct hb_error *e)
+{
+	const json_t *v = json_object_get(j, key);
+
+	*out = dflt;
+	if (!v || json_is_null(v))
+		return 0;
+	if (!json_is_boolean(v))
+		return hb_error_set(e, -EINVAL, "\"%s\" is neither true nor false", key);
+	*out = json_is_true(v);
+	return 0;
+}
+
+static int parse_kind(const char *name, enum metric_kind *kind, struct hb_error *e)
+{
+	for (*kind = METRIC_RATE; *kind <= METRIC_EXACT; (*kind)++)
+		if (!strcmp(name, metric_kind_name(*kind)))
+			return 0;
+	return hb_error_set(e, -EINVAL, "kind \"%s\" is none of rate, count, gauge, hist, exact",
+			    name);
+}
+
+static int parse_better(const char *name, enum metric_better *better, struct hb_error *e)
+{
+	for (*better = METRIC_LOWER; *better <= METRIC_NEITHER; (*better)++)
+		if (!strcmp(name, metric_better_name(*better)))
+			return 0;
+	return hb_error_set(e, -EINVAL, "better \"%s\" is none of lower, higher, neither", name);
+}
+
+/* The figures of a metric, by kind. */
+static int parse_figures(struct load_run *run, const json_t *j, struct load_metric *m,
+			 struct hb_error *e)
+{
+	bool may_be_negative = m->kind == METRIC_GAUGE || m->kind == METRIC_EXACT;
+	int err;
+
+	m->value = m->seconds = m->count = m->min = m->max = NAN;
+	if (m->kind != METRIC_HIST) {
+		err = get_number(j, "value", true, may_be_negative, &m->value, e);
+		if (!err && m->kind == METRIC_RATE) {
+			err = get_number(j, "seconds", true, false, &m->seconds, e);
+			err = err ?: get_count(j, "count", true, &m->count, e);
+		}
+		if (!err && m->kind == METRIC_RATE && !(m->seconds > 0))
+			return hb_error_set(e, -EINVAL, "\"seconds\" is 0");
+		return err;
+	}
+	err = get_count(j, "count", true, &m->count, e);
+	err = err ?: get_number(j, "min", m->count > 0, false, &m->min, e);
+	err = err ?: get_number(j, "max", m->count > 0, false, &m->max, e);
+	err = err ?: get_string(run, j, "file", true, &m->file, e);
+	if (!err && strchr(m->file, '/'))
+		return hb_error_set(e, -EINVAL, "file \"%s\" is not in the cell's directory",
+				    m->file);
+	return err;
+}
+
+static int parse_metric(struct load_run *run, const json_t *j, struct load_metric *m,
+			struct hb_error *e)
+{
+	const char *kind = "", *better = "";
+	int err = get_string(run, j, "source", true, &m->source, e);
+
+	err = err ?: get_string(run, j, "name", true, &m->name, e);
+	if (err)
+		return err;
+	err = get_string(run, j, "role", false, &m->role, e);
+	err = err ?: get_string(run, j, "unit", false, &m->unit, e);
+	err = err ?: get_string(run, j, "kind", true, &kind, e);
+	err = err ?: get_string(run, j, "better", true, &better, e);
+	err = err ?: parse_kind(kind, &m->kind, e);
+	err = err ?: parse_better(better, &m->better, e);
+	err = err ?: get_bool(j, "primary", false, &m->primary, e);
+	err = err ?: get_unsigned(j, "tasks", &m->tasks, e);
+	err = err ?: parse_figures(run, j, m, e);
+	return err ? hb_error_prefix(e, err, "metric %s.%s", m->source, m->name) : 0;
+}
+
+static int parse_metrics(struct load_run *run, const json_t *j, struct load_cell *c,
+			 struct hb_error *e)
+{
+	const json_t *list = json_object_get(j, "metrics"), *v;
+	size_t i;
+
+	if (list && !json_is_array(list))
+		return hb_error_set(e, -EINVAL, "\"metrics\" is not an array");
+	c->metrics = calloc(json_array_size(list) + 1, sizeof(*c->metrics));
+	if (!c->metrics)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	json_array_foreach (list, i, v) {
+		int err = parse_metric(run, v, &c->metrics[i], e);
+
+		if (err)
+			return err;
+		for (size_t k = 0; k < i; k++)
+			if (c->metrics[k].source == c->metrics[i].source &&
+			    c->metrics[k].name == c->metrics[i].name)
+				return hb_error_set(e, -EINVAL, "metric %s.%s is there twice",
+						    c->metrics[i].source, c->metrics[i].name);
+		c->nmetrics++;
+	}
+	return 0;
+}
+
+static int parse_notes(struct load_run *run, const json_t *j, struct load_cell *c,
+		       struct hb_error *e)
+{
+	const json_t *list = json_object_get(j, "notes"), *v;
+	size_t i;
+
+	c->notes = calloc(json_array_size(list) + 1, sizeof(*c->notes));
+	if (!c->notes)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	json_array_foreach (list, i, v) {
+		struct load_note *n = &c->notes[i];
+		int err = get_string(run, v, "source", false, &n->source, e);
+
+		err = err ?: get_string(run, v, "key", false, &n->key, e);
+		err = err ?: get_string(run, v, "text", false, &n->text, e);
+		if (err)
+			return hb_error_prefix(e, err, "notes");
+		c->nnotes++;
+	}
+	return 0;
+}
+
+/* An array of strings as one text, "a, b"; absent: "". */
+static int join_names(struct load_run *run, const json_t *j, const char *key, const char **out,
+		      struct hb_error *e)
+{
+	HB_FREE char *text = hb_strf("%s", "");
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach (json_object_get(j, key), i, v) {
+		char *longer;
+
+		if (!json_is_string(v))
+			return hb_error_set(e, -EINVAL, "\"%s\" holds something else than names",
+					    key);
+		longer = text ? hb_strf("%s%s%s", text, i ? ", " : "", json_string_value(v)) : NULL;
+		free(text);
+		text = longer;
+	}
+	*out = text ? strings_put(run->strings, text) : NULL;
+	return *out ? 0 : hb_error_set(e, -ENOMEM, "no memory");
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* "name=value; name=value", sorted by name, so that equal parameters are equal texts. */
+static int join_parameters(struct load_run *run, const json_t *j, const char **out,
+			   struct hb_error *e)
+{
+	json_t *object = json_object_get(j, "parameters");
+	size_t n = json_object_size(object), i = 0, len;
+	HB_FREE const char **keys = calloc(n + 1, sizeof(*keys));
+	HB_FREE char *text = NULL;
+	const char *key;
+	json_t *v;
+	FILE *f;
+
+	if (object && !json_is_object(object))
+		return hb_error_set(e, -EINVAL, "\"parameters\" is not an object");
+	f = open_memstream(&text, &len);
+	if (!f || !keys)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	json_object_foreach (object, key, v)
+		keys[i++] = key;
+	qsort(keys, n, sizeof(*keys), compare_names);
+	for (i = 0; i < n; i++) {
+		const json_t *value = json_object_get(object, keys[i]);
+
+		fprintf(f, "%s%s=%s", i ? "; " : "", keys[i],
+			json_is_string(value) ? json_string_value(value) : "?");
+	}
+	fclose(f);
+	*out = text ? strings_put(run->strings, text) : NULL;
+	return *out ? 0 : hb_error_set(e, -ENOMEM, "no memory");
+}
+
+static int parse_verdict(struct load_run *run, const json_t *j, struct load_cell *c,
+			 struct hb_error *e)
+{
+	const char *name = "";
+	int err = get_string(run, j, "verdict", true, &name, e);
+
+	if (err)
+		return err;
+	c->verdict = cell_verdict_find(name);
+	if (c->verdict < CELL_VERDICTS)
+		return 0;
+	return hb_error_set(e, -EINVAL,
+			    "verdict \"%s\" is none of OK, DIRTY, PANIC, HANG, TIMEOUT, INVALID, "
+			    "SKIP",
+			    name);
+}
+
+static int parse_times(const json_t *j, struct load_cell *c, struct hb_error *e)
+{
+	const json_t *t = json_object_get(j, "times");
+	int err = get_number(t, "total_ns", false, false, &c->total_ns, e);
+
+	err = err ?: get_number(t, "measure_ns", false, false, &c->measure_ns, e);
+	err = err ?: get_number(t, "warmup_ns", false, false, &c->warmup_ns, e);
+	err = err ?: get_number(t, "boot_ns", false, false, &c->boot_ns, e);
+	return err ? hb_error_prefix(e, err, "times") : 0;
+}
+
+static int parse_hello(struct load_run *run, const json_t *j, struct load_cell *c,
+		       struct hb_error *e)
+{
+	const json_t *h = json_object_get(j, "hello");
+	int err = get_string(run, h, "kernel_version", false, &c->kernel_version, e);
+
+	err = err ?: get_string(run, h, "build_id", false, &c->build_id, e);
+	err = err ?: get_string(run, h, "command_line", false, &c->command_line, e);
+	err = err ?: get_string(run, h, "clocksource", false, &c->clocksource, e);
+	return err ? hb_error_prefix(e, err, "hello") : 0;
+}
+
+static int check_mode(struct load_run *run, const json_t *j, struct hb_error *e)
+{
+	const json_t *mode = json_object_get(j, "mode");
+
+	if (!json_is_string(mode) || strcmp(json_string_value(mode), run->mode))
+		return hb_error_set(e, -EINVAL, "mode is %s, the run's is %s: not comparable",
+				    json_is_string(mode) ? json_string_value(mode) : "missing",
+				    run->mode);
+	return 0;
+}
+
+int load_cell_parse(struct load_run *run, const json_t *j, struct load_cell *c, struct hb_error *e)
+{
+	const json_t *format = json_object_get(j, "format"), *evidence;
+	int err;
+
+	if (!json_is_integer(format) || json_integer_value(format) != LOAD_FORMAT)
+		return hb_error_set(e, -EINVAL, "format is not %d: written by another version",
+				    LOAD_FORMAT);
+	err = get_string(run, j, "id", true, &c->id, e);
+	err = err ?: get_string(run, j, "kernel", true, &c->kernel, e);
+	err = err ?: get_string(run, j, "cell", true, &c->cell, e);
+	err = err ?: get_string(run, j, "reason", false, &c->reason, e);
+	err = err ?: get_unsigned(j, "seq", &c->seq, e);
+	err = err ?: get_unsigned(j, "rep", &c->rep, e);
+	err = err ?: get_unsigned(j, "tasks", &c->tasks, e);
+	err = err ?: get_bool(j, "warmup_boot", false, &c->warmup_boot, e);
+	err = err ?: get_bool(j, "expected", false, &c->expected, e);
+	err = err ?: get_bool(json_object_get(j, "conservation"), "ok", true, &c->conserved, e);
+	err = err ?: check_mode(run, j, e);
+	err = err ?: parse_verdict(run, j, c, e);
+	err = err ?: join_names(run, j, "workloads", &c->workloads, e);
+	err = err ?: join_names(run, j, "antagonists", &c->antagonists, e);
+	err = err ?: join_parameters(run, j, &c->parameters, e);
+	err = err ?: parse_hello(run, j, c, e);
+	err = err ?: parse_times(j, c, e);
+	err = err ?: parse_metrics(run, j, c, e);
+	err = err ?: parse_notes(run, j, c, e);
+	if (err)
+		return err;
+	evidence = json_object_get(j, "evidence");
+	if (c->verdict != CELL_OK && json_array_size(evidence))
+		c->evidence = json_incref((json_t *)evidence);
+	return 0;
+}
+
+void load_cell_release(struct load_cell *cell)
+{
+	free(cell->metrics);
+	free(cell->notes);
+	json_decref(cell->evidence);
+	memset(cell, 0, sizeof(*cell));
+}

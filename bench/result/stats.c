@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Estimates, intervals, tests and verdicts; the methods and their sources stand in stats.h. */
+#include <gsl/gsl_cdf.h>
+#include <gsl/gsl_sf_gamma.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/base/util.h"
+#include "bench/result/stats.h"
+
+double stats_mean(const double *v, const double *w, size_t n, double *deleted)
+{
+	double sum = 0, weight = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		sum += (w ? w[i] : 1) * v[i];
+		weight += w ? w[i] : 1;
+	}
+	for (size_t i = 0; deleted && i < n; i++) {
+		double rest = weight - (w ? w[i] : 1);
+
+		deleted[i] = rest > 0 ? (sum - (w ? w[i] : 1) * v[i]) / rest : NAN;
+	}
+	return weight > 0 ? sum / weight : NAN;
+}
+
+double stats_variation(const double *v, size_t n)
+{
+	double mean = stats_mean(v, NULL, n, NULL);
+	double ss = 0;
+
+	if (n < 2 || mean == 0)
+		return NAN;
+	for (size_t i = 0; i < n; i++)
+		ss += (v[i] - mean) * (v[i] - mean);
+	return sqrt(ss / (n - 1)) / fabs(mean);
+}
+
+static int compare_double(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+double stats_median(const double *v, size_t n)
+{
+	HB_FREE double *sorted = NULL;
+
+	if (!n)
+		return NAN;
+	sorted = malloc(n * sizeof(*sorted));
+	if (!sorted)
+		return NAN;
+	memcpy(sorted, v, n * sizeof(*sorted));
+	qsort(sorted, n, sizeof(*sorted), compare_double);
+	return (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
+}
+
+/* Quantiles of @all less @left_out (NULL: nothing left out) in one walk over the buckets. */
+static void quantile_walk(const struct hist *all, const struct hist *left_out, uint64_t max,
+			  const double *q, size_t nq, double *out)
+{
+	uint64_t count = all->count - (left_out ? left_out->count : 0);
+	uint64_t seen = 0;
+	size_t k = 0;
+
+	for (unsigned int i = 0; i < HIST_BUCKETS && k < nq && count; i++) {
+		uint64_t here = all->bucket[i] - (left_out ? left_out->bucket[i] : 0);
+
+		/* Rank q * count falls into this bucket: interpolate between its ends. */
+		while (k < nq && here && q[k] * count <= seen + here) {
+			double low = hist_bucket_low(i), width = hist_bucket_high(i) - low;
+			double value = low + width * (q[k] * count - seen) / here;
+
+			out[k++] = value < max ? value : max;
+		}
+		seen += here;
+	}
+	for (; k < nq; k++)
+		out[k] = count ? (double)max : NAN;
+}
+
+static uint64_t max_without(const struct hist *const *boots, size_t n, size_t left_out)
+{
+	uint64_t max = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (i != left_out && boots[i]->count && boots[i]->max > max)
+			max = boots[i]->max;
+	return max;
+}
+
+void stats_merged_quantiles(const struct hist *const *boots, size_t n, const double *q, size_t nq,
+			    double *estimate, double *deleted)
+{
+	struct hist merged;
+
+	hist_reset(&merged);
+	for (size_t i = 0; i < n; i++)
+		hist_merge(&merged, boots[i]);
+	quantile_walk(&merged, NULL, merged.max, q, nq, estimate);
+	for (size_t i = 0; deleted && i < n; i++)
+		quantile_walk(&merged, boots[i], max_without(boots, n, i), q, nq, deleted + i * nq);
+}
+
+void stats_arm_set(struct stats_arm *arm, double estimate, const double *deleted, size_t stride,
+		   size_t n)
+{
+	double mean = 0, ss = 0;
+
+	arm->n = n;
+	arm->estimate = estimate;
+	arm->log_se = NAN;
+	if (n < 2 || !(estimate > 0))
+		return;
+	for (size_t i = 0; i < n; i++) {
+		if (!(deleted[i * stride] > 0))
+			return;
+		mean += log(deleted[i * stride]) / n;
+	}
+	for (size_t i = 0; i < n; i++) {
+		double d = log(deleted[i * stride]) - mean;
+
+		ss += d * d;
+	}
+	arm->log_se = sqrt(ss * (n - 1) / n);
+	/* Equal figures differ in the last bits after the division; that is no spread. */
+	if (arm->log_se < 1e-12)
+		arm->log_se = 0;
+}
+
+double stats_mde(double se, double df, double alpha, double power)
+{
+	double t = gsl_cdf_tdist_Pinv(1 - alpha / 2, df);
+
+	return se * (t * (1 - 1 / (4 * df)) +
+		     gsl_cdf_ugaussian_Pinv(power) * sqrt(1 + t * t / (2 * df)));
+}
+
+double stats_half_width(double se, double df, double alpha)
+{
+	return se > 0 ? gsl_cdf_tdist_Pinv(1 - alpha / 2, df) * se : 0;
+}
+
+unsigned int stats_boots_needed(double se, size_t boots, double effect, double alpha, double power)
+{
+	double one = se * sqrt(boots); /* standard error with one boot per arm */
+
+	for (unsigned int n = stats_rank_min_boots(STATS_ALPHA); n <= STATS_BOOTS_MOST; n++)
+		if (stats_mde(one / sqrt(n), 2.0 * (n - 1), alpha, power) <= effect)
+			return n;
+	return 0;
+}
+
+void stats_compare(const struct stats_arm *a, const struct stats_arm *b, double alpha,
+		   struct stats_change *c)
+{
+	double va = a->log_se * a->log_se, vb = b->log_se * b->log_se;
+	double half;
+
+	*c = (struct stats_change){NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+	if (!(a->estimate > 0) || !(b->estimate > 0))
+		return;
+	c->log_ratio = log(b->estimate / a->estimate);
+	if (isnan(va) || isnan(vb))
+		return;
+	c->se = sqrt(va + vb);
+	if (c->se == 0) {
+		c->log_low = c->log_high = c->log_ratio;
+		c->log_mde = 0;
+		return;
+	}
+	c->df = (va + vb) * (va + vb) / (va * va / (a->n - 1) + vb * vb / (b->n - 1));
+	half = stats_half_width(c->se, c->df, alpha);
+	c->log_low = c->log_ratio - half;
+	c->log_high = c->log_ratio + half;
+	c->p = 2 * gsl_cdf_tdist_Q(fabs(c->log_ratio) / c->se, c->df);
+	c->log_mde = stats_mde(c->se, c->df, alpha, STATS_POWER);
+}
+
+/* Mean of the logarithms and its standard error, as an arm; NAN where they are not to be had. */
+static void log_arm(const double *v, size_t n, struct stats_arm *arm)
+{
+	double mean = 0, ss = 0;
+
+	*arm = (struct stats_arm){n, NAN, NAN};
+	for (size_t i = 0; i < n; i++)
+		mean += log(v[i]) / n;
+	for (size_t i = 0; i < n; i++)
+		ss += (log(v[i]) - mean) * (log(v[i]) - mean);
+	if (n < 2 || !isfinite(mean))
+		return;
+	arm->estimate = exp(mean);
+	arm->log_se = sqrt(ss / (n - 1) / n);
+}
+
+double stats_log_p(const double *a, size_t na, const double *b, size_t nb)
+{
+	struct stats_arm arm_a, arm_b;
+	struct stats_change c;
+
+	log_arm(a, na, &arm_a);
+	log_arm(b, nb, &arm_b);
+	stats_compare(&arm_a, &arm_b, STATS_ALPHA, &c);
+	return c.p;
+}
+
+double stats_percent(double log_ratio)
+{
+	return 100 * expm1(log_ratio);
+}
+
+/* Twice the midrank of every value of @all (sorted by the caller), so that ranks stay integers. */
+static void midranks(const double *all, size_t n, unsigned int *rank)
+{
+	for (size_t i = 0, j; i < n; i = j) {
+		for (j = i + 1; j < n && all[j] == all[i];)
+			j++;
+		for (size_t k = i; k < j; k++)
+			rank[k] = i + j + 1;
+	}
+}
+
+/* Number of ways to choose @take of the @n ranks by their sum, in the last row of a table. */
+static double *shift_counts(const unsigned int *rank, size_t n, size_t take, size_t sums)
+{
+	double *ways = calloc((take + 1) * sums, sizeof(*ways));
+
+	if (!ways)
+		return NULL;
+	ways[0] = 1;
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = (i + 1 < take ? i + 1 : take); k > 0; k--)
+			for (size_t s = sums; s-- > rank[i];)
+				ways[k * sums + s] += ways[(k - 1) * sums + s - rank[i]];
+	return ways;
+}
+
+static double rank_p_exact(const unsigned int *rank, size_t n, size_t na, unsigned int observed)
+{
+	size_t sums = n * (n + 1) + 1; /* twice the sum of all ranks, and 0 */
+	HB_FREE double *ways = shift_counts(rank, n, na, sums);
+	double total = 0, extreme = 0, mean = (double)na * (n + 1), distance;
+
+	if (!ways)
+		return NAN;
+	distance = fabs(observed - mean);
+	for (size_t s = 0; s < sums; s++) {
+		double w = ways[na * sums + s];
+
+		total += w;
+		if (fabs(s - mean) >= distance)
+			extreme += w;
+	}
+	return extreme / total;
+}
+
+static double rank_p_normal(const double *all, size_t n, size_t na, unsigned int observed)
+{
+	double nb = n - na, ties = 0, variance, z;
+
+	for (size_t i = 0, j; i < n; i = j) {
+		for (j = i + 1; j < n && all[j] == all[i];)
+			j++;
+		ties += pow(j - i, 3) - (j - i);
+	}
+	variance = na * nb / 12 * (n + 1 - ties / ((double)n * (n - 1)));
+	if (variance <= 0)
+		return 1;
+	z = (fabs(observed / 2.0 - na * (n + 1) / 2.0) - 0.5) / sqrt(variance);
+	return z <= 0 ? 1 : 2 * gsl_cdf_ugaussian_Q(z);
+}
+
+double stats_rank_p(const double *a, size_t na, const double *b, size_t nb)
+{
+	size_t n = na + nb;
+	HB_FREE double *all = malloc((n + 1) * sizeof(*all));
+	HB_FREE unsigned int *rank = malloc((n + 1) * sizeof(*rank));
+	unsigned int observed = 0;
+
+	if (!na || !nb)
+		return 1;
+	if (!all || !rank)
+		return NAN;
+	memcpy(all, a, na * sizeof(*a));
+	memcpy(all + na, b, nb * sizeof(*b));
+	qsort(all, n, sizeof(*all), compare_double);
+	midranks(all, n, rank);
+	for (size_t i = 0; i < na; i++) {
+		const double *at = bsearch(&a[i], all, n, sizeof(*all), compare_double);
+
+		observed += rank[at - all];
+	}
+	if (n <= STATS_EXACT_BOOTS)
+		return rank_p_exact(rank, n, na, observed);
+	return rank_p_normal(all, n, na, observed);
+}
+
+double stats_rank_floor(size_t na, size_t nb)
+{
+	return fmin(1, 2 * exp(-gsl_sf_lnchoose(na + nb, na)));
+}
+
+unsigned int stats_rank_min_boots(double alpha)
+{
+	unsigned int n = 1;
+
+	while (stats_rank_floor(n, n) > alpha && n < STATS_EXACT_BOOTS)
+		n++;
+	return n;
+}
+
+struct indexed {
+	double p;
+	size_t at;
+};
+
+static int compare_indexed(const void *a, const void *b)
+{
+	const struct indexed *x = a, *y = b;
+
+	if (x->p != y->p)
+		return x->p < y->p ? -1 : 1;
+	return (x->at > y->at) - (x->at < y->at);
+}
+
+/* The entries that are not NAN, by size; @adjusted is NAN for the others. NULL without memory. */
+static struct indexed *sort_family(const double *p, double *adjusted, size_t n, size_t *m)
+{
+	struct indexed *sorted = malloc((n + 1) * sizeof(*sorted));
+
+	*m = 0;
+	if (!sorted)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		adjusted[i] = NAN;
+		if (!isnan(p[i]))
+			sorted[(*m)++] = (struct indexed){p[i], i};
+	}
+	qsort(sorted, *m, sizeof(*sorted), compare_indexed);
+	return sorted;
+}
+
+int stats_holm(const double *p, double *adjusted, size_t n)
+{
+	size_t m;
+	HB_FREE struct indexed *sorted = sort_family(p, adjusted, n, &m);
+	double running = 0;
+
+	if (!sorted)
+		return -ENOMEM;
+	for (size_t i = 0; i < m; i++) {
+		running = fmax(running, fmin(1, (m - i) * sorted[i].p));
+		adjusted[sorted[i].at] = running;
+	}
+	return 0;
+}
+
+int stats_false_discovery(const double *p, double *adjusted, size_t n)
+{
+	size_t m;
+	HB_FREE struct indexed *sorted = sort_family(p, adjusted, n, &m);
+	double running = 1;
+
+	if (!sorted)
+		return -ENOMEM;
+	for (size_t i = m; i-- > 0;) {
+		running = fmin(running, sorted[i].p * m / (i + 1));
+		adjusted[sorted[i].at] = running;
+	}
+	return 0;
+}
+
+const char *stats_verdict_name(enum stats_verdict v)
+{
+	static const char *const names[] = {"unclear", "same", "better", "worse"};
+
+	return names[v];
+}
+
+static int within_margin(const struct stats_change *c, const struct stats_rule *rule)
+{
+	double limit = log1p(rule->margin), half;
+
+	if (isnan(c->se))
+		return 0;
+	half = c->se > 0 ? gsl_cdf_tdist_Pinv(1 - rule->alpha, c->df) * c->se : 0;
+	return c->log_ratio - half >= -limit && c->log_ratio + half <= limit;
+}
+
+enum stats_verdict stats_judge(const struct stats_change *c, double p_adjusted, double p_rank,
+			       const struct stats_rule *rule, enum metric_better better)
+{
+	if (better == METRIC_NEITHER || isnan(c->log_ratio))
+		return STATS_UNCLEAR;
+	if (within_margin(c, rule))
+		return STATS_SAME;
+	if (!(p_adjusted <= rule->alpha) || !(p_rank <= STATS_ALPHA))
+		return STATS_UNCLEAR;
+	return (c->log_ratio > 0) == (better == METRIC_HIGHER) ? STATS_BETTER : STATS_WORSE;
+}
+
+double stats_sequential_spent(const struct stats_sequential *s, unsigned int boots)
+{
+	double z;
+
+	if (boots < s->min_boots)
+		return 0;
+	if (boots >= s->max_boots)
+		return s->alpha;
+	z = gsl_cdf_ugaussian_Qinv(s->alpha / 2);
+	return 2 * gsl_cdf_ugaussian_Q(z / sqrt((double)boots / s->max_boots));
+}
+
+double stats_sequential_level(const struct stats_sequential *s, unsigned int boots)
+{
+	if (boots < s->min_boots || boots > s->max_boots)
+		return 0;
+	if (boots == s->min_boots)
+		return stats_sequential_spent(s, boots);
+	return stats_sequential_spent(s, boots) - stats_sequential_spent(s, boots - 1);
+}

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* `hugebench run`: the command line and the order of things. */
+#include <argp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/base/units.h"
+#include "bench/commands/commands.h"
+#include "bench/report/report.h"
+#include "bench/run/run.h"
+
+enum {
+	KEY_MODE = 256,
+	KEY_BUDGET,
+	KEY_RESUME,
+	KEY_NAME,
+	KEY_DRY_RUN,
+	KEY_RESULTS,
+	KEY_AGENT,
+	KEY_MIXED,
+	KEY_YES,
+};
+
+static const struct argp_option options[] = {
+	{"scenario", 's', "FILE|NAME", 0, "what to measure (`hugebench list` shows the names)", 0},
+	{"option", 'o', "KEY=VALUE", 0,
+	 "change the scenario: a key of [scenario], CELL:KEY of one cell, or KEY of every cell "
+	 "that has "
+	 "it; may be repeated",
+	 0},
+	{"cells", 'c', "A,B", 0, "only these cells; shell patterns, e.g. 'faults-*'", 0},
+	{"kernels", 'k', "A,B", 0, "variants to compare, the reference first", 0},
+	{"mode", KEY_MODE, "M", 0, "auto, kvm, emulated, native or exact", 0},
+	{"budget", KEY_BUDGET, "TIME", 0,
+	 "choose the number of boots so that the run takes at most this long, e.g. 20m (the "
+	 "default "
+	 "where the scenario names no number)",
+	 0},
+	{"name", KEY_NAME, "RUN", 0, "of the run (default: scenario and time)", 0},
+	{"resume", KEY_RESUME, NULL, 0,
+	 "go on with run --name, or with the newest one that is not finished", 0},
+	{"dry-run", KEY_DRY_RUN, NULL, 0, "print what would be done, and do nothing", 0},
+	{"results", KEY_RESULTS, "DIR", 0, "directory of the runs (default: results/ of the clone)",
+	 0},
+	{"agent", KEY_AGENT, "FILE", 0,
+	 "the agent to ask for workloads, and to run in mode native (default: beside hugebench)",
+	 0},
+	{"mixed-config", KEY_MIXED, NULL, 0,
+	 "compare kernels of one source although their configurations differ", 0},
+	{"yes", KEY_YES, NULL, 0,
+	 "mode native: change this machine's huge page pool (it is put back afterwards), and run "
+	 "antagonists on its kernel, which a bug of that kernel may hang",
+	 0},
+	{0}};
+
+static int override_add(struct run_args *a, const char *key, const char *value)
+{
+	HB_FREE char *text = key ? hb_strf("%s=%s", key, value) : strdup(value);
+	json_t *j = text ? json_string(text) : NULL;
+
+	if (!json_array_append_new(a->overrides, j))
+		return 0;
+	fprintf(stderr, "hugebench: '%s' is not UTF-8\n", value);
+	return -EINVAL;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct run_args *a = state->input;
+
+	switch (key) {
+	case 's':
+		a->scenario = arg;
+		return 0;
+	case 'o':
+		return override_add(a, NULL, arg) ? EINVAL : 0;
+	case 'c':
+		a->cells = arg;
+		return 0;
+	case 'k':
+		return override_add(a, "kernels", arg) ? EINVAL : 0;
+	case KEY_MODE:
+		return override_add(a, "mode", arg) ? EINVAL : 0;
+	case KEY_BUDGET:
+		if (!hb_parse_duration(arg, &a->budget) && a->budget)
+			return 0;
+		fprintf(stderr,
+			"hugebench: --budget %s is not a duration; write it like 90s or 20m\n",
+			arg);
+		return EINVAL;
+	case KEY_NAME:
+		a->name = arg;
+		return 0;
+	case KEY_RESUME:
+		a->resume = 1;
+		return 0;
+	case KEY_DRY_RUN:
+		a->dry_run = 1;
+		return 0;
+	case KEY_RESULTS:
+		a->results = arg;
+		return 0;
+	case KEY_AGENT:
+		a->agent = arg;
+		return 0;
+	case KEY_MIXED:
+		a->mixed_config = 1;
+		return 0;
+	case KEY_YES:
+		a->yes = 1;
+		return 0;
+	case ARGP_KEY_ARG:
+		fprintf(stderr,
+			"hugebench: '%s' is not understood here; a scenario is given by -s %s\n",
+			arg, arg);
+		return EINVAL;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.doc = "Boot the kernels, run the scenario's cells on each, and report.\v"
+	       "Exit status: 0 all cells OK or as the scenario expects; 1 the run finished, some "
+	       "cell is "
+	       "not; 2 bad usage or scenario; 3 the host lacks something; 130 interrupted "
+	       "(finished "
+	       "cells are kept, --resume goes on).",
+};
+
+static int usage_check(const struct run_args *a)
+{
+	struct hb_error e = {""};
+	const char *wrong = NULL;
+
+	if (!a->scenario && !a->resume)
+		wrong = "no scenario; give -s NAME (`hugebench list` shows the names)";
+	else if (a->resume && (a->scenario || json_array_size(a->overrides) || a->cells))
+		wrong = "--resume goes on with the plan as it stands; leave -s, -o, -c, -k and "
+			"--mode out";
+	else if (a->resume && a->dry_run)
+		wrong = "--resume and --dry-run exclude each other";
+	else if (a->name && store_name_check(a->name, &e))
+		wrong = e.text;
+	if (!wrong)
+		return 0;
+	fprintf(stderr, "hugebench: %s\n", wrong);
+	return -EINVAL;
+}
+
+/* The documented exit status of an error. */
+static int exit_status(int rc)
+{
+	switch (rc) {
+	case -EINTR:
+		return EXIT_INT;
+	case -EINVAL:
+	case -ERANGE:
+	case -ENOENT:
+	case -EPROTO:
+	case -EBUSY:
+	case -EEXIST:
+		return EXIT_USAGE;
+	default:
+		return EXIT_HOST;
+	}
+}
+
+static int fail(int rc, const struct hb_error *e)
+{
+	fprintf(stderr, "hugebench: %s\n", e->text);
+	return exit_status(rc);
+}
+
+/* Make the report of what there is, print it, say where the files are. */
+static int report(const struct run *r, struct hb_error *e)
+{
+	HB_FREE char *path = hb_strf("%s/report.txt", r->store.dir);
+	HB_FREE char *text = NULL;
+	int rc = path ? report_run(r->store.dir, e) : -ENOMEM;
+
+	if (rc)
+		return rc;
+	rc = hb_file_read(path, &text, NULL);
+	if (rc)
+		return hb_error_set(e, rc, "cannot read %s: %s", path, strerror(-rc));
+	fputs(text, stdout);
+	printf("\nFiles of this run: %s (report.txt, report.md, report.html, summary.csv, "
+	       "plots/)\n",
+	       r->store.dir);
+	return 0;
+}
+
+static int begin(struct run *r, struct hb_error *e)
+{
+	int rc = run_open(r, e);
+
+	if (rc)
+		return rc;
+	if (r->args.resume)
+		return run_take_up(r, e);
+	rc = run_read(r, e);
+	if (rc)
+		return rc;
+	return r->args.dry_run ? run_show(r, e) : run_prepare(r, e);
+}
+
+/* Boots of mode exact that are INVALID beside one another, while each was OK by itself. */
+static unsigned int disagreeing(const struct run *r)
+{
+	struct load_run *loaded;
+	unsigned int n;
+
+	if (load_run(r->store.dir, &loaded, NULL))
+		return 0;
+	n = loaded->ndisagree;
+	load_free(loaded);
+	return n;
+}
+
+static int carry_out(struct run *r)
+{
+	struct hb_error e = {""}, report_error = {""};
+	unsigned int unexpected = 0;
+	int rc = run_cells(r, &unexpected, &e), report_rc = 0;
+
+	if (run_has_cells(r))
+		report_rc = report(r, &report_error);
+	if (report_rc)
+		fprintf(stderr, "hugebench: no report: %s\n", report_error.text);
+	else
+		unexpected += disagreeing(r);
+	if (rc && rc != -EINTR)
+		fprintf(stderr, "hugebench: %s\n", e.text);
+	if (rc)
+		fprintf(stderr,
+			"hugebench: %s; finished cells are kept, go on with: hugebench run "
+			"--resume "
+			"--name %s%s%s\n",
+			rc == -EINTR ? "interrupted" : "stopped", r->store.name,
+			r->args.results ? " --results " : "",
+			r->args.results ? r->args.results : "");
+	if (rc)
+		return exit_status(rc);
+	if (unexpected)
+		fprintf(stderr, "hugebench: %u cell%s ended otherwise than the scenario expects\n",
+			unexpected, unexpected == 1 ? "" : "s");
+	if (report_rc)
+		return EXIT_HOST;
+	return unexpected ? EXIT_CELLS : EXIT_OK;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	struct run r = {.args = {.overrides = json_array(), .command = json_array()},
+			.store = {.lock = -1}};
+	struct hb_error e = {""};
+	int rc = EXIT_USAGE;
+
+	/* As it would be typed again; argv[0] is a name for messages. */
+	json_array_append_new(r.args.command, json_string("hugebench"));
+	json_array_append_new(r.args.command, json_string("run"));
+	for (int i = 1; i < argc; i++)
+		json_array_append_new(r.args.command, json_string(argv[i]));
+	if (!argp_parse(&argp, argc, argv, 0, NULL, &r.args) && !usage_check(&r.args)) {
+		rc = begin(&r, &e);
+		if (rc)
+			rc = fail(rc, &e);
+		else if (!r.args.dry_run)
+			rc = carry_out(&r);
+	}
+	run_close(&r);
+	json_decref(r.args.overrides);
+	json_decref(r.args.command);
+	return rc;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A run in the making: what `hugebench run` prepares, carries out and records. */
+#ifndef HB_RUN_H
+#define HB_RUN_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "bench/build/image.h"
+#include "bench/build/kernel.h"
+#include "bench/scenario/plan.h"
+#include "bench/host/size.h"
+#include "bench/scenario/spec.h"
+#include "bench/run/store.h"
+#include "bench/guest/vm.h"
+
+/* The command line. */
+struct run_args {
+	const char *scenario, *name, *agent, *results, *cells;
+	json_t *overrides; /* array of "key=value" */
+	json_t *command;   /* array: the command line as given */
+	uint64_t budget;   /* ns; 0: not given */
+	int resume, dry_run, mixed_config, yes;
+};
+
+struct run {
+	struct run_args args;
+	char *results, *agent;
+	json_t *workloads; /* describe_agent() */
+	struct spec spec;
+	char *mode,
+		*mode_reason; /* until run_prepare() has settled it, mode auto stands as emulated */
+	json_t *arms;	      /* names in order, the control arm included */
+	struct kernel *kernels; /* one per arm; the control arm's is the first again; NULL in mode
+				   native */
+	size_t nkernels;
+	struct image image;
+	unsigned int postgres_scale; /* of the prepared database; 0: no cell is of PostgreSQL */
+	struct guest_size size;
+	unsigned int tsc_khz; /* of the host, for vm.h */
+	json_t *costs;
+	uint64_t budget; /* ns; 0: not limited */
+	struct store store;
+	json_t *record, *plan; /* run.json, plan.json */
+};
+
+/* Find the files of the clone and what the agent has. */
+int run_open(struct run *r, struct hb_error *e);
+/* Read the scenario, decide on the arms, check what can be checked before a kernel is there. */
+int run_read(struct run *r, struct hb_error *e);
+/* Build kernels and image, settle the mode, make the run's directory with plan.json and run.json.
+ */
+int run_prepare(struct run *r, struct hb_error *e);
+/* Take up an existing run instead: everything as its files say; refused when kernels or image have
+ * changed. */
+int run_take_up(struct run *r, struct hb_error *e);
+/* Print what run_prepare() and run_cells() would do. */
+int run_show(const struct run *r, struct hb_error *e);
+/*
+ * Carry out what is missing of the plan. *@unexpected: cells whose verdict the scenario does not
+ * expect, those of earlier sittings included. -EINTR when interrupted; finished cells are kept
+ * always.
+ */
+int run_cells(struct run *r, unsigned int *unexpected, struct hb_error *e);
+/* Is any cell finished? */
+bool run_has_cells(const struct run *r);
+void run_close(struct run *r);
+
+/* Mode native: the running kernel, no guest. */
+bool run_is_native(const struct run *r);
+/* The mode as vm.h has it; not for mode native. */
+enum vm_mode run_vm_mode(const struct run *r);
+/* Root image or initramfs: one decision for all cells of a run. */
+void run_image(const struct run *r, struct vm_config *vm);
+/* Write run.json with @status ("running", "finished", "interrupted"). */
+int run_record_status(struct run *r, const char *status, struct hb_error *e);
+/* The first run.json of a prepared run, with the kernels' .config files beside it. */
+int run_record_new(struct run *r, const struct plan_choice *choice, struct hb_error *e);
+
+#endif

@@ -1,0 +1,509 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Everything before the first boot. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include "bench/host/accel.h"
+#include "bench/base/units.h"
+#include "bench/scenario/costs.h"
+#include "bench/run/describe.h"
+#include "bench/host/paths.h"
+#include "bench/run/run.h"
+#include "bench/host/tsc.h"
+
+bool run_is_native(const struct run *r)
+{
+	return !strcmp(r->mode, "native");
+}
+
+static int set_text(char **field, char *text, struct hb_error *e)
+{
+	free(*field);
+	*field = text;
+	return text ? 0 : hb_error_set(e, -ENOMEM, "no memory");
+}
+
+int run_open(struct run *r, struct hb_error *e)
+{
+	int rc = set_text(&r->results, r->args.results ? strdup(r->args.results) : paths_results(e),
+			  e);
+
+	if (!rc)
+		rc = set_text(
+			&r->agent,
+			r->args.agent ? strdup(r->args.agent) : paths_beside("hugebench-agent"), e);
+	if (rc)
+		return rc;
+	r->workloads = describe_agent(r->agent, e);
+	if (!r->workloads)
+		return -ENODEV;
+	r->tsc_khz = tsc_khz();
+	r->costs = costs_load();
+	return r->costs ? 0 : -ENOMEM;
+}
+
+/* The running kernel's name as an arm: its release, with what may not stand in a path replaced. */
+static char *native_arm(void)
+{
+	struct utsname u;
+	char *name;
+
+	if (uname(&u))
+		return NULL;
+	name = strndup(u.release, 40);
+	for (char *c = name; c && *c; c++)
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.+",
+			    *c))
+			*c = '_';
+	return name;
+}
+
+/* Were kernels named on the command line? */
+static bool kernels_given(const struct run *r)
+{
+	size_t i;
+	json_t *text;
+
+	json_array_foreach (r->args.overrides, i, text)
+		if (!strncmp(json_string_value(text), "kernels=", strlen("kernels=")))
+			return true;
+	return false;
+}
+
+/* Are there variants of all the names? kernel_resolve() would say so too, but after building the
+ * first. */
+static int variants_check(const struct run *r, struct hb_error *e)
+{
+	json_t *name;
+	size_t i;
+	int rc = 0;
+
+	json_array_foreach (r->spec.kernels, i, name)
+		if (!rc)
+			rc = kernel_check(json_string_value(name), e);
+	return rc;
+}
+
+/* r->arms from the scenario's kernels. */
+static int arms_choose(struct run *r, struct hb_error *e)
+{
+	HB_FREE char *name = NULL;
+	int rc;
+
+	if (run_is_native(r)) {
+		if (kernels_given(r))
+			return hb_error_set(
+				e, -EINVAL,
+				"mode native measures the kernel that is running; leave "
+				"--kernels out, and compare two runs by: hugebench report RUN "
+				"RUN2");
+		name = native_arm();
+		r->arms = name ? json_pack("[s]", name) : NULL;
+		return r->arms ? 0 : hb_error_set(e, -ENOMEM, "no memory");
+	}
+	rc = variants_check(r, e);
+	if (rc)
+		return rc;
+	r->arms = json_copy(r->spec.kernels);
+	if (r->arms && r->spec.scenario.control) {
+		name = plan_control_name(json_string_value(json_array_get(r->arms, 0)));
+		if (!name || json_array_insert_new(r->arms, 1, json_string(name)))
+			return hb_error_set(e, -ENOMEM, "no memory");
+	}
+	return r->arms ? 0 : hb_error_set(e, -ENOMEM, "no memory");
+}
+
+/* Leave that is not needed is not asked for. */
+static int yes_check(const struct run *r, struct hb_error *e)
+{
+	return r->args.yes && !run_is_native(r)
+		       ? hb_error_set(e, -EINVAL,
+				      "--yes is for mode native; a guest's settings are its own")
+		       : 0;
+}
+
+/* What the mode and the host's size decide; done again when mode auto is settled. */
+static int mode_check(struct run *r, struct hb_error *e)
+{
+	struct host_size host;
+	int rc = spec_check_mode(&r->spec, r->mode, e);
+
+	if (rc || run_is_native(r))
+		return rc;
+	rc = size_host(&host, e);
+	return rc ? rc : size_guest(&r->spec.scenario, r->mode, &host, &r->size, e);
+}
+
+/* The "scale" of a PostgreSQL instance, given or by default; 0: it has none. */
+static uint64_t instance_scale(const json_t *workloads, const json_t *in)
+{
+	const char *name = json_string_value(json_object_get(in, "workload"));
+	const char *text =
+		json_string_value(json_object_get(json_object_get(in, "options"), "scale"));
+	const json_t *w = describe_find(workloads, name), *option;
+	uint64_t scale = 0;
+	size_t i;
+
+	if (strncmp(name, "postgres", strlen("postgres")))
+		return 0;
+	json_array_foreach (json_object_get(w, "options"), i, option)
+		if (!text && !strcmp(json_string_value(json_object_get(option, "name")), "scale"))
+			text = json_string_value(json_object_get(option, "default"));
+	return text && !hb_parse_u64(text, &scale) ? scale : 0;
+}
+
+/*
+ * Scale of the prepared database: the largest that a cell wants, for the others use a part of it.
+ * 0: no cell is of PostgreSQL.
+ */
+static unsigned int postgres_scale(const struct run *r)
+{
+	uint64_t scale = 0;
+
+	for (size_t c = 0; c < r->spec.ncells; c++) {
+		size_t i;
+		json_t *in;
+
+		json_array_foreach (r->spec.cells[c].instances, i, in) {
+			uint64_t mine = instance_scale(r->workloads, in);
+
+			if (mine > scale)
+				scale = mine;
+		}
+	}
+	return scale;
+}
+
+/* An expectation of a kernel that does not exist is a slip of the pen: worth a word, not a refusal.
+ */
+static void expectations_check(const struct run *r)
+{
+	for (size_t i = 0; i < r->spec.ncells; i++) {
+		const char *kernel;
+		json_t *verdicts;
+
+		json_object_foreach (r->spec.cells[i].expect, kernel, verdicts)
+			if (!run_is_native(r) && kernel_check(kernel, NULL) == -ENOENT)
+				fprintf(stderr,
+					"hugebench: %s: [cell %s] has expect.%s, and there is no "
+					"kernel "
+					"variant of that name\n",
+					r->spec.path, r->spec.cells[i].name, kernel);
+	}
+}
+
+int run_read(struct run *r, struct hb_error *e)
+{
+	HB_FREE char *path = spec_find(r->args.scenario, e);
+	const char *mode;
+	int rc = path ? spec_load(path, r->workloads, r->args.overrides, &r->spec, e) : -ENOENT;
+
+	if (!rc && r->args.cells)
+		rc = spec_keep_cells(&r->spec, r->args.cells, e)
+			     ? hb_error_prefix(e, -EINVAL, "--cells")
+			     : 0;
+	if (rc)
+		return rc;
+	mode = spec_modes[r->spec.scenario.mode];
+	r->budget = r->args.budget;
+	if (!r->budget && !r->spec.scenario.repeat)
+		r->budget = PLAN_BUDGET_DEFAULT;
+	rc = set_text(&r->mode, strdup(strcmp(mode, "auto") ? mode : "emulated"), e);
+	if (!rc)
+		rc = set_text(&r->mode_reason, strdup("asked for"), e);
+	if (!rc)
+		rc = mode_check(r, e);
+	if (!rc)
+		rc = yes_check(r, e);
+	if (rc)
+		return rc;
+	r->postgres_scale = postgres_scale(r);
+	expectations_check(r);
+	return arms_choose(r, e);
+}
+
+/* Resolve the arms' kernels; the control arm is the first kernel again under its own name. */
+static int kernels_resolve(struct run *r, struct hb_error *e)
+{
+	HB_FREE char *control = NULL;
+
+	r->kernels = calloc(json_array_size(r->arms), sizeof(*r->kernels));
+	control = plan_control_name(json_string_value(json_array_get(r->arms, 0)));
+	if (!r->kernels || !control)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	for (size_t i = 0; i < json_array_size(r->arms); i++) {
+		const char *arm = json_string_value(json_array_get(r->arms, i));
+		const char *name = i && !strcmp(arm, control) ? r->kernels[0].name : arm;
+		int rc = kernel_resolve(name, &r->kernels[i], e);
+
+		if (rc)
+			return rc;
+		r->nkernels++;
+		rc = set_text(&r->kernels[i].name, strdup(arm), e);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/* Settle mode auto, and refuse kvm where it does not work. */
+static int mode_settle(struct run *r, struct hb_error *e)
+{
+	const char *asked = spec_modes[r->spec.scenario.mode];
+	char reason[512];
+	enum vm_mode mode;
+	int rc = accel_choose(asked, r->kernels[0].bzimage, &mode, reason, sizeof(reason), e);
+
+	if (!rc)
+		rc = set_text(&r->mode, strdup(vm_mode_name(mode)), e);
+	if (!rc)
+		rc = set_text(&r->mode_reason, strdup(reason), e);
+	if (!rc && r->spec.scenario.mode == SPEC_MODE_AUTO)
+		fprintf(stderr, "hugebench: mode %s\n", r->mode_reason);
+	return rc ? rc : mode_check(r, e);
+}
+
+/* A run without a name: scenario and time, "smoke-20251122-153000". */
+static char *run_name(const struct run *r)
+{
+	char stamp[32];
+	struct tm tm;
+	time_t now = time(NULL);
+
+	if (r->args.name)
+		return strdup(r->args.name);
+	if (!localtime_r(&now, &tm) || !strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &tm))
+		return NULL;
+	return hb_strf("%.24s-%s", r->spec.name, stamp);
+}
+
+static int plan_write(struct run *r, struct plan_choice *choice, struct hb_error *e)
+{
+	uint64_t seed = r->spec.scenario.seed;
+	int rc = plan_choose(&r->spec, r->mode, r->arms, r->costs, r->budget, choice, e);
+
+	if (rc)
+		return rc;
+	if (!seed && getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		return hb_error_set(e, -errno, "no random seed: %s", strerror(errno));
+	r->plan = plan_make(&r->spec, r->mode, r->arms, seed & ((1ULL << 52) - 1),
+			    choice->repetitions);
+	return r->plan ? 0 : hb_error_set(e, -ENOMEM, "no memory");
+}
+
+static int store_begin(struct run *r, const struct plan_choice *choice, struct hb_error *e)
+{
+	HB_FREE char *name = run_name(r);
+	int rc = name ? store_create(r->results, name, &r->store, e) : -ENOMEM;
+
+	if (rc)
+		return rc;
+	if (strcmp(name, r->store.name))
+		fprintf(stderr, "hugebench: there is a run %s already; this one is %s\n", name,
+			r->store.name);
+	rc = run_record_new(r, choice, e);
+	if (!rc)
+		rc = store_write(&r->store, "plan.json", r->plan, e);
+	if (!rc)
+		rc = run_record_status(r, "running", e);
+	if (rc)
+		store_discard(&r->store);
+	return rc;
+}
+
+int run_prepare(struct run *r, struct hb_error *e)
+{
+	struct plan_choice choice;
+	char text[32];
+	int rc = store_ready(r->results, e); /* known before kernels are built for minutes */
+
+	if (!rc && !run_is_native(r)) {
+		rc = kernels_resolve(r, e);
+		if (!rc)
+			rc = mode_settle(r, e);
+		if (!rc)
+			rc = image_resolve(r->postgres_scale, &r->image, e);
+	}
+	if (!rc)
+		rc = plan_write(r, &choice, e);
+	if (!rc)
+		rc = store_begin(r, &choice, e);
+	if (rc)
+		return rc;
+	hb_format_duration(text, sizeof(text), choice.seconds * NSEC_PER_SEC);
+	fprintf(stderr,
+		"hugebench: run %s, mode %s, %u boots per cell and kernel: %s; about %s in all\n",
+		r->store.name, r->mode, choice.repetitions, choice.reason, text);
+	return 0;
+}
+
+int run_show(const struct run *r, struct hb_error *e)
+{
+	struct plan_choice choice;
+	const json_t *cell;
+	json_t *plan;
+	char text[32];
+	size_t i;
+	int rc = plan_choose(&r->spec, r->mode, r->arms, r->costs, r->budget, &choice, e);
+
+	if (rc)
+		return rc;
+	plan = plan_make(&r->spec, r->mode, r->arms,
+			 r->spec.scenario.seed ? r->spec.scenario.seed : 1, choice.repetitions);
+	if (!plan)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	printf("scenario  %s (%s)\n", r->spec.name, r->spec.scenario.description);
+	printf("mode      %s%s\n", r->mode,
+	       r->spec.scenario.mode == SPEC_MODE_AUTO ? ", or kvm where the probe finds it working"
+						       : "");
+	if (run_is_native(r))
+		puts("guest     none: the running kernel is measured");
+	else
+		printf("guest     %u vCPUs, %s, %u NUMA nodes\n", r->size.vcpus,
+		       hb_format_size(text, sizeof(text), r->size.memory), r->size.nodes);
+	printf("boots     %u per cell and kernel: %s\n", choice.repetitions, choice.reason);
+	printf("time      about %s\n\n",
+	       hb_format_duration(text, sizeof(text), choice.seconds * NSEC_PER_SEC));
+	json_array_foreach (json_object_get(plan, "cells"), i, cell) {
+		char *expect = json_dumps(json_object_get(cell, "expect"), JSON_COMPACT);
+
+		printf("%s  expects %s\n", json_string_value(json_object_get(cell, "id")),
+		       expect ? expect : "?");
+		free(expect);
+	}
+	if (!r->spec.scenario.seed)
+		puts("\nThe order within a repetition is drawn anew for every run; -o seed=N fixes "
+		     "it.");
+	json_decref(plan);
+	return 0;
+}
+
+/* Has every cell of the plan what the run takes for granted? Its id is a directory's name. */
+static bool plan_is_whole(const json_t *plan)
+{
+	const json_t *cells = json_object_get(plan, "cells"), *cell;
+	size_t i;
+
+	json_array_foreach (cells, i, cell) {
+		const char *id = json_string_value(json_object_get(cell, "id"));
+
+		if (!id || !*id || strchr(id, '/') ||
+		    !json_is_string(json_object_get(cell, "kernel")) ||
+		    !json_is_object(json_object_get(cell, "spec")))
+			return false;
+	}
+	return json_is_array(cells);
+}
+
+/* The run's settings out of run.json. */
+static int record_settings(struct run *r, struct hb_error *e)
+{
+	const json_t *guest = json_object_get(r->record, "guest"), *kernels, *k;
+	const char *mode = json_string_value(json_object_get(r->record, "mode"));
+	const char *reason = json_string_value(json_object_get(r->record, "mode_reason"));
+	size_t i;
+
+	kernels = json_object_get(r->record, "kernels");
+	r->arms = json_array();
+	json_array_foreach (kernels, i, k)
+		if (json_is_string(json_object_get(k, "name")))
+			json_array_append(r->arms, json_object_get(k, "name"));
+	if (!mode || !reason || !r->arms || !json_array_size(r->arms) ||
+	    json_array_size(r->arms) != json_array_size(kernels) || !plan_is_whole(r->plan))
+		return hb_error_set(e, -EPROTO, "%s/run.json or plan.json is damaged",
+				    r->store.dir);
+	r->size.vcpus = json_integer_value(json_object_get(guest, "vcpus"));
+	r->size.nodes = json_integer_value(json_object_get(guest, "nodes"));
+	r->size.memory = json_integer_value(json_object_get(guest, "memory"));
+	if (set_text(&r->mode, strdup(mode), e) || set_text(&r->mode_reason, strdup(reason), e))
+		return -ENOMEM;
+	return 0;
+}
+
+/* Is the kernel of arm @i the one that the run began with? */
+static int same_kernel(const struct run *r, size_t i, struct hb_error *e)
+{
+	const json_t *was = json_array_get(json_object_get(r->record, "kernels"), i);
+	const char *build_id = json_string_value(json_object_get(was, "build_id"));
+
+	if (build_id && !strcmp(build_id, r->kernels[i].build_id))
+		return 0;
+	return hb_error_set(
+		e, -EINVAL,
+		"kernel %s has build-id %s now, the run %s began with %s; begin a new run",
+		r->kernels[i].name, r->kernels[i].build_id, r->store.name,
+		build_id ? build_id : "another");
+}
+
+static int same_image(struct run *r, struct hb_error *e)
+{
+	const json_t *was = json_object_get(r->record, "image");
+	const char *id = json_string_value(json_object_get(was, "id"));
+	int rc;
+
+	r->postgres_scale = json_integer_value(json_object_get(was, "postgres_scale"));
+	rc = image_resolve(r->postgres_scale, &r->image, e);
+
+	if (rc || (id && !strcmp(id, r->image.id)))
+		return rc;
+	return hb_error_set(e, -EINVAL,
+			    "the guest image has changed since the run %s began; begin a new run",
+			    r->store.name);
+}
+
+static int same_native(const struct run *r, struct hb_error *e)
+{
+	HB_FREE char *now = native_arm();
+
+	if (now && !strcmp(now, json_string_value(json_array_get(r->arms, 0))))
+		return 0;
+	return hb_error_set(e, -EINVAL,
+			    "the run %s measures kernel %s, and %s is running; begin a new run",
+			    r->store.name, json_string_value(json_array_get(r->arms, 0)), now);
+}
+
+int run_take_up(struct run *r, struct hb_error *e)
+{
+	HB_FREE char *found = r->args.name ? strdup(r->args.name) : store_unfinished(r->results, e);
+	int rc = found ? store_resume(r->results, found, &r->store, e) : -ENOENT;
+
+	if (rc)
+		return rc;
+	r->record = store_read(&r->store, "run.json", e);
+	r->plan = r->record ? store_read(&r->store, "plan.json", e) : NULL;
+	rc = r->plan ? record_settings(r, e) : -EPROTO;
+	if (rc)
+		return rc;
+	r->budget = r->args.budget;
+	rc = yes_check(r, e);
+	if (rc)
+		return rc;
+	if (run_is_native(r))
+		return same_native(r, e);
+	rc = kernels_resolve(r, e);
+	for (size_t i = 0; i < r->nkernels && !rc; i++)
+		rc = same_kernel(r, i, e);
+	return rc ? rc : same_image(r, e);
+}
+
+void run_close(struct run *r)
+{
+	for (size_t i = 0; i < r->nkernels; i++)
+		kernel_free(&r->kernels[i]);
+	free(r->kernels);
+	image_free(&r->image);
+	spec_free(&r->spec);
+	store_close(&r->store);
+	json_decref(r->workloads);
+	json_decref(r->arms);
+	json_decref(r->costs);
+	json_decref(r->record);
+	json_decref(r->plan);
+	free(r->results);
+	free(r->agent);
+	free(r->mode);
+	free(r->mode_reason);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From a scenario to plan.json: every boot, its order, its specification; no input or output. */
+#ifndef HB_PLAN_H
+#define HB_PLAN_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "bench/scenario/spec.h"
+
+#define PLAN_BUDGET_DEFAULT (20 * 60 * NSEC_PER_SEC)
+
+/*
+ * The name of the A/A arm of kernel @name: the same kernel under another name, so that a
+ * comparison of the two shows what the method finds where nothing differs. Owned by the caller.
+ */
+char *plan_control_name(const char *name);
+
+/*
+ * plan.json (results/FORMAT.md). @kernels: array of names, arms in order, the control arm
+ * included. Repetition by repetition; within one, the cells in an order drawn from @seed, and for
+ * each cell the arms directly after one another, forwards in one repetition and backwards in the
+ * next (A B, B A): slow drift of the host meets both arms alike. New reference; NULL without
+ * memory.
+ */
+json_t *plan_make(const struct spec *spec, const char *mode, const json_t *kernels, uint64_t seed,
+		  unsigned int repetitions);
+
+/* Does the entry @planned of plan.json expect @verdict? One that says nothing expects OK. */
+bool plan_expects(const json_t *planned, const char *verdict);
+
+struct plan_choice {
+	unsigned int repetitions;
+	double seconds; /* the whole plan, estimated */
+	char reason[512];
+};
+
+/*
+ * Choose the repetitions. The scenario's own number (0: none) is never exceeded; @budget_ns (0: not
+ * limited) may lower it. @costs: costs_load(). -ERANGE when not even one boot of each cell fits.
+ */
+int plan_choose(const struct spec *spec, const char *mode, const json_t *kernels,
+		const json_t *costs, uint64_t budget_ns, struct plan_choice *choice,
+		struct hb_error *e);
+
+#endif

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the segment is, what of it is shared, and what page tables a connection costs. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/mman.h>
+
+#include "workloads/postgres/pg_workload.h"
+
+#define GIB ((uint64_t)1 << 30)
+/* Connections that are opened to see what page tables one costs. */
+#define SAMPLE_SESSIONS 8
+#define PROOF_TRIES	5
+
+/* Page tables of the system; per-CPU parts of the counter are added up first where that is allowed.
+ */
+static int page_tables_kib(uint64_t *kib)
+{
+	hb_file_write("/proc/sys/vm/stat_refresh", "1\n");
+	return pg_proc_value("/proc/meminfo", "PageTables", kib);
+}
+
+int pg_page_tables(struct instance *in, struct hb_error *e)
+{
+	struct pg_state *st = in->priv;
+	struct pg_session *s[SAMPLE_SESSIONS] = {NULL};
+	uint64_t before, after;
+	int err = 0;
+
+	if (page_tables_kib(&before))
+		return 0;
+	for (int i = 0; i < SAMPLE_SESSIONS && !err; i++) {
+		err = pg_session_open(st->conninfo, &s[i], e);
+		if (!err)
+			err = pg_session_query(s[i], st->touch, NULL, 0, e);
+	}
+	if (!err && !page_tables_kib(&after) && after >= before)
+		st->page_tables_kib = (double)(after - before) / SAMPLE_SESSIONS;
+	for (int i = 0; i < SAMPLE_SESSIONS; i++)
+		pg_session_close(s[i]);
+	return err;
+}
+
+/* How much of the segment a fresh backend sees, after the touching query, without having faulted it
+ * in. */
+static int fresh_backend(struct pg_state *st, struct pg_segment *seg, uint64_t *own_bytes,
+			 struct hb_error *e)
+{
+	struct pg_session *s;
+	char path[64];
+	int err = pg_session_open(st->conninfo, &s, e);
+
+	if (err)
+		return err;
+	err = pg_session_query(s, st->touch, NULL, 0, e);
+	if (!err)
+		err = pg_segment_read(pg_session_backend(s), seg, e);
+	if (!err) {
+		snprintf(path, sizeof(path), "/proc/%d/status", pg_session_backend(s));
+		err = pg_proc_value(path, "HugetlbPages", own_bytes);
+		*own_bytes <<= 10;
+		if (err)
+			hb_error_set(e, err, "%s has no HugetlbPages", path);
+	}
+	pg_session_close(s);
+	return err;
+}
+
+/*
+ * Sharing is proved when a fresh backend has at least a quarter of the sharable GiB mapped beyond
+ * what it faulted in or copied itself (HugetlbPages counts that alone; pages that came with
+ * another's table are not in it). Migration unshares tables for moments, so there are some tries.
+ */
+static int prove_sharing(struct instance *in, struct hb_error *e)
+{
+	struct pg_state *st = in->priv;
+	struct pg_segment seg;
+	uint64_t own = 0, shared = 0, sharable = 0;
+	int err;
+
+	st->shared_mib = 0;
+	for (int i = 0; i < PROOF_TRIES; i++) {
+		err = fresh_backend(st, &seg, &own, e);
+		if (err)
+			return err;
+		sharable = pg_segment_sharable(&seg) * GIB;
+		shared = seg.mapped_bytes > own ? seg.mapped_bytes - own : 0;
+		if (shared >> 20 > st->shared_mib)
+			st->shared_mib = shared >> 20;
+		if (shared >= sharable / 4 && shared)
+			break;
+	}
+	st->sharable_gib = (double)sharable / GIB;
+	instance_note(in, "proof",
+		      "segment of %" PRIu64 " MiB has %" PRIu64
+		      " whole aligned GiB; a fresh backend maps %" PRIu64
+		      " MiB of it and faulted in %" PRIu64 " MiB itself",
+		      (seg.end - seg.start) >> 20, sharable / GIB, seg.mapped_bytes >> 20,
+		      own >> 20);
+	if (!sharable)
+		return hb_error_set(e, -ENXIO,
+				    "no whole aligned GiB in a segment of %" PRIu64
+				    " MiB: nothing can be shared",
+				    (seg.end - seg.start) >> 20);
+	if (!shared || shared < sharable / 4)
+		return hb_error_set(e, -ENXIO,
+				    "no proof of shared PMD tables: a fresh backend maps %" PRIu64
+				    " MiB, of which it faulted in %" PRIu64 " MiB itself",
+				    seg.mapped_bytes >> 20, own >> 20);
+	return 0;
+}
+
+int pg_prove(struct instance *in, struct hb_error *e)
+{
+	struct pg_state *st = in->priv;
+	const struct pg_options *o = in->options;
+	struct pg_segment seg;
+	int err;
+
+	err = pg_server_check(&st->server, e);
+	if (!err)
+		err = pg_segment_read(pg_session_backend(st->warm), &seg, e);
+	if (err)
+		return err;
+	instance_note(in, "proof", "segment of %" PRIu64 " MiB, %s, pages of %" PRIu64 " KiB",
+		      (seg.end - seg.start) >> 20, seg.hugetlb ? "hugetlb" : "no hugetlb",
+		      seg.page_bytes >> 10);
+	if (seg.hugetlb != !!o->huge_pages)
+		return hb_error_set(e, -ENXIO, "huge_pages = %s, but the segment is %shugetlb",
+				    o->huge_pages ? "on" : "off", seg.hugetlb ? "" : "not ");
+	if (!seg.hugetlb)
+		return 0;
+	err = prove_sharing(in, e);
+	/* A segment too small to share is what a control without the claim wants. */
+	return o->claim == PG_CLAIM_SHARING || err != -ENXIO ? err : 0;
+}
