@@ -70,6 +70,9 @@ static void test_emulated(void **state)
 	has(all, "-object memory-backend-ram,id=mem1,size=1024M,prealloc=on ");
 	has(all, "-no-reboot ");
 	has(all, "-nodefaults ");
+	has(all, "-machine pc,hpet=off,");
+	/* QEMU 9 refuses this spelling. */
+	lacks(all, "-no-hpet");
 	has(all, "-display none ");
 	has(all, "-initrd /i/initramfs ");
 	has(all, "-device pvpanic ");
