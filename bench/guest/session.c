@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* One cell: a guest (or the native agent), its frames, its console, its verdict. */
-#include <ctype.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -24,101 +22,8 @@
 /* Time for a panicking kernel to print its trace, and for one to print its blocked tasks. */
 #define PANIC_GRACE_NS (10 * SEC)
 #define DUMP_GRACE_NS  (4 * SEC)
-#define EVIDENCE_LINES 500
 /* A frame from the guest may be on its way for this long. */
 #define FRAME_LATE_NS (SEC / 2)
-
-/*
- * What the agent or QEMU says becomes a line of plain ASCII: a text cut in the middle of a
- * character is no JSON string, and a control sequence has no business on the user's terminal.
- */
-static void plain_line(char *text)
-{
-	for (; *text; text++)
-		if (isspace((unsigned char)*text))
-			*text = ' ';
-		else if (!isascii(*text) || !isprint(*text))
-			*text = '?';
-}
-
-int session_settle(struct session *s, const char *verdict, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (s->verdict)
-		return 1;
-	s->verdict = verdict;
-	va_start(ap, fmt);
-	vsnprintf(s->reason, sizeof(s->reason), fmt, ap);
-	va_end(ap);
-	plain_line(s->reason);
-	return 1;
-}
-
-static bool has_string(const json_t *array, const char *text)
-{
-	size_t i;
-	json_t *v;
-
-	json_array_foreach (array, i, v)
-		if (!strcmp(json_string_value(v), text))
-			return true;
-	return false;
-}
-
-void session_evidence(struct session *s, const char *text)
-{
-	while (*text && json_array_size(s->evidence) < EVIDENCE_LINES) {
-		size_t n = strcspn(text, "\n");
-		HB_FREE char *line = strndup(text, n);
-
-		if (line && n && !has_string(s->evidence, line))
-			json_array_append_new(s->evidence, json_string(line));
-		text += n + (text[n] == '\n');
-	}
-}
-
-void session_evidence_array(struct session *s, const json_t *lines)
-{
-	size_t i;
-	json_t *line;
-
-	json_array_foreach (lines, i, line)
-		if (json_is_string(line))
-			session_evidence(s, json_string_value(line));
-}
-
-void session_tell(struct session *s, const json_t *frame)
-{
-	if (s->c->progress)
-		s->c->progress(s->c->progress_arg, session_steps[s->step], frame);
-}
-
-uint64_t session_spec_ns(const struct session *s, const char *key)
-{
-	json_int_t v = json_integer_value(json_object_get(json_object_get(s->spec, "phases"), key));
-
-	return v > 0 ? v : 0;
-}
-
-bool session_is_exact(const struct session *s)
-{
-	return !s->c->native && s->c->vm.mode == VM_EXACT;
-}
-
-void session_enter(struct session *s, enum session_step step)
-{
-	uint64_t now = hb_now_ns();
-
-	s->took[s->step] += now - s->step_started;
-	s->step = step;
-	s->step_started = now;
-}
-
-int session_fd(const struct session *s)
-{
-	return s->vm ? vm_data_fd(s->vm) : s->native.fd;
-}
 
 /* Planned length of a step plus what it may take beyond; generous, for a loaded host is no bug. */
 static uint64_t step_timeout(const struct session *s, enum session_step step)

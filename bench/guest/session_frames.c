@@ -10,8 +10,6 @@
 
 #define NAME_BYTES 64
 
-const char *const session_steps[STEPS] = {"boot", "setup", "warmup", "measure", "drain", "collect"};
-
 static int on_hello(struct session *s, json_t *hello, struct hb_error *e)
 {
 	const char *id = json_string_value(json_object_get(hello, "build_id"));
