@@ -10,23 +10,6 @@
 #include "bench/base/units.h"
 #include "bench/base/util.h"
 
-int hb_parse_u64(const char *s, uint64_t *v)
-{
-	unsigned long long n;
-	char *end;
-
-	if (!isdigit((unsigned char)*s))
-		return -EINVAL;
-	errno = 0;
-	n = strtoull(s, &end, s[0] == '0' && (s[1] == 'x' || s[1] == 'X') ? 16 : 10);
-	if (*end)
-		return -EINVAL;
-	if (errno)
-		return -errno;
-	*v = n;
-	return 0;
-}
-
 int hb_parse_double(const char *s, double *v)
 {
 	char *end;

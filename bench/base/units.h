@@ -12,8 +12,6 @@ int hb_parse_size(const char *s, uint64_t *bytes);
 /* "250ns", "10us", "5ms", "2s", "20m", "1h"; a bare number is seconds; fractions allowed:
  * nanoseconds. */
 int hb_parse_duration(const char *s, uint64_t *ns);
-/* Decimal, or 0x hexadecimal, without sign; the whole string must be used. */
-int hb_parse_u64(const char *s, uint64_t *v);
 /* A finite decimal number; the whole string must be used. */
 int hb_parse_double(const char *s, double *v);
 /* yes/no/on/off/true/false/1/0 */

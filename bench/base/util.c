@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <ctype.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
@@ -10,7 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bench/base/units.h"
 #include "bench/base/util.h"
 
 #define FILE_READ_MAX (64u << 20)
@@ -167,6 +167,23 @@ int hb_file_write_atomic(const char *path, const void *data, size_t len)
 	if (err)
 		unlink(tmp);
 	return err;
+}
+
+int hb_parse_u64(const char *s, uint64_t *v)
+{
+	unsigned long long n;
+	char *end;
+
+	if (!isdigit((unsigned char)*s))
+		return -EINVAL;
+	errno = 0;
+	n = strtoull(s, &end, s[0] == '0' && (s[1] == 'x' || s[1] == 'X') ? 16 : 10);
+	if (*end)
+		return -EINVAL;
+	if (errno)
+		return -errno;
+	*v = n;
+	return 0;
 }
 
 int hb_file_read_u64(const char *path, uint64_t *value)

@@ -59,6 +59,8 @@ int hb_file_read(const char *path, char **text, size_t *len);
 int hb_file_write(const char *path, const char *text);
 /* Write to a temporary neighbour, fsync, rename: the file is whole or absent. */
 int hb_file_write_atomic(const char *path, const void *data, size_t len);
+/* Decimal, or 0x hexadecimal, without sign; the whole string must be used. */
+int hb_parse_u64(const char *s, uint64_t *v);
 /* Read an unsigned decimal from a one-value file such as /proc/sys/vm/nr_hugepages. */
 int hb_file_read_u64(const char *path, uint64_t *value);
 /* mkdir -p, mode 0777 less the umask. */
