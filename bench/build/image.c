@@ -1,21 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <argp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bench/base/units.h"
 #include "bench/build/cache.h"
-#include "bench/commands/commands.h"
 #include "bench/build/image.h"
 #include "bench/host/paths.h"
 #include "bench/build/rootfs.h"
 
 /* Part of the keys: raise it when the same input gives another image. */
 #define IMAGE_STEPS "1"
-/* Of `hugebench image`; what fills shared buffers of 2 GiB. */
-#define DEFAULT_SCALE "16"
 /* How many images of each kind stay, those in use aside. */
 #define KEPT 4
 
@@ -183,59 +178,4 @@ void image_free(struct image *img)
 		if (img->held[i] > STDERR_FILENO)
 			close(img->held[i]);
 	*img = (struct image){0};
-}
-
-static error_t parse_option(int key, char *arg, struct argp_state *state)
-{
-	uint64_t *scale = state->input;
-
-	if (key == 's') {
-		if (hb_parse_u64(arg, scale) || *scale > 1000)
-			argp_error(state, "--scale %s: a number from 0 to 1000 is wanted", arg);
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
-}
-
-static void print_file(const char *what, const char *path)
-{
-	struct stat st;
-	char size[32];
-
-	if (path && !stat(path, &st))
-		printf("%-10s %-8s %s\n", what,
-		       hb_format_size(size, sizeof(size), (uint64_t)st.st_blocks * 512), path);
-}
-
-int cmd_image(int argc, char **argv)
-{
-	static const struct argp_option options[] = {
-		{"scale", 's', "N", 0,
-		 "pgbench scale of the database, 131 MiB each (" DEFAULT_SCALE
-		 "); 0: no PostgreSQL",
-		 0},
-		{0},
-	};
-	const struct argp argp = {.options = options,
-				  .parser = parse_option,
-				  .doc = "Make the guest's images, or find them in the cache, and "
-					 "print what, size on disk and path."};
-	uint64_t scale = strtoul(DEFAULT_SCALE, NULL, 10);
-	struct hb_error e = {.text = ""};
-	struct image img;
-	int rc;
-
-	if (argp_parse(&argp, argc, argv, 0, NULL, &scale))
-		return EXIT_USAGE;
-	rc = image_resolve(scale, &img, &e);
-	if (rc) {
-		fprintf(stderr, "hugebench image: %s\n", e.text);
-		return EXIT_HOST;
-	}
-	print_file("initramfs", img.initramfs);
-	print_file("root", img.root);
-	if (img.postgres)
-		printf("postgres   %s\n", img.postgres);
-	image_free(&img);
-	return EXIT_OK;
 }

@@ -8,7 +8,7 @@
 
 #include "bench/commands/commands.h"
 #include "bench/guest/evidence.h"
-#include "bench/run/runs.h"
+#include "bench/commands/own_run.h"
 
 #define TEXT_MAX   128
 #define COLUMN_GAP 2
@@ -175,13 +175,13 @@ static int print_run(const struct load_run *run, struct hb_error *e)
 int cmd_check(int argc, char **argv)
 {
 	static const struct argp argp = {
-		.options = runs_options,
-		.parser = runs_parse,
+		.options = own_run_options,
+		.parser = own_run_parse,
 		.doc = "Checks the kernels' correctness and prints the table of bugs and kernels.",
 	};
-	struct runs_args a = {.scenario = NULL};
+	struct own_run_args a = {.scenario = NULL};
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &a))
 		return EXIT_USAGE;
-	return runs_once_and_show(&a, "check", print_run);
+	return own_run_show(&a, "check", print_run);
 }

@@ -4,13 +4,7 @@
 #ifndef HB_COMMANDS_H
 #define HB_COMMANDS_H
 
-enum exit_status {
-	EXIT_OK = 0,
-	EXIT_CELLS = 1, /* the run finished, some cell is not as expected */
-	EXIT_USAGE = 2, /* bad usage or scenario */
-	EXIT_HOST = 3,	/* the host lacks something */
-	EXIT_INT = 130, /* interrupted; finished cells are kept */
-};
+#include "bench/base/exit_status.h"
 
 int cmd_boot(int argc, char **argv);
 int cmd_check(int argc, char **argv);

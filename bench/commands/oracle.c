@@ -10,12 +10,12 @@
 #include "bench/result/bound.h"
 #include "bench/commands/commands.h"
 #include "bench/guest/evidence.h"
-#include "bench/run/runs.h"
+#include "bench/commands/own_run.h"
 
 #define LEVEL 0.95
 
 struct oracle_args {
-	struct runs_args run;
+	struct own_run_args run;
 	char repeat[48];
 };
 
@@ -124,7 +124,7 @@ static int evaluate(const struct load_run *run, struct hb_error *e)
 
 int cmd_oracle(int argc, char **argv)
 {
-	static const struct argp common = {.options = runs_options, .parser = runs_parse};
+	static const struct argp common = {.options = own_run_options, .parser = own_run_parse};
 	static const struct argp_child children[] = {{.argp = &common}, {0}};
 	static const struct argp argp = {
 		.options = options,
@@ -139,5 +139,5 @@ int cmd_oracle(int argc, char **argv)
 		return EXIT_USAGE;
 	if (!a.run.option && !a.run.budget)
 		a.run.budget = "10m";
-	return runs_once_and_show(&a.run, "oracle", evaluate);
+	return own_run_show(&a.run, "oracle", evaluate);
 }

@@ -12,7 +12,7 @@
 #include "bench/commands/commands.h"
 #include "bench/result/load.h"
 #include "bench/host/paths.h"
-#include "bench/run/runs.h"
+#include "bench/commands/own_run.h"
 #include "bench/build/source.h"
 
 #define SOURCE	"linux-5.10"
@@ -203,12 +203,12 @@ static int print_run(const struct load_run *run, struct hb_error *e)
 int cmd_selftests(int argc, char **argv)
 {
 	static const struct argp argp = {
-		.options = runs_options,
-		.parser = runs_parse,
+		.options = own_run_options,
+		.parser = own_run_parse,
 		.doc = "Builds the kernel's own hugetlb selftests, runs them and compares their "
 		       "verdicts.",
 	};
-	struct runs_args a = {.scenario = NULL};
+	struct own_run_args a = {.scenario = NULL};
 	struct hb_error e = {.text = ""};
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &a))
@@ -217,5 +217,5 @@ int cmd_selftests(int argc, char **argv)
 		fprintf(stderr, "hugebench: %s\n", e.text);
 		return EXIT_HOST;
 	}
-	return runs_once_and_show(&a, "selftests", print_run);
+	return own_run_show(&a, "selftests", print_run);
 }

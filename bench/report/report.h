@@ -15,16 +15,20 @@
  */
 int report_run(const char *run_dir, struct hb_error *e);
 
+enum report_format {
+	REPORT_TEXT,
+	REPORT_MARKDOWN,
+	REPORT_HTML,
+	REPORT_CSV,
+	REPORT_JSON,
+};
+
 /*
- * For a run that stops early: has every main figure of the boots so far a verdict (better, worse or
- * same, at the level of this look, run.json "stopping")? No, when there is none at all. Call it
- * after complete rounds only: each call at a new number of boots is a look.
+ * Write the report of @m to @out; @d is report_build()'s, @only_main leaves the appendices of text
+ * and Markdown out. 0, -ENOMEM or -EIO.
  */
-int report_decided(const char *run_dir, bool *decided, struct hb_error *e);
-
-/* Read a run by directory, or by name in results/. */
-int report_open(const char *name, struct load_run **run, struct hb_error *e);
-
+int report_render(const struct compare_model *m, const struct doc *d, enum report_format format,
+		  bool only_main, FILE *out);
 /* summary.csv: a row per comparison, columns fixed. */
 int report_csv(const struct compare_model *m, FILE *out);
 /* Everything of the model as JSON; new reference, NULL without memory. */

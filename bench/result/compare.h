@@ -181,5 +181,11 @@ int compare_merged(const struct compare_model *m, const struct compare_group *g,
 int compare_figures(struct compare_model *m, struct hb_error *e);
 /* Arms and pairs, and whether they may be paired (compare_pairs.c). */
 int compare_pairs(struct compare_model *m, const struct compare_options *o, struct hb_error *e);
+/*
+ * For a run that stops early: has every main figure of the boots so far a verdict (better, worse or
+ * same, at the level of this look, run.json "stopping")? No, when there is none at all. Call it
+ * after complete rounds only: each call at a new number of boots is a look.
+ */
+int compare_decided(const char *run_dir, bool *decided, struct hb_error *e);
 
 #endif

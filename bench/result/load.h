@@ -103,4 +103,7 @@ int load_cell_parse(struct load_run *run, const json_t *j, struct load_cell *cel
 		    struct hb_error *e);
 void load_cell_release(struct load_cell *cell);
 
+/* load_run() of a directory, or of a name in results/. -ENOENT: there is no such run. */
+int load_open(const char *name, struct load_run **run, struct hb_error *e);
+
 #endif

@@ -6,14 +6,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/base/exit_status.h"
 #include "bench/base/restore.h"
 #include "bench/base/units.h"
-#include "bench/commands/commands.h"
 #include "bench/scenario/costs.h"
 #include "bench/run/describe.h"
 #include "bench/host/memory.h"
+#include "bench/result/compare.h"
 #include "bench/run/progress.h"
-#include "bench/report/report.h"
 #include "bench/run/run.h"
 #include "bench/guest/session.h"
 
@@ -24,8 +24,7 @@ static void on_signal(int sig)
 {
 	(void)sig;
 	if (interrupted++)
-		_exit(EXIT_INT); /* the guest dies with us
-				  */
+		_exit(EXIT_INT); /* the guest dies with us */
 }
 
 static int signals_take(struct hb_error *e)
@@ -52,21 +51,6 @@ static const char *text(const json_t *o, const char *key)
 	const char *s = json_string_value(json_object_get(o, key));
 
 	return s ? s : "";
-}
-
-enum vm_mode run_vm_mode(const struct run *r)
-{
-	if (!strcmp(r->mode, "kvm"))
-		return VM_KVM;
-	return strcmp(r->mode, "exact") ? VM_EMULATED : VM_EXACT;
-}
-
-void run_image(const struct run *r, struct vm_config *vm)
-{
-	if (r->image.root)
-		vm->root = r->image.root;
-	else
-		vm->initramfs = r->image.initramfs;
 }
 
 static const struct kernel *kernel_of(const struct run *r, const json_t *planned)
@@ -289,7 +273,7 @@ static bool decided(const struct run *r, size_t next)
 	if (!stopping || !between_repetitions(r, next) ||
 	    done < json_integer_value(json_object_get(stopping, "min_boots")))
 		return false;
-	return !report_decided(r->store.dir, &all, NULL) && all;
+	return !compare_decided(r->store.dir, &all, NULL) && all;
 }
 
 static void record_stop(struct run *r, int repetitions, const char *why)

@@ -14,11 +14,6 @@
 #include "bench/run/run.h"
 #include "bench/host/tsc.h"
 
-bool run_is_native(const struct run *r)
-{
-	return !strcmp(r->mode, "native");
-}
-
 static int set_text(char **field, char *text, struct hb_error *e)
 {
 	free(*field);

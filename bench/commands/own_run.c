@@ -6,21 +6,20 @@
 
 #include "bench/base/util.h"
 #include "bench/commands/commands.h"
-#include "bench/host/paths.h"
-#include "bench/run/runs.h"
+#include "bench/commands/own_run.h"
 
-#define RUNS_ARGV 16
+#define ARGV_MAX 16
 
-const struct argp_option runs_options[] = {
+const struct argp_option own_run_options[] = {
 	{"scenario", 's', "FILE|NAME", 0, "another scenario of the same kind", 0},
 	{"kernels", 'k', "A,B", 0, "only these kernels", 0},
 	{"cells", 'c', "A,B", 0, "only these cells; shell patterns", 0},
 	{"show", 'S', "RUN", 0, "print an existing run, run nothing", 0},
 	{0}};
 
-error_t runs_parse(int key, char *arg, struct argp_state *state)
+error_t own_run_parse(int key, char *arg, struct argp_state *state)
 {
-	struct runs_args *a = state->input;
+	struct own_run_args *a = state->input;
 
 	switch (key) {
 	case 's':
@@ -89,9 +88,9 @@ static void stdout_restore(int saved)
 }
 
 /* Make a run; *@run is its name. Returns the exit status of cmd_run(). */
-static int runs_once(const struct runs_args *a, const char *name, char *run, size_t len)
+static int make_run(const struct own_run_args *a, const char *name, char *run, size_t len)
 {
-	char *argv[RUNS_ARGV] = {(char *)"hugebench run"};
+	char *argv[ARGV_MAX] = {(char *)"hugebench run"};
 	int argc = 1, saved, status;
 
 	name_make(name, run, len);
@@ -107,13 +106,11 @@ static int runs_once(const struct runs_args *a, const char *name, char *run, siz
 	return status;
 }
 
-static int runs_show(const char *name, runs_print print)
+static int show_run(const char *name, own_run_print print)
 {
 	struct hb_error e = {.text = ""};
-	HB_FREE char *results = paths_results(&e);
-	HB_FREE char *dir = results ? hb_strf("%s/%s", results, name) : NULL;
 	struct load_run *run = NULL;
-	int rc = dir ? load_run(dir, &run, &e) : -ENOMEM;
+	int rc = load_open(name, &run, &e);
 
 	if (!rc)
 		rc = print(run, &e);
@@ -124,16 +121,16 @@ static int runs_show(const char *name, runs_print print)
 	return EXIT_USAGE;
 }
 
-int runs_once_and_show(const struct runs_args *a, const char *name, runs_print print)
+int own_run_show(const struct own_run_args *a, const char *name, own_run_print print)
 {
 	int status, shown;
 	char run[64];
 
 	if (a->show)
-		return runs_show(a->show, print);
-	status = runs_once(a, name, run, sizeof(run));
+		return show_run(a->show, print);
+	status = make_run(a, name, run, sizeof(run));
 	if (status != EXIT_OK && status != EXIT_CELLS)
 		return status;
-	shown = runs_show(run, print);
+	shown = show_run(run, print);
 	return shown == EXIT_OK ? status : shown;
 }

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What the guests of a run are. */
+#include <string.h>
+
+#include "bench/run/run.h"
+
+bool run_is_native(const struct run *r)
+{
+	return !strcmp(r->mode, "native");
+}
+
+enum vm_mode run_vm_mode(const struct run *r)
+{
+	if (!strcmp(r->mode, "kvm"))
+		return VM_KVM;
+	return strcmp(r->mode, "exact") ? VM_EMULATED : VM_EXACT;
+}
+
+void run_image(const struct run *r, struct vm_config *vm)
+{
+	if (r->image.root)
+		vm->root = r->image.root;
+	else
+		vm->initramfs = r->image.initramfs;
+}
