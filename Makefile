@@ -65,7 +65,7 @@ $(BUILD)/tests/fake_guest: tests/fake_guest.c bench/base/wire.h
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(HB_CFLAGS) -static -o $@ $<
 
-$(BUILD)/tests/session_test $(BUILD)/tests/e2e_vm_test $(BUILD)/tests/run_test: | $(BUILD)/tests/fake_guest
+$(BUILD)/tests/session_test $(BUILD)/tests/e2e_vm_test $(BUILD)/tests/run_test $(BUILD)/tests/workers_test: | $(BUILD)/tests/fake_guest
 $(BUILD)/tests/run_test: | $(BUILD)/hugebench
 
 # tests/guest_*_test.c are about the agent's side.

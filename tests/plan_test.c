@@ -181,13 +181,14 @@ static void ids_name_everything(void **state)
 }
 
 /* A scenario of its own number and a budget: what comes out? */
-static unsigned int chosen(uint64_t repeat, uint64_t budget_s, const json_t *costs, int *rc,
-			   struct plan_choice *choice)
+static unsigned int chosen(uint64_t repeat, uint64_t budget_s, unsigned int jobs,
+			   const json_t *costs, int *rc, struct plan_choice *choice)
 {
+	const struct plan_terms terms = {"emulated", two, costs, budget_s * NSEC_PER_SEC, jobs};
 	struct hb_error e = {""};
 
 	spec.scenario.repeat = repeat;
-	*rc = plan_choose(&spec, "emulated", two, costs, budget_s * NSEC_PER_SEC, choice, &e);
+	*rc = plan_choose(&spec, &terms, choice, &e);
 	spec.scenario.repeat = 0;
 	return *rc ? 0 : choice->repetitions;
 }
@@ -201,15 +202,17 @@ static void budget_chooses(void **state)
 	int rc;
 
 	(void)state;
-	assert_int_equal(chosen(0, 1200, costs, &rc, &choice), 13);
+	assert_int_equal(chosen(0, 1200, 1, costs, &rc, &choice), 13);
 	assert_int_equal((int)choice.seconds, 13 * 90);
 	assert_non_null(strstr(choice.reason, "fits into the budget of 20 m"));
 	assert_non_null(strstr(choice.reason, "6 of 6 cells from measured costs"));
-	assert_int_equal(chosen(2, 1200, costs, &rc, &choice),
+	assert_int_equal(chosen(2, 1200, 1, costs, &rc, &choice),
 			 2); /* the scenario's number is a limit */
-	assert_int_equal(chosen(20, 1200, costs, &rc, &choice), 13);
-	assert_int_equal(chosen(20, 0, costs, &rc, &choice), 20);
-	assert_int_equal(chosen(0, 89, costs, &rc, &choice), 0);
+	assert_int_equal(chosen(20, 1200, 1, costs, &rc, &choice), 13);
+	assert_int_equal(chosen(20, 0, 1, costs, &rc, &choice), 20);
+	assert_int_equal(chosen(0, 1200, 2, costs, &rc, &choice), 26); /* two side by side */
+	assert_int_equal((int)choice.seconds, 26 * 45);
+	assert_int_equal(chosen(0, 89, 1, costs, &rc, &choice), 0);
 	assert_int_equal(rc, -ERANGE);
 	json_decref(costs);
 }

@@ -202,6 +202,10 @@ static void usage_is_two(void **state)
 	expect_run(2, "-o measure=0", "-s!", "-o", "measure=0");
 	expect_run(2, "does not hold one boot", "-s!", "--budget", "10ms");
 	expect_run(2, "leave --kernels out", "-s!", "-k", "base");
+	expect_run(2, "-j none: a number from 1", "-s!", "-j", "none");
+	expect_run(2, "-j 2: boots side by side would disturb one another's figures in mode native",
+		   "-s!", "-j", "2");
+	expect_run(2, "in mode kvm; leave -j out", "-s!", "-j", "2", "--mode", "kvm");
 	expect_run(2, "there is no kernel variant 'bas'; there are: base, ", "-s!", "--mode",
 		   "emulated", "-k", "bas", "--dry-run");
 	expect_run(2, "'../up' cannot name a run", "-s!", "--name", "../up");

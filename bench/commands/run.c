@@ -9,6 +9,8 @@
 #include "bench/report/report.h"
 #include "bench/run/run.h"
 
+#define JOBS_MAX 1024
+
 enum {
 	KEY_MODE = 256,
 	KEY_BUDGET,
@@ -35,6 +37,11 @@ static const struct argp_option options[] = {
 	 "choose the number of boots so that the run takes at most this long, e.g. 20m (the "
 	 "default "
 	 "where the scenario names no number)",
+	 0},
+	{"jobs", 'j', "N", 0,
+	 "boots side by side (default: in mode exact as many as there are CPUs and memory for; "
+	 "else "
+	 "1)",
 	 0},
 	{"name", KEY_NAME, "RUN", 0, "of the run (default: scenario and time)", 0},
 	{"resume", KEY_RESUME, NULL, 0,
@@ -87,6 +94,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		fprintf(stderr,
 			"hugebench: --budget %s is not a duration; write it like 90s or 20m\n",
 			arg);
+		return EINVAL;
+	case 'j':
+		if (!hb_parse_u64(arg, &a->jobs) && a->jobs && a->jobs <= JOBS_MAX)
+			return 0;
+		fprintf(stderr, "hugebench: -j %s: a number from 1 to %d is wanted\n", arg,
+			JOBS_MAX);
 		return EINVAL;
 	case KEY_NAME:
 		a->name = arg;

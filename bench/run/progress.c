@@ -32,11 +32,11 @@ static void format_count(char *buf, size_t len, double v)
 }
 
 /* The counter to show: the first main rate of the cell's first workload, else its first rate. */
-static void headline_choose(struct progress *p)
+static void headline_choose(struct progress_cell *c, const json_t *workloads)
 {
 	const json_t *in = json_array_get(
-		json_object_get(json_object_get(p->planned, "spec"), "instances"), 0);
-	const json_t *w = describe_find(p->workloads, text(in, "workload")), *metric, *best = NULL;
+		json_object_get(json_object_get(c->planned, "spec"), "instances"), 0);
+	const json_t *w = describe_find(workloads, text(in, "workload")), *metric, *best = NULL;
 	size_t i;
 
 	json_array_foreach (json_object_get(w, "metrics"), i, metric) {
@@ -46,7 +46,7 @@ static void headline_choose(struct progress *p)
 			      !json_is_true(json_object_get(best, "primary"))))
 			best = metric;
 	}
-	snprintf(p->headline, sizeof(p->headline), "%s.%s", text(in, "workload"),
+	snprintf(c->headline, sizeof(c->headline), "%s.%s", text(in, "workload"),
 		 text(best, "name"));
 }
 
@@ -59,92 +59,117 @@ static int columns(const struct progress *p)
 	return size.ws_col;
 }
 
-/* "[ 5/24] hinode pmdshare r2" */
-static void format_cell(const struct progress *p, size_t number, char *buf, size_t len)
+/* "[ 5/24]" */
+static void print_count(const struct progress *p, FILE *out)
 {
-	int digits = snprintf(NULL, 0, "%zu", p->total);
-	int warm = json_is_true(json_object_get(p->planned, "warmup_boot"));
-
-	snprintf(buf, len, "[%*zu/%zu] %s %s %s%lld", digits, number, p->total,
-		 text(p->planned, "kernel"), text(p->planned, "cell"), warm ? "warm-up " : "r",
-		 (long long)json_integer_value(json_object_get(p->planned, "rep")));
+	fprintf(out, "[%*zu/%zu]", snprintf(NULL, 0, "%zu", p->total), p->done, p->total);
 }
 
-static void live_line(const struct progress *p)
+/* "hinode pmdshare r2" */
+static void print_cell(const struct progress_cell *c, FILE *out)
 {
-	char cell[128], left[32], line[512];
-	double running = now_seconds() - p->began;
-	double rest = p->seconds_left > running ? p->seconds_left - running : 0;
+	int warm = json_is_true(json_object_get(c->planned, "warmup_boot"));
 
-	if (!p->terminal)
+	fprintf(out, " %s %s %s%lld", text(c->planned, "kernel"), text(c->planned, "cell"),
+		warm ? "warm-up " : "r",
+		(long long)json_integer_value(json_object_get(c->planned, "rep")));
+}
+
+/* Of several cells the figures would not fit. */
+static void print_running(const struct progress_cell *const *running, size_t n, FILE *out)
+{
+	for (size_t i = 0; i < n; i++) {
+		print_cell(running[i], out);
+		fprintf(out, ": %s", running[i]->phase);
+		if (n == 1 && *running[i]->figure)
+			fprintf(out, ", %s", running[i]->figure);
+		fputc(i + 1 < n ? ',' : ';', out);
+	}
+}
+
+/* Seconds that the running cells have used up already, taken off the estimate. */
+static double rest_of(const struct progress *p, const struct progress_cell *const *running,
+		      size_t n)
+{
+	double rest = p->seconds_left;
+
+	for (size_t i = 0; i < n; i++)
+		rest -= (now_seconds() - running[i]->began) / n;
+	return rest > 0 ? rest : 0;
+}
+
+void progress_live(const struct progress *p, const struct progress_cell *const *running, size_t n)
+{
+	char left[32];
+	HB_FREE char *line = NULL;
+	size_t len;
+	FILE *out = p->terminal ? open_memstream(&line, &len) : NULL;
+
+	if (!out)
 		return;
-	format_cell(p, p->done + 1, cell, sizeof(cell));
-	hb_format_duration(left, sizeof(left), rest * NSEC_PER_SEC);
-	snprintf(line, sizeof(line), "%s: %s%s%s; %zu done, %zu left, about %s", cell, p->phase,
-		 *p->figure ? ", " : "", p->figure, p->done, p->total - p->done, left);
+	print_count(p, out);
+	print_running(running, n, out);
+	hb_format_duration(left, sizeof(left), rest_of(p, running, n) * NSEC_PER_SEC);
+	fprintf(out, " %zu left, about %s", p->total - p->done, left);
+	if (fclose(out))
+		return;
 	fprintf(p->out, "\r\033[K%.*s", columns(p) - 1, line);
 	fflush(p->out);
 }
 
-void progress_begin(struct progress *p, const json_t *planned)
+void progress_begin(const struct progress *p, struct progress_cell *c, const json_t *planned)
 {
-	p->planned = planned;
-	p->began = now_seconds();
-	p->figure[0] = 0;
-	snprintf(p->phase, sizeof(p->phase), "boot");
-	headline_choose(p);
-	live_line(p);
+	*c = (struct progress_cell){.planned = planned, .began = now_seconds(), .phase = "boot"};
+	headline_choose(c, p->workloads);
 }
 
 /* The headline counter of an interval frame as a rate. */
-static void figure_take(struct progress *p, const json_t *frame)
+static void figure_take(struct progress_cell *c, const json_t *frame)
 {
-	const json_t *count = json_object_get(json_object_get(frame, "counters"), p->headline);
+	const json_t *count = json_object_get(json_object_get(frame, "counters"), c->headline);
 	double length = json_number_value(json_object_get(frame, "length_ns"));
 	char rate[32];
 
 	if (!json_is_number(count) || length <= 0)
 		return;
 	format_count(rate, sizeof(rate), json_number_value(count) * NSEC_PER_SEC / length);
-	snprintf(p->figure, sizeof(p->figure), "%s %s/s", p->headline, rate);
+	snprintf(c->figure, sizeof(c->figure), "%s %s/s", c->headline, rate);
 }
 
-void progress_frame(void *arg, const char *phase, const json_t *frame)
+void progress_frame(struct progress_cell *c, const char *phase, const json_t *frame)
 {
-	struct progress *p = arg;
-
-	snprintf(p->phase, sizeof(p->phase), "%s", phase);
-	figure_take(p, frame);
-	live_line(p);
+	snprintf(c->phase, sizeof(c->phase), "%s", phase);
+	figure_take(c, frame);
 }
 
-void progress_clear(struct progress *p)
+void progress_clear(const struct progress *p)
 {
 	if (p->terminal)
 		fputs("\r\033[K", p->out);
 	fflush(p->out);
 }
 
-void progress_end(struct progress *p, const json_t *cell)
+void progress_end(const struct progress *p, const struct progress_cell *c, const json_t *cell)
 {
 	const char *reason = text(cell, "reason");
 	const size_t todo = p->total - p->done;
-	char name[128], took[32], left[32];
+	char took[32], left[32];
 
-	format_cell(p, p->done, name, sizeof(name));
-	hb_format_duration(took, sizeof(took), (now_seconds() - p->began) * NSEC_PER_SEC);
+	hb_format_duration(took, sizeof(took), (now_seconds() - c->began) * NSEC_PER_SEC);
 	hb_format_duration(left, sizeof(left), p->seconds_left * NSEC_PER_SEC);
 	progress_clear(p);
-	fprintf(p->out, "%s: %s%s in %s%s%s%s%s", name, text(cell, "verdict"),
+	print_count(p, p->out);
+	print_cell(c, p->out);
+	fprintf(p->out, ": %s%s in %s%s%s%s%s", text(cell, "verdict"),
 		json_is_false(json_object_get(cell, "expected")) ? " (not expected)" : "", took,
-		*p->figure ? ", " : "", p->figure, *reason ? ": " : "", reason);
+		*c->figure ? ", " : "", c->figure, *reason ? ": " : "", reason);
 	if (todo)
 		fprintf(p->out, "; %zu left, about %s", todo, left);
 	fputc('\n', p->out);
 	fflush(p->out);
 }
 
-void progress_note(struct progress *p, const char *fmt, ...)
+void progress_note(const struct progress *p, const char *fmt, ...)
 {
 	va_list args;
 

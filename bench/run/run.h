@@ -12,7 +12,7 @@
 #include "bench/host/size.h"
 #include "bench/scenario/spec.h"
 #include "bench/run/store.h"
-#include "bench/guest/vm.h"
+#include "bench/guest/session.h"
 
 /* The command line. */
 struct run_args {
@@ -20,6 +20,7 @@ struct run_args {
 	json_t *overrides; /* array of "key=value" */
 	json_t *command;   /* array: the command line as given */
 	uint64_t budget;   /* ns; 0: not given */
+	uint64_t jobs;	   /* boots side by side; 0: not given */
 	int resume, dry_run, mixed_config, yes;
 };
 
@@ -37,6 +38,7 @@ struct run {
 	struct image image;
 	unsigned int postgres_scale; /* of the prepared database; 0: no cell is of PostgreSQL */
 	struct guest_size size;
+	unsigned int jobs;    /* boots side by side */
 	unsigned int tsc_khz; /* of the host, for vm.h */
 	json_t *costs;
 	uint64_t budget; /* ns; 0: not limited */
@@ -56,10 +58,22 @@ int run_prepare(struct run *r, struct hb_error *e);
 int run_take_up(struct run *r, struct hb_error *e);
 /* Print what run_prepare() and run_cells() would do. */
 int run_show(const struct run *r, struct hb_error *e);
+
+/* One boot. */
+struct run_boot {
+	const json_t *planned; /* entry of plan.json */
+	const int *memory_fd;  /* of the guest, see vm.h */
+	const volatile int *interrupted;
+	session_progress progress;
+	void *progress_arg;
+};
+
+/* Carry it out and put its files in their place in the run (run_cell.c). -EINTR: interrupted. */
+int run_cell(const struct run *r, const struct run_boot *b, struct hb_error *e);
 /*
- * Carry out what is missing of the plan. *@unexpected: cells whose verdict the scenario does not
- * expect, those of earlier sittings included. -EINTR when interrupted; finished cells are kept
- * always.
+ * Carry out what is missing of the plan, r->jobs cells side by side. *@unexpected: cells whose
+ * verdict the scenario does not expect, those of earlier sittings included. -EINTR when
+ * interrupted; finished cells are kept always.
  */
 int run_cells(struct run *r, unsigned int *unexpected, struct hb_error *e);
 /* Is any cell finished? */

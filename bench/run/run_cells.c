@@ -1,50 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Carrying out a plan, cell after cell. */
-#include <signal.h>
+/* Carrying out a plan: which cell is next, when the run ends, what is recorded of it. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "bench/base/exit_status.h"
 #include "bench/base/restore.h"
 #include "bench/base/units.h"
-#include "bench/scenario/costs.h"
-#include "bench/run/describe.h"
-#include "bench/host/memory.h"
 #include "bench/result/compare.h"
-#include "bench/run/progress.h"
-#include "bench/run/run.h"
-#include "bench/guest/session.h"
-
-/* Written by the signal handler alone. */
-static volatile int interrupted;
-
-static void on_signal(int sig)
-{
-	(void)sig;
-	if (interrupted++)
-		_exit(EXIT_INT); /* the guest dies with us */
-}
-
-static int signals_take(struct hb_error *e)
-{
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction sa = {.sa_handler = on_signal};
-
-	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
-		struct sigaction old;
-
-		if (sigaction(signals[i], &sa, &old))
-			return hb_error_set(e, -errno, "sigaction: %s", strerror(errno));
-		/* nohup has its way. */
-		if (signals[i] == SIGHUP && old.sa_handler == SIG_IGN)
-			signal(SIGHUP, SIG_IGN);
-	}
-	/* Who reads our output may go before the run is written down. */
-	signal(SIGPIPE, SIG_IGN);
-	return 0;
-}
+#include "bench/run/workers.h"
+#include "bench/scenario/costs.h"
 
 static const char *text(const json_t *o, const char *key)
 {
@@ -53,137 +17,28 @@ static const char *text(const json_t *o, const char *key)
 	return s ? s : "";
 }
 
-static const struct kernel *kernel_of(const struct run *r, const json_t *planned)
+/* A plan that is being carried out. */
+struct walk {
+	struct run *r;
+	json_t *cells; /* of the plan */
+	bool *done;    /* for each of them: it is in its place */
+	size_t next;   /* the first that is neither done nor begun */
+	int rep;       /* repetition of the last that was */
+	bool ending;   /* no further cell is begun */
+	uint64_t began;
+	unsigned int unexpected;
+	struct progress progress;
+	struct workers workers;
+};
+
+static const json_t *planned_at(const struct walk *k, size_t at)
 {
-	for (size_t i = 0; i < r->nkernels; i++)
-		if (!strcmp(r->kernels[i].name, text(planned, "kernel")))
-			return &r->kernels[i];
-	return NULL;
+	return json_array_get(k->cells, at);
 }
 
-/* The first CONFIG_ symbol that a workload of the cell needs and the kernel lacks, with its user;
- * or NULL. */
-static const char *symbol_missing(const struct run *r, const json_t *planned,
-				  const struct kernel *k, const char **user)
+static int rep_of(const struct walk *k, size_t at)
 {
-	const json_t *instances = json_object_get(json_object_get(planned, "spec"), "instances");
-	const json_t *in, *symbol;
-	size_t i, s;
-
-	json_array_foreach (instances, i, in) {
-		const json_t *w = describe_find(r->workloads, text(in, "workload"));
-
-		json_array_foreach (json_object_get(w, "needs"), s, symbol) {
-			*user = text(in, "workload");
-			if (!kernel_has_symbol(k, json_string_value(symbol)))
-				return json_string_value(symbol);
-		}
-	}
-	return NULL;
-}
-
-/* Names of the instances of @role. */
-static json_t *instance_names(const json_t *planned, const char *role)
-{
-	json_t *names = json_array(), *in;
-	size_t i;
-
-	json_array_foreach (json_object_get(json_object_get(planned, "spec"), "instances"), i, in)
-		if (!strcmp(text(in, "role"), role))
-			json_array_append(names, json_object_get(in, "workload"));
-	return names;
-}
-
-/* cell.json of a cell that needs no boot to know that it cannot run. */
-static json_t *cell_skip(const struct run *r, const json_t *planned, const char *reason)
-{
-	const json_t *first =
-		json_array_get(json_object_get(json_object_get(planned, "spec"), "instances"), 0);
-	char started[32] = "";
-	time_t now = time(NULL);
-	struct tm tm;
-
-	if (gmtime_r(&now, &tm))
-		strftime(started, sizeof(started), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	return json_pack(
-		"{s:i, s:O, s:O, s:O, s:O, s:O, s:O, s:s, s:s, s:s, s:b, s:[], s:o, s:o, s:O, "
-		"s:{}, s:[], s:[], s:{}, s:s}",
-		"format", STORE_FORMAT, "id", json_object_get(planned, "id"), "seq",
-		json_object_get(planned, "seq"), "kernel", json_object_get(planned, "kernel"),
-		"cell", json_object_get(planned, "cell"), "rep", json_object_get(planned, "rep"),
-		"warmup_boot", json_object_get(planned, "warmup_boot"), "mode", r->mode, "verdict",
-		"SKIP", "reason", reason, "expected", plan_expects(planned, "SKIP"), "evidence",
-		"workloads", instance_names(planned, "workload"), "antagonists",
-		instance_names(planned, "antagonist"), "tasks", json_object_get(first, "tasks"),
-		"parameters", "metrics", "notes", "times", "started", started);
-}
-
-/* Carry the cell out in @dir; *@cell is its cell.json. */
-static int cell_measure(const struct run *r, const json_t *planned, const char *dir,
-			struct progress *p, const int *memory_fd, json_t **cell, struct hb_error *e)
-{
-	const struct kernel *k = kernel_of(r, planned);
-	struct session_config c = {
-		.planned = planned,
-		.kernel = k,
-		.agent = r->agent,
-		.native = run_is_native(r),
-		.native_yes = r->args.yes,
-		.directory = dir,
-		.interrupted = &interrupted,
-		.progress = progress_frame,
-		.progress_arg = p,
-	};
-	const char *symbol, *user;
-
-	if (c.native)
-		return session_run(&c, cell, e);
-	if (!k)
-		return hb_error_set(e, -EPROTO,
-				    "plan.json names the kernel '%s', run.json does not",
-				    text(planned, "kernel"));
-	symbol = symbol_missing(r, planned, k, &user);
-	if (symbol) {
-		HB_FREE char *reason = hb_strf("%s needs %s, which kernel %s does not have", user,
-					       symbol, k->name);
-
-		*cell = reason ? cell_skip(r, planned, reason) : NULL;
-		return *cell ? 0 : -ENOMEM;
-	}
-	c.vm = (struct vm_config){
-		.mode = run_vm_mode(r),
-		.bzimage = k->bzimage,
-		.command_line = "",
-		.memory_fd = memory_fd,
-		.vcpus = r->size.vcpus,
-		.nodes = r->size.nodes,
-		.tsc_khz = r->tsc_khz,
-		.memory = r->size.memory,
-	};
-	run_image(r, &c.vm);
-	return session_run(&c, cell, e);
-}
-
-/* One cell from its planning to its place in the run; *@cell is a new reference. */
-static int cell_run(const struct run *r, const json_t *planned, struct progress *p,
-		    const int *memory_fd, json_t **cell, struct hb_error *e)
-{
-	HB_FREE char *dir = store_cell_begin(&r->store, text(planned, "id"), e);
-	int rc = dir ? 0 : -EIO;
-
-	*cell = NULL;
-	if (rc)
-		return rc;
-	progress_begin(p, planned);
-	rc = cell_measure(r, planned, dir, p, memory_fd, cell, e);
-	if (rc) {
-		store_cell_abort(dir);
-		return rc;
-	}
-	rc = store_cell_commit(&r->store, text(planned, "id"), dir, *cell, e);
-	if (rc)
-		json_decref(*cell);
-	return rc;
+	return json_integer_value(json_object_get(planned_at(k, at), "rep"));
 }
 
 static double estimate(const struct run *r, const json_t *planned)
@@ -193,19 +48,15 @@ static double estimate(const struct run *r, const json_t *planned)
 	return costs_estimate(r->costs, planned, &measured);
 }
 
-/* What is left to do from cell @first of the plan on: seconds, and boots of repetition @rep. */
-static double seconds_left(const struct run *r, size_t first)
+/* Seconds until all cells are done that are not. */
+static double seconds_left(const struct walk *k)
 {
-	const json_t *cells = json_object_get(r->plan, "cells");
 	double seconds = 0;
 
-	for (size_t i = first; i < json_array_size(cells); i++) {
-		const json_t *planned = json_array_get(cells, i);
-
-		if (!store_has_cell(&r->store, text(planned, "id")))
-			seconds += estimate(r, planned);
-	}
-	return seconds;
+	for (size_t i = 0; i < json_array_size(k->cells); i++)
+		if (!k->done[i])
+			seconds += estimate(k->r, planned_at(k, i));
+	return seconds / k->r->jobs;
 }
 
 bool run_has_cells(const struct run *r)
@@ -219,61 +70,43 @@ bool run_has_cells(const struct run *r)
 	return false;
 }
 
-static int rep_of(const json_t *planned)
-{
-	return json_integer_value(json_object_get(planned, "rep"));
-}
-
 /* Seconds of the repetition that begins with cell @first. */
-static double repetition_seconds(const struct run *r, size_t first)
+static double repetition_seconds(const struct walk *k, size_t first)
 {
-	const json_t *cells = json_object_get(r->plan, "cells");
-	int rep = rep_of(json_array_get(cells, first));
 	double seconds = 0;
 
-	for (size_t i = first; i < json_array_size(cells); i++)
-		if (rep_of(json_array_get(cells, i)) == rep)
-			seconds += estimate(r, json_array_get(cells, i));
-	return seconds;
-}
-
-/* A repetition is complete and cell @next would begin another one. */
-static bool between_repetitions(const struct run *r, size_t next)
-{
-	const json_t *cells = json_object_get(r->plan, "cells");
-
-	return next && rep_of(json_array_get(cells, next)) >= 2 &&
-	       rep_of(json_array_get(cells, next)) != rep_of(json_array_get(cells, next - 1));
+	for (size_t i = first; i < json_array_size(k->cells); i++)
+		if (rep_of(k, i) == rep_of(k, first))
+			seconds += estimate(k->r, planned_at(k, i));
+	return seconds / k->r->jobs;
 }
 
 /*
- * The costs were estimates: before a further repetition, would it end beyond the budget? Whole
- * repetitions only, and by the clock alone, so that no result has a say in when the run ends.
+ * The costs were estimates: would the repetition that begins with cell @at end beyond the budget?
+ * Whole repetitions only, and by the clock alone, so that no result has a say in when the run ends.
  */
-static bool budget_spent(const struct run *r, size_t next, uint64_t began)
+static bool budget_spent(const struct walk *k, size_t at)
 {
-	double spent = (hb_now_ns() - began) / (double)NSEC_PER_SEC;
-	double budget = r->budget / (double)NSEC_PER_SEC;
+	double spent = (hb_now_ns() - k->began) / (double)NSEC_PER_SEC;
+	double budget = k->r->budget / (double)NSEC_PER_SEC;
 
-	if (!r->budget || !between_repetitions(r, next))
-		return false;
-	return spent + repetition_seconds(r, next) > budget * 1.05;
+	return k->r->budget && spent + repetition_seconds(k, at) > budget * 1.05;
 }
 
-/*
- * A look at the results, at the ends of repetitions that were fixed for it before the first boot
- * (run.json "stopping"): has every main figure its verdict? A run that cannot be read goes on.
- */
-static bool decided(const struct run *r, size_t next)
+/* Is a look at the results planned before repetition @rep begins (run.json "stopping")? */
+static bool look_planned(const struct walk *k, int rep)
 {
-	const json_t *stopping = json_object_get(r->record, "stopping");
-	int done = rep_of(json_array_get(json_object_get(r->plan, "cells"), next)) - 1;
+	const json_t *stopping = json_object_get(k->r->record, "stopping");
+
+	return stopping && rep > json_integer_value(json_object_get(stopping, "min_boots"));
+}
+
+/* Has every main figure its verdict? A run that cannot be read goes on. */
+static bool decided(const struct walk *k)
+{
 	bool all;
 
-	if (!stopping || !between_repetitions(r, next) ||
-	    done < json_integer_value(json_object_get(stopping, "min_boots")))
-		return false;
-	return !compare_decided(r->store.dir, &all, NULL) && all;
+	return !compare_decided(k->r->store.dir, &all, NULL) && all;
 }
 
 static void record_stop(struct run *r, int repetitions, const char *why)
@@ -287,16 +120,45 @@ static void record_stop(struct run *r, int repetitions, const char *why)
 		json_object_set_new(r->record, "repetitions_reason", json_string(reason));
 }
 
-/* A cell of an earlier sitting: count it. */
-static void cell_count(const struct run *r, const json_t *planned, unsigned int *unexpected)
+/* Before the repetition of cell @at begins: does the run end here? Then say and record why. */
+static bool run_ends(struct walk *k, size_t at)
 {
-	HB_FREE char *file = hb_strf("cells/%s/cell.json", text(planned, "id"));
-	json_t *cell = file ? store_read(&r->store, file, NULL) : NULL;
+	int complete = rep_of(k, at) - 1;
 
-	if (!json_is_true(json_object_get(planned, "warmup_boot")) &&
+	if (budget_spent(k, at)) {
+		progress_note(&k->progress, "the budget is spent after %d repetitions of %lld",
+			      complete,
+			      json_integer_value(json_object_get(k->r->record, "repetitions")));
+		record_stop(k->r, complete,
+			    "the cells took longer than estimated and the next would not have "
+			    "fitted the budget");
+		return true;
+	}
+	if (look_planned(k, rep_of(k, at)) && decided(k)) {
+		progress_note(&k->progress, "every main figure has a verdict after %d repetitions",
+			      complete);
+		record_stop(k->r, complete, "every main figure has a verdict");
+		return true;
+	}
+	return false;
+}
+
+/* cell.json of a finished cell; new reference, NULL when it cannot be read. */
+static json_t *cell_read(const struct walk *k, size_t at)
+{
+	HB_FREE char *file = hb_strf("cells/%s/cell.json", text(planned_at(k, at), "id"));
+
+	return file ? store_read(&k->r->store, file, NULL) : NULL;
+}
+
+/* Cell @at is in its place. */
+static void cell_count(struct walk *k, size_t at, const json_t *cell)
+{
+	k->done[at] = true;
+	k->progress.done++;
+	if (!json_is_true(json_object_get(planned_at(k, at), "warmup_boot")) &&
 	    json_is_false(json_object_get(cell, "expected")))
-		++*unexpected;
-	json_decref(cell);
+		k->unexpected++;
 }
 
 /* A guest is thrown away; the running kernel with tasks that hang is no place for more cells. */
@@ -309,7 +171,7 @@ static int kernel_usable(const struct run *r, const json_t *cell, struct hb_erro
 }
 
 /* The agent was killed before it could put this machine's settings back. */
-static void settings_check(struct progress *p)
+static void settings_check(const struct progress *p)
 {
 	HB_FREE char *path = restore_path(), *what = NULL;
 
@@ -318,86 +180,132 @@ static void settings_check(struct progress *p)
 			      what);
 }
 
-static int cells_walk(struct run *r, struct progress *p, const int *memory_fd,
-		      unsigned int *unexpected, struct hb_error *e)
+/* Wait for the next cell to end. */
+static int cell_finish(struct walk *k, struct hb_error *e)
 {
-	json_t *cells = json_object_get(r->plan, "cells"), *planned;
-	uint64_t began = hb_now_ns();
-	size_t i;
+	struct worker *w;
+	json_t *cell;
+	int rc = workers_wait(&k->workers, &w, e);
 
-	json_array_foreach (cells, i, planned) {
-		json_t *cell;
-		int rc;
+	if (rc)
+		return rc;
+	cell = cell_read(k, w->at);
+	costs_learn(k->r->costs, w->cell.planned, cell);
+	cell_count(k, w->at, cell);
+	k->progress.seconds_left = seconds_left(k);
+	progress_end(&k->progress, &w->cell, cell);
+	rc = kernel_usable(k->r, cell, e);
+	json_decref(cell);
+	return rc;
+}
 
-		p->done = i;
-		if (store_has_cell(&r->store, text(planned, "id"))) {
-			cell_count(r, planned, unexpected);
-			continue;
-		}
-		if (budget_spent(r, i, began)) {
-			progress_note(
-				p, "the budget is spent after %d repetitions of %lld",
-				rep_of(planned) - 1,
-				json_integer_value(json_object_get(r->record, "repetitions")));
-			record_stop(r, rep_of(planned) - 1,
-				    "the cells took longer than estimated and the next would not "
-				    "have fitted the budget");
-			return 0;
-		}
-		if (decided(r, i)) {
-			progress_note(p, "every main figure has a verdict after %d repetitions",
-				      rep_of(planned) - 1);
-			record_stop(r, rep_of(planned) - 1, "every main figure has a verdict");
-			return 0;
-		}
-		p->seconds_left = seconds_left(r, i);
-		rc = interrupted ? -EINTR : cell_run(r, planned, p, memory_fd, &cell, e);
-		if (rc)
-			return rc;
-		costs_learn(r->costs, planned, cell);
-		rc = kernel_usable(r, cell, e);
-		p->done = i + 1;
-		p->seconds_left = seconds_left(r, i + 1);
-		progress_end(p, cell);
+/* The next cell to begin into *@at; false: there is none, or none yet. */
+static bool cell_choose(struct walk *k, size_t *at)
+{
+	int rep;
+
+	while (k->next < json_array_size(k->cells) && k->done[k->next])
+		k->rep = rep_of(k, k->next++);
+	if (k->ending || k->next == json_array_size(k->cells))
+		return false;
+	rep = rep_of(k, k->next);
+	if (rep >= 2 && rep != k->rep) {
+		/* A look is at complete repetitions. */
+		if (look_planned(k, rep) && workers_busy(&k->workers))
+			return false;
+		k->ending = run_ends(k, k->next);
+	}
+	k->rep = rep;
+	*at = k->next;
+	k->next += !k->ending;
+	return !k->ending;
+}
+
+static int cells_start(struct walk *k, struct hb_error *e)
+{
+	struct worker *w;
+	size_t at;
+	int rc = 0;
+
+	while (!rc && (w = workers_idle(&k->workers)) && cell_choose(k, &at))
+		rc = workers_interrupted() ? -EINTR : workers_start(&k->workers, w, at, e);
+	return rc;
+}
+
+static int cells_walk(struct walk *k, struct hb_error *e)
+{
+	struct hb_error later;
+	int rc;
+
+	k->progress.seconds_left = seconds_left(k);
+	while (!(rc = cells_start(k, e)) && workers_busy(&k->workers) && !(rc = cell_finish(k, e)))
+		;
+	if (rc)
+		workers_interrupt(&k->workers);
+	while (workers_busy(&k->workers))
+		cell_finish(k, &later);
+	return rc;
+}
+
+/* What earlier sittings have done. */
+static int walk_begin(struct walk *k, struct hb_error *e)
+{
+	size_t n = json_array_size(k->cells);
+
+	k->done = calloc(n + 1, sizeof(*k->done));
+	if (!k->done)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	for (size_t i = 0; i < n; i++) {
+		json_t *cell = store_has_cell(&k->r->store, text(planned_at(k, i), "id"))
+				       ? cell_read(k, i)
+				       : NULL;
+
+		if (cell)
+			cell_count(k, i, cell);
 		json_decref(cell);
-		cell_count(r, planned, unexpected);
-		if (rc)
-			return rc;
 	}
 	return 0;
 }
 
+/* Workers, and what they do, until they are gone. */
+static int walk_carry_out(struct walk *k, struct hb_error *e)
+{
+	int rc = workers_open(k->r, &k->progress, &k->workers, e);
+
+	if (!rc && !run_is_native(k->r))
+		json_object_set_new(json_object_get(k->r->record, "guest"), "memory_backing",
+				    json_string(k->workers.w[0].memory.text));
+	if (!rc)
+		rc = cells_walk(k, e);
+	progress_clear(&k->progress);
+	workers_close(&k->workers);
+	return rc;
+}
+
 int run_cells(struct run *r, unsigned int *unexpected, struct hb_error *e)
 {
-	struct progress p = {
-		.out = stderr,
-		.terminal = isatty(STDERR_FILENO),
-		.workloads = r->workloads,
-		.total = json_array_size(json_object_get(r->plan, "cells")),
+	struct walk k = {
+		.r = r,
+		.cells = json_object_get(r->plan, "cells"),
+		.began = hb_now_ns(),
+		.progress = {.out = stderr,
+			     .terminal = isatty(STDERR_FILENO),
+			     .workloads = r->workloads,
+			     .total = json_array_size(json_object_get(r->plan, "cells"))},
 	};
 	struct hb_error ignored = {""};
-	struct vm_config vm = {
-		.vcpus = r->size.vcpus, .nodes = r->size.nodes, .memory = r->size.memory};
-	struct memory memory = {0};
-	int rc = signals_take(e);
+	int rc = workers_signals(e);
 
-	*unexpected = 0;
-	if (!rc && !run_is_native(r)) {
-		rc = memory_open(&vm, &interrupted, &memory, e);
-		if (!rc)
-			progress_note(&p, "guest memory: %s", memory.text);
-		json_object_set_new(json_object_get(r->record, "guest"), "memory_backing",
-				    json_string(memory.text));
-	}
 	if (!rc)
-		rc = cells_walk(r, &p, memory.fd, unexpected, e);
-	progress_clear(&p);
+		rc = walk_begin(&k, e);
+	if (!rc)
+		rc = walk_carry_out(&k, e);
 	if (run_is_native(r))
-		settings_check(&p);
-	else
-		memory_close(&memory);
+		settings_check(&k.progress);
 	if (costs_save(r->costs, &ignored))
-		progress_note(&p, "%s", ignored.text);
+		progress_note(&k.progress, "%s", ignored.text);
+	free(k.done);
+	*unexpected = k.unexpected;
 	if (run_record_status(r, rc ? "interrupted" : "finished", rc ? &ignored : e) && !rc)
 		return -EIO;
 	return rc;

@@ -120,16 +120,57 @@ static int yes_check(const struct run *r, struct hb_error *e)
 		       : 0;
 }
 
+/* Where time is measured, a neighbour is felt; in mode exact it is not. */
+static int jobs_check(const struct run *r, struct hb_error *e)
+{
+	if (r->args.jobs < 2 || !strcmp(r->mode, "exact") || !strcmp(r->mode, "emulated"))
+		return 0;
+	return hb_error_set(
+		e, -EINVAL,
+		"-j %ju: boots side by side would disturb one another's figures in mode "
+		"%s; leave -j out",
+		(uintmax_t)r->args.jobs, r->mode);
+}
+
+/* As many as were asked for; else, where they do not disturb one another, what the host holds. */
+static void jobs_choose(struct run *r, const struct host_size *h)
+{
+	uint64_t fit = h->limit / r->size.memory;
+
+	r->jobs = r->args.jobs ? r->args.jobs : 1;
+	if (r->args.jobs || strcmp(r->mode, "exact"))
+		return;
+	r->jobs = h->cpus < fit ? h->cpus : fit;
+	if (!r->jobs)
+		r->jobs = 1;
+}
+
+/* The guest's size, and how many of them there are at a time. */
+static int size_choose(struct run *r, struct hb_error *e)
+{
+	struct host_size host;
+	int rc = size_host(&host, e);
+
+	if (rc)
+		return rc;
+	if (r->args.jobs)
+		host.limit /= r->args.jobs;
+	rc = size_guest(&r->spec.scenario, r->mode, &host, &r->size, e);
+	if (!rc)
+		jobs_choose(r, &host);
+	return rc && r->args.jobs > 1 ? hb_error_prefix(e, rc, "-j %ju", (uintmax_t)r->args.jobs)
+				      : rc;
+}
+
 /* What the mode and the host's size decide; done again when mode auto is settled. */
 static int mode_check(struct run *r, struct hb_error *e)
 {
-	struct host_size host;
 	int rc = spec_check_mode(&r->spec, r->mode, e);
 
-	if (rc || run_is_native(r))
-		return rc;
-	rc = size_host(&host, e);
-	return rc ? rc : size_guest(&r->spec.scenario, r->mode, &host, &r->size, e);
+	if (!rc)
+		rc = jobs_check(r, e);
+	r->jobs = 1;
+	return rc || run_is_native(r) ? rc : size_choose(r, e);
 }
 
 /* The "scale" of a PostgreSQL instance, given or by default; 0: it has none. */
@@ -275,10 +316,17 @@ static char *run_name(const struct run *r)
 	return hb_strf("%.24s-%s", r->spec.name, stamp);
 }
 
+static int repetitions_choose(const struct run *r, struct plan_choice *choice, struct hb_error *e)
+{
+	const struct plan_terms terms = {r->mode, r->arms, r->costs, r->budget, r->jobs};
+
+	return plan_choose(&r->spec, &terms, choice, e);
+}
+
 static int plan_write(struct run *r, struct plan_choice *choice, struct hb_error *e)
 {
 	uint64_t seed = r->spec.scenario.seed;
-	int rc = plan_choose(&r->spec, r->mode, r->arms, r->costs, r->budget, choice, e);
+	int rc = repetitions_choose(r, choice, e);
 
 	if (rc)
 		return rc;
@@ -342,7 +390,7 @@ int run_show(const struct run *r, struct hb_error *e)
 	json_t *plan;
 	char text[32];
 	size_t i;
-	int rc = plan_choose(&r->spec, r->mode, r->arms, r->costs, r->budget, &choice, e);
+	int rc = repetitions_choose(r, &choice, e);
 
 	if (rc)
 		return rc;
@@ -360,8 +408,8 @@ int run_show(const struct run *r, struct hb_error *e)
 		printf("guest     %u vCPUs, %s, %u NUMA nodes\n", r->size.vcpus,
 		       hb_format_size(text, sizeof(text), r->size.memory), r->size.nodes);
 	printf("boots     %u per cell and kernel: %s\n", choice.repetitions, choice.reason);
-	printf("time      about %s\n\n",
-	       hb_format_duration(text, sizeof(text), choice.seconds * NSEC_PER_SEC));
+	printf("time      about %s, %u at a time\n\n",
+	       hb_format_duration(text, sizeof(text), choice.seconds * NSEC_PER_SEC), r->jobs);
 	json_array_foreach (json_object_get(plan, "cells"), i, cell) {
 		char *expect = json_dumps(json_object_get(cell, "expect"), JSON_COMPACT);
 
@@ -460,6 +508,21 @@ static int same_native(const struct run *r, struct hb_error *e)
 			    r->store.name, json_string_value(json_array_get(r->arms, 0)), now);
 }
 
+/* The guest's size stands; how many of them there are at a time is this host's. */
+static int jobs_resume(struct run *r, struct hb_error *e)
+{
+	struct host_size host;
+	int rc = jobs_check(r, e);
+
+	r->jobs = 1;
+	if (rc || run_is_native(r))
+		return rc;
+	rc = size_host(&host, e);
+	if (!rc)
+		jobs_choose(r, &host);
+	return rc;
+}
+
 int run_take_up(struct run *r, struct hb_error *e)
 {
 	HB_FREE char *found = r->args.name ? strdup(r->args.name) : store_unfinished(r->results, e);
@@ -473,7 +536,7 @@ int run_take_up(struct run *r, struct hb_error *e)
 	if (rc)
 		return rc;
 	r->budget = r->args.budget;
-	rc = yes_check(r, e);
+	rc = yes_check(r, e) ?: jobs_resume(r, e);
 	if (rc)
 		return rc;
 	if (run_is_native(r))

@@ -231,13 +231,13 @@ int run_record_new(struct run *r, const struct plan_choice *choice, struct hb_er
 	unsigned int min_boots = stats_rank_min_boots(STATS_ALPHA);
 	int rc;
 
-	r->record =
-		json_pack("{s:i, s:s, s:o, s:O, s:{s:s, s:s, s:O}, s:s, s:s, s:O, s:i, s:s}",
-			  "format", STORE_FORMAT, "name", r->store.name, "created", now_utc(),
-			  "command", r->args.command, "scenario", "name", r->spec.name, "text",
-			  r->spec.text, "overrides", r->spec.overrides, "mode", r->mode,
-			  "mode_reason", r->mode_reason, "seed", json_object_get(r->plan, "seed"),
-			  "repetitions", choice->repetitions, "repetitions_reason", choice->reason);
+	r->record = json_pack(
+		"{s:i, s:s, s:o, s:O, s:{s:s, s:s, s:O}, s:s, s:s, s:O, s:i, s:s, s:i}", "format",
+		STORE_FORMAT, "name", r->store.name, "created", now_utc(), "command",
+		r->args.command, "scenario", "name", r->spec.name, "text", r->spec.text,
+		"overrides", r->spec.overrides, "mode", r->mode, "mode_reason", r->mode_reason,
+		"seed", json_object_get(r->plan, "seed"), "repetitions", choice->repetitions,
+		"repetitions_reason", choice->reason, "jobs", r->jobs);
 	if (!r->record)
 		return hb_error_set(e, -EINVAL, "%s is not UTF-8, or no memory", r->spec.path);
 	/* With fewer boots per arm no verdict is possible, so there is nothing to look at. */

@@ -198,15 +198,14 @@ json_t *plan_make(const struct spec *spec, const char *mode, const json_t *kerne
 }
 
 struct estimate {
-	double warmup,
-		repetition; /* seconds: warm-up boots; one repetition of all cells and arms */
+	double warmup, repetition; /* seconds: warm-up boots; one repetition of all cells and arms,
+				      as many side by side as may be */
 	unsigned int measured, cells; /* of one repetition */
 };
 
-static int plan_estimate(const struct spec *spec, const char *mode, const json_t *kernels,
-			 const json_t *costs, struct estimate *est)
+static int plan_estimate(const struct spec *spec, const struct plan_terms *t, struct estimate *est)
 {
-	json_t *plan = plan_make(spec, mode, kernels, 1, 1), *cell;
+	json_t *plan = plan_make(spec, t->mode, t->kernels, 1, 1), *cell;
 	size_t i;
 
 	*est = (struct estimate){0};
@@ -214,7 +213,7 @@ static int plan_estimate(const struct spec *spec, const char *mode, const json_t
 		return -ENOMEM;
 	json_array_foreach (json_object_get(plan, "cells"), i, cell) {
 		int measured;
-		double seconds = costs_estimate(costs, cell, &measured);
+		double seconds = costs_estimate(t->costs, cell, &measured) / t->jobs;
 
 		if (json_is_true(json_object_get(cell, "warmup_boot"))) {
 			est->warmup += seconds;
@@ -229,28 +228,26 @@ static int plan_estimate(const struct spec *spec, const char *mode, const json_t
 }
 
 /* How many repetitions the budget holds, and why that many are taken. */
-int plan_choose(const struct spec *spec, const char *mode, const json_t *kernels,
-		const json_t *costs, uint64_t budget_ns, struct plan_choice *choice,
+int plan_choose(const struct spec *spec, const struct plan_terms *t, struct plan_choice *choice,
 		struct hb_error *e)
 {
-	unsigned int limit = spec->scenario.repeat    ? spec->scenario.repeat
-			     : !strcmp(mode, "exact") ? 3
-						      : REPETITIONS_MAX;
+	bool exact = !strcmp(t->mode, "exact");
+	unsigned int limit = spec->scenario.repeat ? spec->scenario.repeat
+			     : exact		   ? 3
+						   : REPETITIONS_MAX;
 	const char *whose = spec->scenario.repeat ? "as the scenario says"
-			    : !strcmp(mode, "exact")
-				    ? "in mode exact more boots only show that the figures "
-				      "repeat"
+			    : exact ? "in mode exact more boots only show that the figures repeat"
 				    : "the most that is done";
 	char budget[32], each[32];
 	double fits = HUGE_VAL;
 	struct estimate est;
 
-	if (plan_estimate(spec, mode, kernels, costs, &est))
+	if (plan_estimate(spec, t, &est))
 		return hb_error_set(e, -ENOMEM, "no memory");
-	hb_format_duration(budget, sizeof(budget), budget_ns);
+	hb_format_duration(budget, sizeof(budget), t->budget_ns);
 	hb_format_duration(each, sizeof(each), est.repetition * NSEC_PER_SEC);
-	if (budget_ns)
-		fits = floor((budget_ns / (double)NSEC_PER_SEC - est.warmup) / est.repetition);
+	if (t->budget_ns)
+		fits = floor((t->budget_ns / (double)NSEC_PER_SEC - est.warmup) / est.repetition);
 	if (fits < 1)
 		return hb_error_set(
 			e, -ERANGE,

@@ -29,6 +29,15 @@ json_t *plan_make(const struct spec *spec, const char *mode, const json_t *kerne
 /* Does the entry @planned of plan.json expect @verdict? One that says nothing expects OK. */
 bool plan_expects(const json_t *planned, const char *verdict);
 
+/* What the number of repetitions follows from, beside the scenario. */
+struct plan_terms {
+	const char *mode;
+	const json_t *kernels; /* as in plan_make() */
+	const json_t *costs;   /* costs_load() */
+	uint64_t budget_ns;    /* 0: not limited */
+	unsigned int jobs;     /* boots side by side, from 1 */
+};
+
 struct plan_choice {
 	unsigned int repetitions;
 	double seconds; /* the whole plan, estimated */
@@ -36,11 +45,10 @@ struct plan_choice {
 };
 
 /*
- * Choose the repetitions. The scenario's own number (0: none) is never exceeded; @budget_ns (0: not
- * limited) may lower it. @costs: costs_load(). -ERANGE when not even one boot of each cell fits.
+ * Choose the repetitions. The scenario's own number (0: none) is never exceeded; the budget may
+ * lower it. -ERANGE when not even one boot of each cell fits.
  */
-int plan_choose(const struct spec *spec, const char *mode, const json_t *kernels,
-		const json_t *costs, uint64_t budget_ns, struct plan_choice *choice,
+int plan_choose(const struct spec *spec, const struct plan_terms *t, struct plan_choice *choice,
 		struct hb_error *e);
 
 #endif
