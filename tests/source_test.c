@@ -61,6 +61,34 @@ static void test_one_line(void **state)
 	expect_uri("http://d.example/debian-security");
 }
 
+static void expect_main(const char *want)
+{
+	struct hb_error e = {.text = ""};
+	char *uri;
+
+	if (apt_main_uri(dir, &uri, &e))
+		fail_msg("%s", e.text);
+	assert_string_equal(uri, want);
+	free(uri);
+}
+
+static void test_main_archive(void **state)
+{
+	struct hb_error e = {.text = ""};
+	char *uri;
+
+	(void)state;
+	put("sources.list", "deb http://a.example/debian-security bookworm-security main\n"
+			    "deb http://b.example/apt bookworm main\n");
+	assert_int_equal(apt_main_uri(dir, &uri, &e), -ENODEV);
+	put("sources.list.d/mirror.list",
+	    "deb mirror+file:/etc/apt/mirrors/debian.list bookworm main\n");
+	expect_main("mirror+file:/etc/apt/mirrors/debian.list");
+	put("sources.list.d/a.sources",
+	    "Types: deb\nURIs: http://k.example/debian/\nSuites: bookworm\n");
+	expect_main("http://k.example/debian");
+}
+
 static void test_old_suite_name(void **state)
 {
 	(void)state;
@@ -252,6 +280,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_one_line, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_main_archive, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_old_suite_name, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_deb822, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_deb822_disabled_or_source_only, setup,

@@ -9,7 +9,12 @@
 
 #include <cmocka.h>
 
+#include "bench/build/hostqemu.h"
 #include "bench/guest/vm.h"
+
+/* Unpacked somewhere; the words that start it come first. */
+static const struct hostqemu qemu = {
+	.words = {"env", "LD_LIBRARY_PATH=/q/lib", "/q/qemu", "-L", "/q/share"}};
 
 static struct vm_config emulated(void)
 {
@@ -32,7 +37,7 @@ static char *line(const struct vm_config *c, int node0, int node1)
 	struct hb_error e = {""};
 	char **argv, *all = strdup("");
 
-	if (vm_argv(c, &w, &argv, &e))
+	if (vm_argv(&qemu, c, &w, &argv, &e))
 		fail_msg("%s", e.text);
 	for (char **a = argv; *a; a++) {
 		char *longer = hb_strf("%s%s ", all, *a);
@@ -62,6 +67,7 @@ static void test_emulated(void **state)
 	char *all = line(&c, -1, -1);
 
 	(void)state;
+	assert_ptr_equal(strstr(all, "env LD_LIBRARY_PATH=/q/lib /q/qemu -L /q/share -"), all);
 	has(all, "-accel tcg,thread=multi ");
 	has(all, "-smp 4,sockets=2,cores=2,threads=1 ");
 	has(all, "-m 2048M ");
@@ -209,7 +215,7 @@ static void refused(struct vm_config c, const char *why)
 	struct hb_error e = {""};
 	char **argv;
 
-	assert_int_equal(vm_argv(&c, &w, &argv, &e), -EINVAL);
+	assert_int_equal(vm_argv(&qemu, &c, &w, &argv, &e), -EINVAL);
 	assert_null(argv);
 	has(e.text, why);
 }

@@ -6,15 +6,23 @@
 #include <unistd.h>
 
 #include "bench/build/apt.h"
+#include "bench/build/cache.h"
 #include "bench/host/child.h"
 
 #define KEYRING "/usr/share/keyrings/debian-archive-keyring.gpg"
 
-/* The best URI so far; an entry for a security suite beats a main one. */
+/* The archives found so far: of the security suites, and of the others. */
 struct choice {
 	char *security;
 	char *main;
 };
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t n = strlen(text), m = strlen(end);
+
+	return n >= m && !strcmp(text + n - m, end);
+}
 
 /* One entry: the first @uris of the list with the first matching suite of @suites. */
 static void choice_consider(struct choice *c, const char *uris, const char *suites)
@@ -30,7 +38,7 @@ static void choice_consider(struct choice *c, const char *uris, const char *suit
 	if (strstr(suites, "-security") || strstr(suites, "/updates")) {
 		if (!c->security && strstr(uri, "debian"))
 			c->security = strdup(uri);
-	} else if (!c->main && n > 7 && !strcmp(uri + n - 7, "/debian")) {
+	} else if (!c->main && (ends_with(uri, "/debian") || ends_with(uri, "/debian.list"))) {
 		c->main = strdup(uri);
 	}
 }
@@ -147,7 +155,7 @@ static void parse_file(struct choice *c, const char *path)
 	stanza_end(&s, c);
 }
 
-int apt_security_uri(const char *etc, char **uri, struct hb_error *e)
+static struct choice choose(const char *etc)
 {
 	static const char *const patterns[] = {"sources.list", "sources.list.d/*.sources",
 					       "sources.list.d/*.list"};
@@ -162,20 +170,34 @@ int apt_security_uri(const char *etc, char **uri, struct hb_error *e)
 				parse_file(&c, g.gl_pathv[j]);
 		globfree(&g);
 	}
-	if (c.security)
-		*uri = HB_STEAL(c.security);
-	else if (c.main)
-		*uri = hb_strf("%s-security", c.main);
-	else
-		*uri = NULL;
-	free(c.security);
-	free(c.main);
+	return c;
+}
+
+int apt_security_uri(const char *etc, char **uri, struct hb_error *e)
+{
+	struct choice c = choose(etc);
+	HB_FREE char *main = c.main;
+
+	*uri = c.security;
+	if (!*uri && main && ends_with(main, "/debian"))
+		*uri = hb_strf("%s-security", main);
 	if (*uri)
 		return 0;
 	return hb_error_set(e, -ENODEV,
 			    "the apt sources below %s name no Debian archive; set KERNEL_SRC to a "
 			    "kernel tarball or tree",
 			    etc);
+}
+
+int apt_main_uri(const char *etc, char **uri, struct hb_error *e)
+{
+	struct choice c = choose(etc);
+
+	free(c.security);
+	*uri = c.main;
+	return c.main ? 0
+		      : hb_error_set(e, -ENODEV, "the apt sources below %s name no Debian archive",
+				     etc);
 }
 
 char *apt_access(const char *dump)
@@ -326,6 +348,87 @@ int apt_download(const struct apt *a, const char *package, const char *version, 
 		return hb_error_set(e, -ENOENT, "the archive does not offer %s %s", package,
 				    version);
 	return hb_error_set(e, -ENODEV, "apt cannot fetch %s: %s", what, apt_complaint(out));
+}
+
+/*
+ * Fetch @package with what it needs and the host lacks into @archives. Recommended packages would
+ * be of no use.
+ */
+static int download_all(const struct apt *a, const char *package, const char *archives,
+			struct hb_error *e)
+{
+	HB_FREE char *place = hb_strf("Dir::Cache::archives=%s", archives);
+	const char *env[] = {"LC_ALL=C.UTF-8", a ? a->config : NULL, NULL};
+	struct child c = {.env = env};
+	char *argv[] = {"apt-get",
+			"-q",
+			"-y",
+			"--no-install-recommends",
+			"--download-only",
+			"-o",
+			place,
+			"-o",
+			"Debug::NoLocking=1",
+			"-o",
+			"APT::Sandbox::User=root",
+			"install",
+			(char *)package,
+			NULL};
+	HB_FREE char *out = NULL;
+
+	if (!place)
+		return hb_error_set(e, -ENOMEM, "out of memory");
+	if (!child_capture(&c, argv, &out))
+		return 0;
+	return hb_error_set(e, -ENODEV, "apt cannot fetch %s: %.300s", package, apt_complaint(out));
+}
+
+/* What apt fetched, unpacked below @root. */
+static int unpack_all(const char *archives, const char *root, struct hb_error *e)
+{
+	HB_FREE char *pattern = hb_strf("%s/*.deb", archives);
+	struct child c = {0};
+	glob_t g = {0};
+	int rc = pattern ? 0 : -ENOMEM;
+
+	if (!rc && glob(pattern, 0, NULL, &g))
+		rc = hb_error_set(e, -ENODEV, "apt fetched no package into %s", archives);
+	for (size_t i = 0; !rc && i < g.gl_pathc; i++) {
+		char *argv[] = {"dpkg-deb", "-x", g.gl_pathv[i], (char *)root, NULL};
+
+		if (child_run(&c, argv, NULL, NULL))
+			rc = hb_error_set(e, -EIO, "cannot unpack %s", g.gl_pathv[i]);
+	}
+	globfree(&g);
+	return rc;
+}
+
+int apt_unpacked(const struct apt *a, const char *package, const char *place, struct hb_error *e)
+{
+	HB_FREE char *archives = hb_strf("%s/archives", place);
+	HB_FREE char *partial = hb_strf("%s/archives/partial", place);
+	HB_FREE char *work = hb_strf("%s/work", place);
+	HB_FREE char *root = hb_strf("%s/root", place);
+	int rc;
+
+	if (!archives || !partial || !work || !root)
+		return hb_error_set(e, -ENOMEM, "out of memory");
+	rc = hb_remove_all(archives);
+	if (!rc)
+		rc = hb_mkdir_all(partial);
+	if (!rc)
+		rc = hb_remove_all(work);
+	if (!rc)
+		rc = hb_mkdir_all(work);
+	if (rc)
+		return hb_error_set(e, rc, "cannot write below %s: %s", place, strerror(-rc));
+	rc = download_all(a, package, archives, e);
+	if (!rc)
+		rc = unpack_all(archives, work, e);
+	if (!rc)
+		rc = cache_commit(work, root, e);
+	hb_remove_all(archives);
+	return rc;
 }
 
 char *apt_newest(const struct apt *a, const char *package, struct hb_error *e)

@@ -13,6 +13,9 @@
  */
 int apt_security_uri(const char *etc, char **uri, struct hb_error *e);
 
+/* The same of Debian's main archive (".../debian"). */
+int apt_main_uri(const char *etc, char **uri, struct hb_error *e);
+
 /*
  * Of what `apt-config dump` prints, the lines that say how this machine reaches an archive:
  * proxies, time limits, checks of dates. Owned by the caller; NULL without memory.
@@ -24,12 +27,21 @@ struct apt {
 	char *config;	 /* "APT_CONFIG=..." */
 };
 
-/* Set up private apt below @directory with the one suite @uri @suite main, and update its lists. */
+/*
+ * Set up private apt below @directory with component main of the @suite (or several, separated by
+ * blanks) at @uri, and update its lists.
+ */
 int apt_begin(struct apt *a, const char *directory, const char *uri, const char *suite,
 	      struct hb_error *e);
 /* Fetch package=version into @into (a directory). -ENOENT: that version is not offered. */
 int apt_download(const struct apt *a, const char *package, const char *version, const char *into,
 		 struct hb_error *e);
+/*
+ * Fetch @package ("name" or "name/suite") with what it needs and the host lacks, and unpack all of
+ * it into PLACE/root, which is replaced as a whole. Nothing is installed, no root is needed. @a is
+ * NULL: as the host's own configuration has it.
+ */
+int apt_unpacked(const struct apt *a, const char *package, const char *place, struct hb_error *e);
 /* The newest version on offer; owned by the caller; NULL with the reason. */
 char *apt_newest(const struct apt *a, const char *package, struct hb_error *e);
 void apt_end(struct apt *a);

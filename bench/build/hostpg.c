@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/build/apt.h"
 #include "bench/build/cache.h"
 #include "bench/host/child.h"
 #include "bench/build/elfinfo.h"
@@ -117,92 +118,22 @@ static int collect_files(struct hostpg *pg, long major, struct hb_error *e)
 	return rc;
 }
 
-/* What apt fetched, unpacked below @root. */
-static int unpack_all(const char *archives, const char *root, struct hb_error *e)
+/* Unpacked, not installed: installing the package would make a cluster and start it. */
+static int fetch(const char *cache, struct hb_error *e)
 {
-	HB_FREE char *pattern = hb_strf("%s/*.deb", archives);
-	struct child c = {0};
-	glob_t g = {0};
-	int rc = pattern ? 0 : -ENOMEM;
-
-	if (!rc && glob(pattern, 0, NULL, &g))
-		rc = hb_error_set(e, -ENODEV, "apt fetched no package into %s", archives);
-	for (size_t i = 0; !rc && i < g.gl_pathc; i++) {
-		char *argv[] = {"dpkg-deb", "-x", g.gl_pathv[i], (char *)root, NULL};
-
-		if (child_run(&c, argv, NULL, NULL))
-			rc = hb_error_set(e, -EIO, "cannot unpack %s", g.gl_pathv[i]);
-	}
-	globfree(&g);
-	return rc;
-}
-
-/*
- * Fetch the server with what it needs and the host lacks. The lists of packages are the host's, the
- * place for archives is ours; nothing is installed. Recommended packages would be of no use.
- */
-static int download_packages(const char *archives, struct hb_error *e)
-{
-	HB_FREE char *place = hb_strf("Dir::Cache::archives=%s", archives);
-	const char *env[] = {"LC_ALL=C.UTF-8", NULL};
-	struct child c = {.env = env};
-	char *argv[] = {"apt-get",
-			"-q",
-			"-y",
-			"--no-install-recommends",
-			"--download-only",
-			"-o",
-			place,
-			"-o",
-			"Debug::NoLocking=1",
-			"-o",
-			"APT::Sandbox::User=root",
-			"install",
-			"postgresql",
-			NULL};
-	HB_FREE char *out = NULL;
-	const char *complaint;
+	HB_FREE char *place = hb_strf("%s/postgresql", cache);
+	struct hb_error why = {""};
+	int rc;
 
 	if (!place)
 		return hb_error_set(e, -ENOMEM, "out of memory");
-	if (!child_capture(&c, argv, &out))
-		return 0;
-	complaint = out ? strstr(out, "E: ") : NULL;
-	return hb_error_set(
-		e, -ENODEV,
-		"PostgreSQL is missing and apt cannot fetch it (%.200s); as root: apt-get "
-		"update && apt-get install postgresql",
-		complaint ? complaint : "apt-get failed");
-}
-
-static int fetch(const char *cache, struct hb_error *e)
-{
-	HB_FREE char *archives = hb_strf("%s/postgresql/archives", cache);
-	HB_FREE char *partial = hb_strf("%s/postgresql/archives/partial", cache);
-	HB_FREE char *work = hb_strf("%s/postgresql/work", cache);
-	HB_FREE char *root = hb_strf("%s/postgresql/root", cache);
-	int rc;
-
-	if (!archives || !partial || !work || !root)
-		return hb_error_set(e, -ENOMEM, "out of memory");
-	rc = hb_remove_all(archives);
-	if (!rc)
-		rc = hb_mkdir_all(partial);
-	if (!rc)
-		rc = hb_remove_all(work);
-	if (!rc)
-		rc = hb_mkdir_all(work);
-	if (rc)
-		return hb_error_set(e, rc, "cannot write below %s/postgresql: %s", cache,
-				    strerror(-rc));
 	fprintf(stderr, "hugebench: fetching PostgreSQL for the guest; nothing is installed\n");
-	rc = download_packages(archives, e);
-	if (!rc)
-		rc = unpack_all(archives, work, e);
-	if (!rc)
-		rc = cache_commit(work, root, e);
-	hb_remove_all(archives);
-	return rc;
+	rc = apt_unpacked(NULL, "postgresql", place, &why);
+	return !rc ? 0
+		   : hb_error_set(e, rc,
+				  "PostgreSQL is missing and cannot be fetched (%.400s); as root: "
+				  "apt-get update && apt-get install postgresql",
+				  why.text);
 }
 
 /* Where the programs are: "" when installed, else in the cache, fetched now if need be. */

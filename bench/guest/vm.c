@@ -15,11 +15,11 @@
 
 #include "bench/base/units.h"
 #include "bench/base/wire.h"
+#include "bench/build/hostqemu.h"
 #include "bench/host/placement.h"
 #include "bench/guest/qmp.h"
 #include "bench/guest/vm.h"
 
-#define QEMU		"qemu-system-x86_64"
 #define HUGE_PAGE_BYTES (2ULL << 20)
 #define NODE_MIN_BYTES	(64ULL << 20)
 /* Populating 13 ms per 2 MiB page, seen on a slow host, makes 50 s of 8 GiB. */
@@ -157,14 +157,15 @@ char *vm_command_line(const struct vm_config *c)
 		       *own ? " " : "", own);
 }
 
-static void push_machine(struct args *a, const struct vm_config *c)
+static void push_machine(struct args *a, const struct hostqemu *q, const struct vm_config *c)
 {
 	static const char *const fixed[] = {
 		"-no-user-config", "-nodefaults", "-no-reboot",
 		"-S", /* vCPU threads are pinned before they run */
 	};
 
-	push(a, strdup(QEMU));
+	for (char *const *word = q->words; *word; word++)
+		push(a, strdup(*word));
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
 		push(a, strdup(fixed[i]));
 	push_option(a, "-display", strdup("none"));
@@ -284,7 +285,8 @@ static void push_devices(struct args *a, const struct vm_config *c, const struct
 	push_option(a, "-device", strdup("pvpanic"));
 }
 
-int vm_argv(const struct vm_config *c, const struct vm_wiring *w, char ***argv, struct hb_error *e)
+int vm_argv(const struct hostqemu *q, const struct vm_config *c, const struct vm_wiring *w,
+	    char ***argv, struct hb_error *e)
 {
 	struct args a = {0};
 	int rc = config_check(c, e);
@@ -292,7 +294,7 @@ int vm_argv(const struct vm_config *c, const struct vm_wiring *w, char ***argv, 
 	*argv = NULL;
 	if (rc)
 		return rc;
-	push_machine(&a, c);
+	push_machine(&a, q, c);
 	push_accelerator(&a, c);
 	push_cpus(&a, c);
 	push_memory(&a, c, w);
@@ -388,9 +390,8 @@ static void child_exec(pid_t parent, const struct vm_config *c, const struct wir
 		fcntl(c->memory_fd[n], F_SETFD, 0);
 	if (c->initramfs_fd)
 		fcntl(c->initramfs_fd, F_SETFD, 0);
-	execvp(QEMU, argv);
-	dprintf(2, QEMU ": %s%s", strerror(errno),
-		errno == ENOENT ? "; apt-get install qemu-system-x86" : "");
+	execvp(argv[0], argv);
+	dprintf(2, "%s: %s", argv[0], strerror(errno));
 	_exit(127);
 }
 
@@ -468,13 +469,17 @@ static int bring_up(struct vm *vm, const struct vm_config *c, int qmp_fd, struct
 
 int vm_start(const struct vm_config *c, struct vm **out, struct hb_error *e)
 {
-	struct vm *vm = calloc(1, sizeof(*vm));
+	const struct hostqemu *qemu = hostqemu(e);
+	struct vm *vm;
 	struct vm_wiring wiring;
 	struct wires w;
 	char **argv;
 	int rc;
 
 	*out = NULL;
+	if (!qemu)
+		return -ENODEV;
+	vm = calloc(1, sizeof(*vm));
 	if (!vm)
 		return hb_error_set(e, -ENOMEM, "no memory");
 	rc = wires_open(&w, vm);
@@ -485,7 +490,7 @@ int vm_start(const struct vm_config *c, struct vm **out, struct hb_error *e)
 	placement_of_host(c->vcpus, c->nodes, &vm->placement);
 	wiring = (struct vm_wiring){w.data[1], w.qmp[1], w.console, {0}};
 	memcpy(wiring.host_node, vm->placement.host_node, sizeof(wiring.host_node));
-	rc = vm_argv(c, &wiring, &argv, e);
+	rc = vm_argv(qemu, c, &wiring, &argv, e);
 	if (rc) {
 		wires_close(&w);
 		free(vm);

@@ -47,23 +47,25 @@ struct vm_wiring {
 	int host_node[VM_MAX_NODES]; /* bind guest node's memory to this host node, -1: nowhere */
 };
 
+struct hostqemu;
 struct vm;
 
 const char *vm_mode_name(enum vm_mode mode);
 /* Bytes of one guest NUMA node of this configuration. */
 uint64_t vm_node_bytes(const struct vm_config *c);
 /*
- * QEMU's command line: a NULL-terminated array in *@argv, released with vm_argv_free(). Depends
- * on nothing but its arguments. -EINVAL with the reason for what no guest can be made of.
+ * The command line of QEMU @q: a NULL-terminated array in *@argv, released with vm_argv_free().
+ * Depends on nothing but its arguments. -EINVAL with the reason for what no guest can be made of.
  */
-int vm_argv(const struct vm_config *c, const struct vm_wiring *w, char ***argv, struct hb_error *e);
+int vm_argv(const struct hostqemu *q, const struct vm_config *c, const struct vm_wiring *w,
+	    char ***argv, struct hb_error *e);
 void vm_argv_free(char **argv);
 
 /*
  * Start; on success *@vm is to be ended with vm_end(), whatever happens. QEMU dies with us
  * (PDEATHSIG) and is in a process group of its own, so that the terminal's Ctrl-C reaches us alone.
- * -ENODEV: no QEMU or it refused to start (its words in the message); -ETIMEDOUT; -EINTR when a
- * signal handler ran while QEMU was starting.
+ * -ENODEV: no QEMU (see hostqemu()) or it refused to start (its words in the message); -ETIMEDOUT;
+ * -EINTR when a signal handler ran while QEMU was starting.
  */
 int vm_start(const struct vm_config *c, struct vm **vm, struct hb_error *e);
 /* Data stream to the agent; -1 when not connected. Owned by the vm. */

@@ -11,6 +11,7 @@
 
 #include "bench/host/accel.h"
 #include "bench/build/cpio.h"
+#include "bench/build/hostqemu.h"
 #include "bench/host/doctor.h"
 #include "bench/host/paths.h"
 
@@ -149,7 +150,7 @@ static int boot_in(const char *directory, const char *bzimage, enum vm_mode mode
 	if (rc)
 		return hb_error_set(e, rc, "%s: %s", initramfs, strerror(-rc));
 	rc = vm_start(&c, &vm, &why);
-	if (rc == -EINTR || rc == -ENOMEM || strstr(why.text, strerror(ENOENT)))
+	if (rc == -EINTR || rc == -ENOMEM)
 		return hb_error_set(e, rc, "%s", why.text);
 	if (rc) {
 		snprintf(a->reason, sizeof(a->reason), "%.500s", why.text);
@@ -167,42 +168,16 @@ static char *cache_path(void)
 	return cache ? hb_strf("%s/accel.json", cache) : NULL;
 }
 
-/* First line of `qemu-system-x86_64 --version`, or -errno. */
-static int qemu_version(char *buf, size_t len)
-{
-	char *argv[] = {"qemu-system-x86_64", "--version", NULL};
-	HB_CLOSE int fd = memfd_create("version", MFD_CLOEXEC);
-	ssize_t n;
-	int rc;
-
-	if (fd < 0)
-		return -errno;
-	rc = hb_run(argv, fd);
-	if (rc)
-		return rc < 0 ? rc : -ENOENT;
-	n = pread(fd, buf, len - 1, 0);
-	buf[n > 0 ? n : 0] = '\0';
-	buf[strcspn(buf, "\n")] = '\0';
-	return 0;
-}
-
 /* What the answer depends on; owned by the caller. */
-static char *cache_key(struct hb_error *e)
+static char *cache_key(const struct hostqemu *qemu)
 {
-	char qemu[128], cpu[128];
+	char cpu[128];
 	struct utsname u;
-	int rc = qemu_version(qemu, sizeof(qemu));
 
-	if (rc) {
-		hb_error_set(e, rc,
-			     "qemu-system-x86_64 does not run; install it: "
-			     "sudo apt-get install qemu-system-x86");
-		return NULL;
-	}
 	if (uname(&u))
 		return NULL;
 	return hb_strf("%s %s | %s | %s", u.release, u.version, doctor_cpu_model(cpu, sizeof(cpu)),
-		       qemu);
+		       qemu->identity);
 }
 
 static int cache_read(const char *key, struct accel *a)
@@ -255,10 +230,14 @@ static int look_at_device(struct accel *a)
 int accel_known(struct accel *a)
 {
 	HB_FREE char *key = NULL;
+	struct hostqemu qemu;
 
 	if (look_at_device(a))
 		return 1;
-	key = cache_key(NULL);
+	if (hostqemu_look(&qemu, NULL))
+		return 0;
+	key = cache_key(&qemu);
+	hostqemu_free(&qemu);
 	return key && cache_read(key, a);
 }
 
@@ -269,6 +248,8 @@ int accel_boot(const char *bzimage, enum vm_mode mode, struct accel *a, struct h
 	int rc;
 
 	*a = (struct accel){0};
+	if (!hostqemu(e))
+		return -ENODEV;
 	if (!directory)
 		return hb_error_set(e, -ENOMEM, "no memory");
 	if (!mkdtemp(directory))
@@ -280,14 +261,18 @@ int accel_boot(const char *bzimage, enum vm_mode mode, struct accel *a, struct h
 
 int accel_probe(const char *bzimage, bool again, struct accel *a, struct hb_error *e)
 {
+	const struct hostqemu *qemu;
 	HB_FREE char *key = NULL;
 	int rc;
 
 	if (look_at_device(a))
 		return 0;
-	key = cache_key(e);
-	if (!key)
+	qemu = hostqemu(e);
+	if (!qemu)
 		return -ENODEV;
+	key = cache_key(qemu);
+	if (!key)
+		return hb_error_set(e, -ENOMEM, "no memory");
 	if (!again && cache_read(key, a))
 		return 0;
 	rc = accel_boot(bzimage, VM_KVM, a, e);

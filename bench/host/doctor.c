@@ -11,6 +11,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "bench/build/hostqemu.h"
 #include "bench/host/accel.h"
 #include "bench/base/units.h"
 #include "bench/build/cache.h"
@@ -305,6 +306,20 @@ static void check_packages(json_t *rows)
 		add(rows, "packages", "ok", "", "all there");
 }
 
+static void check_qemu(json_t *rows)
+{
+	struct hb_error e = {""};
+	struct hostqemu q;
+
+	if (hostqemu_look(&q, &e)) {
+		add(rows, "QEMU", "bad", "", "%s", e.text);
+		return;
+	}
+	add(rows, "QEMU", q.number < HOSTQEMU_STEADY ? "warn" : "ok", "", "%s: %s", q.version,
+	    q.reason);
+	hostqemu_free(&q);
+}
+
 static void check_kvm(json_t *rows)
 {
 	struct accel a;
@@ -382,7 +397,8 @@ static void check_disk(json_t *rows)
 json_t *doctor_check(void)
 {
 	static void (*const checks[])(json_t * rows) = {
-		check_packages, check_kvm, check_cpus, check_memory, check_disk, check_steal,
+		check_packages, check_qemu, check_kvm,	 check_cpus,
+		check_memory,	check_disk, check_steal,
 	};
 	json_t *rows = json_array(), *settings = doctor_check_settings("");
 

@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 #include <time.h>
 
+#include "bench/build/hostqemu.h"
 #include "bench/host/accel.h"
 #include "bench/base/units.h"
 #include "bench/scenario/costs.h"
@@ -285,6 +286,23 @@ static int kernels_resolve(struct run *r, struct hb_error *e)
 	return 0;
 }
 
+/* There is a QEMU, and what it may do wrong is said before the first boot. */
+static int qemu_check(enum vm_mode mode, struct hb_error *e)
+{
+	const struct hostqemu *qemu = hostqemu(e);
+	HB_FREE char *doubt = NULL;
+
+	if (!qemu)
+		return -ENODEV;
+	doubt = mode == VM_EMULATED ? hostqemu_doubt(qemu->version) : NULL;
+	if (doubt)
+		fprintf(stderr,
+			"hugebench: WARNING: a HANG or PANIC of this run %s\n"
+			"hugebench: QEMU %s is used for this reason: %s\n",
+			doubt, qemu->version, qemu->reason);
+	return 0;
+}
+
 /* Settle mode auto, and refuse kvm where it does not work. */
 static int mode_settle(struct run *r, struct hb_error *e)
 {
@@ -299,6 +317,8 @@ static int mode_settle(struct run *r, struct hb_error *e)
 		rc = set_text(&r->mode_reason, strdup(reason), e);
 	if (!rc && r->spec.scenario.mode == SPEC_MODE_AUTO)
 		fprintf(stderr, "hugebench: mode %s\n", r->mode_reason);
+	if (!rc)
+		rc = qemu_check(mode, e);
 	return rc ? rc : mode_check(r, e);
 }
 

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "bench/build/cache.h"
-#include "bench/host/child.h"
+#include "bench/build/hostqemu.h"
 #include "bench/host/doctor.h"
 #include "bench/run/run.h"
 #include "bench/result/stats.h"
@@ -101,24 +101,9 @@ static int config_diffs(const struct run *r, json_t *list, struct hb_error *e)
 	return 0;
 }
 
-/* "7.2.22" of "QEMU emulator version 7.2.22 (Debian ...)". */
-static json_t *qemu_version(void)
-{
-	char *argv[] = {"qemu-system-x86_64", "--version", NULL};
-	HB_FREE char *text = NULL;
-	const char *at;
-
-	if (child_capture(&(struct child){0}, argv, &text) || !text)
-		return json_string("unknown");
-	at = strstr(text, "version ");
-	if (!at)
-		return json_string("unknown");
-	at += strlen("version ");
-	return json_stringn(at, strcspn(at, " \n"));
-}
-
 static json_t *guest_record(const struct run *r)
 {
+	const struct hostqemu *qemu = hostqemu(NULL);
 	struct vm_config vm = {
 		.mode = run_vm_mode(r),
 		.bzimage = r->kernels[0].bzimage,
@@ -132,10 +117,11 @@ static json_t *guest_record(const struct run *r)
 
 	run_image(r, &vm);
 	line = vm_command_line(&vm);
-	return json_pack("{s:i, s:I, s:i, s:s, s:I, s:o, s:s}", "vcpus", r->size.vcpus, "memory",
+	return json_pack("{s:i, s:I, s:i, s:s, s:I, s:s, s:s}", "vcpus", r->size.vcpus, "memory",
 			 (json_int_t)r->size.memory, "nodes", r->size.nodes, "command_line",
 			 line ? line : "", "huge_page", (json_int_t)(2 << 20), "qemu",
-			 qemu_version(), "accelerator", vm.mode == VM_KVM ? "kvm" : "tcg");
+			 qemu ? qemu->version : "unknown", "accelerator",
+			 vm.mode == VM_KVM ? "kvm" : "tcg");
 }
 
 static json_t *image_record(const struct run *r)
