@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "bench/host/doctor.h"
+#include "bench/run/doctor.h"
 #include "bench/host/placement.h"
 
 static char root[32];

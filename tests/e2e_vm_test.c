@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "bench/host/accel.h"
+#include "bench/guest/accel.h"
 #include "bench/build/cpio.h"
 #include "bench/build/kernel.h"
 #include "bench/guest/session.h"

@@ -11,7 +11,7 @@
 
 #include "bench/base/util.h"
 #include "bench/result/bound.h"
-#include "bench/guest/stacks.h"
+#include "bench/result/stacks.h"
 
 static const char *chain(const json_t *chains, size_t i)
 {

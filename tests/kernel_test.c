@@ -22,6 +22,7 @@
 #include "bench/build/cache.h"
 #include "bench/build/elfinfo.h"
 #include "bench/build/kbuild.h"
+#include "bench/base/kconfig.h"
 #include "bench/build/kernel.h"
 #include "bench/build/variant.h"
 
@@ -424,22 +425,22 @@ static void test_config_diff(void **state)
 	put("left",
 	    "CONFIG_CC_VERSION_TEXT=\"gcc 1\"\n# CONFIG_N is not set\nCONFIG_A=y\nCONFIG_X=y\n");
 	put("right", "CONFIG_CC_VERSION_TEXT=\"gcc 2\"\nCONFIG_A=y\nCONFIG_X=m\nCONFIG_NEW=3\n");
-	diff = kernel_config_diff(&a, &b, NULL);
+	diff = kconfig_diff(a.config, b.config, NULL);
 	assert_int_equal(json_array_size(diff), 3);
 	assert_string_equal(json_string_value(json_array_get(diff, 0)), "-CONFIG_X=y");
 	assert_string_equal(json_string_value(json_array_get(diff, 1)), "+CONFIG_X=m");
 	assert_string_equal(json_string_value(json_array_get(diff, 2)), "+CONFIG_NEW=3");
 	json_decref(diff);
-	diff = kernel_config_diff(&a, &a, NULL);
+	diff = kconfig_diff(a.config, a.config, NULL);
 	assert_int_equal(json_array_size(diff), 0);
 	json_decref(diff);
-	assert_int_equal(kernel_has_symbol(&b, "CONFIG_X"), 1);
-	assert_int_equal(kernel_has_symbol(&b, "CONFIG_NEW"), 0);
-	assert_int_equal(kernel_has_symbol(&b, "CONFIG_NE"), 0);
-	assert_int_equal(kernel_has_symbol(&a, "CONFIG_N"), 0);
+	assert_int_equal(kconfig_has(b.config, "CONFIG_X"), 1);
+	assert_int_equal(kconfig_has(b.config, "CONFIG_NEW"), 0);
+	assert_int_equal(kconfig_has(b.config, "CONFIG_NE"), 0);
+	assert_int_equal(kconfig_has(a.config, "CONFIG_N"), 0);
 	b.config = "/nonexistent";
-	assert_null(kernel_config_diff(&a, &b, NULL));
-	assert_int_equal(kernel_has_symbol(&b, "CONFIG_X"), -ENOENT);
+	assert_null(kconfig_diff(a.config, b.config, NULL));
+	assert_int_equal(kconfig_has(b.config, "CONFIG_X"), -ENOENT);
 }
 
 /* A bzImage as the boot protocol has it: setup header, then the gzip of an ELF file. */

@@ -16,7 +16,7 @@
 
 #define MIB (1ULL << 20)
 
-static const struct vm_config config = {.vcpus = 2, .nodes = 2, .memory = 8 * MIB};
+static const struct placement anywhere = {.host_node = {-1, -1}};
 
 static void test_memory_is_filled(void **state)
 {
@@ -25,7 +25,7 @@ static void test_memory_is_filled(void **state)
 	struct stat st;
 
 	(void)state;
-	assert_int_equal(memory_open(&config, NULL, &m, &e), 0);
+	assert_int_equal(memory_open(&anywhere, 2, 8 * MIB, NULL, &m, &e), 0);
 	assert_int_equal(m.nodes, 2);
 	for (unsigned int n = 0; n < 2; n++) {
 		assert_int_equal(fstat(m.fd[n], &st), 0);
@@ -45,7 +45,7 @@ static void test_opened_again_it_is_the_same(void **state)
 	int fd;
 
 	(void)state;
-	assert_int_equal(memory_open(&config, NULL, &m, NULL), 0);
+	assert_int_equal(memory_open(&anywhere, 2, 8 * MIB, NULL, &m, NULL), 0);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", m.fd[1]);
 	fd = open(path, O_RDWR);
 	assert_true(fd >= 0);
@@ -65,7 +65,7 @@ static void test_closed_twice(void **state)
 	int fd;
 
 	(void)state;
-	assert_int_equal(memory_open(&config, NULL, &m, NULL), 0);
+	assert_int_equal(memory_open(&anywhere, 2, 8 * MIB, NULL, &m, NULL), 0);
 	fd = m.fd[0];
 	/* Another program that we start does not keep it. */
 	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
@@ -77,13 +77,12 @@ static void test_closed_twice(void **state)
 
 static void test_host_is_never_filled(void **state)
 {
-	struct vm_config huge = {.vcpus = 2, .nodes = 2, .memory = 1ULL << 50};
 	struct hb_error e = {""};
 	struct memory m;
 
 	(void)state;
 	assert_true(memory_limit() > 0);
-	assert_int_equal(memory_open(&huge, NULL, &m, &e), -ENOSPC);
+	assert_int_equal(memory_open(&anywhere, 2, 1ULL << 50, NULL, &m, &e), -ENOSPC);
 	assert_non_null(strstr(e.text, "would do"));
 	assert_int_equal(m.nodes, 0);
 }
@@ -94,7 +93,7 @@ static void test_interrupted(void **state)
 	struct memory m;
 
 	(void)state;
-	assert_int_equal(memory_open(&config, &interrupted, &m, NULL), -EINTR);
+	assert_int_equal(memory_open(&anywhere, 2, 8 * MIB, &interrupted, &m, NULL), -EINTR);
 	assert_int_equal(m.nodes, 0);
 }
 

@@ -9,7 +9,7 @@
 
 #include "bench/scenario/costs.h"
 #include "bench/scenario/plan.h"
-#include "bench/host/size.h"
+#include "bench/run/guest_size.h"
 
 #define GIB (1ULL << 30)
 
@@ -255,22 +255,22 @@ static void size_comes_from_the_host(void **state)
 	struct hb_error e;
 
 	(void)state;
-	assert_int_equal(size_guest(&s, "emulated", &small, &g, &e), 0);
+	assert_int_equal(guest_size_choose(&s, "emulated", &small, &g, &e), 0);
 	assert_int_equal(g.vcpus, 4);
 	assert_int_equal(g.memory, 8 * GIB);
-	assert_int_equal(size_guest(&s, "kvm", &small, &g, &e), 0);
+	assert_int_equal(guest_size_choose(&s, "kvm", &small, &g, &e), 0);
 	assert_int_equal(g.vcpus, 2);
-	assert_int_equal(size_guest(&s, "exact", &small, &g, &e), 0);
+	assert_int_equal(guest_size_choose(&s, "exact", &small, &g, &e), 0);
 	assert_int_equal(g.vcpus, 1);
 	assert_int_equal(g.nodes, 2);
-	assert_int_equal(size_guest(&s, "kvm", &large, &g, &e), 0);
+	assert_int_equal(guest_size_choose(&s, "kvm", &large, &g, &e), 0);
 	assert_int_equal(g.vcpus, 32);
 	assert_int_equal(g.memory, 64 * GIB);
 	s.nodes = 3;
-	assert_int_equal(size_guest(&s, "emulated", &small, &g, &e), 0);
+	assert_int_equal(guest_size_choose(&s, "emulated", &small, &g, &e), 0);
 	assert_int_equal(g.vcpus, 3);
 	s.vcpus = 4;
-	assert_int_equal(size_guest(&s, "emulated", &small, &g, &e), -EINVAL);
+	assert_int_equal(guest_size_choose(&s, "emulated", &small, &g, &e), -EINVAL);
 }
 
 static void memory_that_is_not_there_is_refused(void **state)
@@ -281,10 +281,10 @@ static void memory_that_is_not_there_is_refused(void **state)
 	struct hb_error e;
 
 	(void)state;
-	assert_int_equal(size_guest(&s, "emulated", &h, &g, &e), -ENOMEM);
+	assert_int_equal(guest_size_choose(&s, "emulated", &h, &g, &e), -ENOMEM);
 	assert_non_null(strstr(e.text, "-o memory="));
 	h.limit = 4 * GIB;
-	assert_int_equal(size_guest(&s, "emulated", &h, &g, &e), 0);
+	assert_int_equal(guest_size_choose(&s, "emulated", &h, &g, &e), 0);
 }
 
 int main(void)

@@ -11,6 +11,7 @@
 
 #include "bench/build/hostqemu.h"
 #include "bench/guest/vm.h"
+#include "bench/host/memory.h"
 
 /* Unpacked somewhere; the words that start it come first. */
 static const struct hostqemu qemu = {
@@ -204,9 +205,9 @@ static void test_memory_is_whole_huge_pages(void **state)
 
 	(void)state;
 	c.memory = (2ULL << 30) + 12345;
-	assert_int_equal(vm_node_bytes(&c), 1ULL << 30);
+	assert_int_equal(memory_node_bytes(c.memory, c.nodes), 1ULL << 30);
 	c.memory = (2ULL << 30) - 1;
-	assert_int_equal(vm_node_bytes(&c), (1ULL << 30) - (2ULL << 20));
+	assert_int_equal(memory_node_bytes(c.memory, c.nodes), (1ULL << 30) - (2ULL << 20));
 }
 
 static void refused(struct vm_config c, const char *why)

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "bench/run/describe.h"
+#include "bench/scenario/describe.h"
 #include "bench/run/workers.h"
 
 static char results[] = "/tmp/hugebench-workers-XXXXXX";

@@ -36,13 +36,5 @@ void kernel_free(struct kernel *k);
 int kernel_check(const char *name, struct hb_error *e);
 /* Names and descriptions of all variants: [{name, description, series, cached}]; new reference. */
 json_t *kernel_list(void);
-/*
- * Lines by which two .config files differ ("-CONFIG_X=y" in @a, "+CONFIG_X=m" in @b), comments and
- * compiler version lines aside; new reference to an array, empty when they are alike; NULL on a
- * read error.
- */
-json_t *kernel_config_diff(const struct kernel *a, const struct kernel *b, struct hb_error *e);
-/* Does the .config have @symbol ("CONFIG_USERFAULTFD") as y or m? 1, 0, or -errno. */
-int kernel_has_symbol(const struct kernel *k, const char *symbol);
 
 #endif

@@ -10,7 +10,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "bench/host/accel.h"
+#include "bench/guest/accel.h"
 #include "bench/base/units.h"
 #include "bench/base/wire.h"
 #include "bench/commands/commands.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "bench/commands/commands.h"
-#include "bench/guest/evidence.h"
+#include "bench/commands/evidence.h"
 #include "bench/commands/own_run.h"
 
 #define TEXT_MAX   128

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/host/accel.h"
+#include "bench/guest/accel.h"
 #include "bench/base/restore.h"
 #include "bench/commands/commands.h"
-#include "bench/host/doctor.h"
+#include "bench/run/doctor.h"
 
 struct arguments {
 	int json, restore;

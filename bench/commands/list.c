@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "bench/commands/commands.h"
-#include "bench/run/describe.h"
+#include "bench/scenario/describe.h"
 #include "bench/build/kernel.h"
 #include "bench/host/paths.h"
 #include "bench/scenario/spec.h"

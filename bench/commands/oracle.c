@@ -9,7 +9,7 @@
 
 #include "bench/result/bound.h"
 #include "bench/commands/commands.h"
-#include "bench/guest/evidence.h"
+#include "bench/commands/evidence.h"
 #include "bench/commands/own_run.h"
 
 #define LEVEL 0.95

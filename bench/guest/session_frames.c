@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "bench/base/hist.h"
-#include "bench/result/load.h"
+#include "bench/base/verdict.h"
 #include "bench/guest/session_state.h"
 
 #define NAME_BYTES 64

@@ -16,7 +16,7 @@
 #include "bench/base/units.h"
 #include "bench/base/wire.h"
 #include "bench/build/hostqemu.h"
-#include "bench/host/placement.h"
+#include "bench/host/memory.h"
 #include "bench/guest/qmp.h"
 #include "bench/guest/vm.h"
 
@@ -96,11 +96,6 @@ const char *vm_mode_name(enum vm_mode mode)
 	return names[mode];
 }
 
-uint64_t vm_node_bytes(const struct vm_config *c)
-{
-	return c->memory / c->nodes / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
-}
-
 /* NUMA nodes that have vCPUs; the others have memory alone. */
 static unsigned int sockets(const struct vm_config *c)
 {
@@ -124,7 +119,7 @@ static int config_check(const struct vm_config *c, struct hb_error *e)
 				    VM_MAX_VCPUS, c->nodes);
 	if (c->mode == VM_EXACT && c->vcpus != 1)
 		return hb_error_set(e, -EINVAL, "mode exact has one vCPU, not %u", c->vcpus);
-	if (vm_node_bytes(c) < NODE_MIN_BYTES)
+	if (memory_node_bytes(c->memory, c->nodes) < NODE_MIN_BYTES)
 		return hb_error_set(e, -EINVAL, "%llu MiB of guest memory; a node needs 64 MiB",
 				    (unsigned long long)c->memory >> 20);
 	return 0;
@@ -213,7 +208,9 @@ static void push_memory(struct args *a, const struct vm_config *c, const struct 
 	unsigned int per_node = c->vcpus / sockets(c);
 
 	push_option(a, "-m",
-		    hb_strf("%lluM", (unsigned long long)(vm_node_bytes(c) * c->nodes) >> 20));
+		    hb_strf("%lluM", (unsigned long long)(memory_node_bytes(c->memory, c->nodes) *
+							  c->nodes) >>
+					     20));
 	for (unsigned int n = 0; n < c->nodes; n++) {
 		HB_FREE char *backend =
 			c->memory_fd ? hb_strf("memory-backend-file,mem-path=/proc/self/fd/%d,"
@@ -232,9 +229,11 @@ static void push_memory(struct args *a, const struct vm_config *c, const struct 
 			a->rc = -ENOMEM;
 			return;
 		}
-		push_option(a, "-object",
-			    hb_strf("%s,id=mem%u,size=%lluM,prealloc=on%s", backend, n,
-				    (unsigned long long)vm_node_bytes(c) >> 20, bind));
+		push_option(
+			a, "-object",
+			hb_strf("%s,id=mem%u,size=%lluM,prealloc=on%s", backend, n,
+				(unsigned long long)memory_node_bytes(c->memory, c->nodes) >> 20,
+				bind));
 		push_option(a, "-numa", hb_strf("node,nodeid=%u%s,memdev=mem%u", n, cpus, n));
 	}
 }

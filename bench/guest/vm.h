@@ -7,9 +7,7 @@
 #include <sys/types.h>
 
 #include "bench/base/util.h"
-
-#define VM_MAX_NODES 8
-#define VM_MAX_VCPUS 256
+#include "bench/host/placement.h"
 
 enum vm_mode {
 	VM_KVM,
@@ -51,8 +49,6 @@ struct hostqemu;
 struct vm;
 
 const char *vm_mode_name(enum vm_mode mode);
-/* Bytes of one guest NUMA node of this configuration. */
-uint64_t vm_node_bytes(const struct vm_config *c);
 /*
  * The command line of QEMU @q: a NULL-terminated array in *@argv, released with vm_argv_free().
  * Depends on nothing but its arguments. -EINVAL with the reason for what no guest can be made of.

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "bench/host/memory.h"
-#include "bench/host/placement.h"
 
 #define HUGE_PAGE_BYTES (2ULL << 20)
 /* Small enough for a Ctrl-C to be answered while memory is being filled. */
@@ -37,6 +36,11 @@ uint64_t memory_limit(void)
 	if (reserve < HOST_RESERVE_BYTES)
 		reserve = HOST_RESERVE_BYTES;
 	return available > reserve ? available - reserve : 0;
+}
+
+uint64_t memory_node_bytes(uint64_t bytes, unsigned int nodes)
+{
+	return bytes / nodes / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
 }
 
 /* Prefer host node @node for what this thread allocates. */
@@ -107,21 +111,19 @@ static int open_node(struct memory *m, unsigned int node, uint64_t bytes, int ho
 	return rc;
 }
 
-static int open_nodes(const struct vm_config *c, bool huge, const volatile int *interrupted,
-		      struct memory *m)
+static int open_nodes(const struct placement *p, unsigned int nodes, uint64_t bytes, bool huge,
+		      const volatile int *interrupted, struct memory *m)
 {
-	struct placement placement;
 	int rc = 0;
 
 	*m = (struct memory){.huge = huge};
-	placement_of_host(c->vcpus, c->nodes, &placement);
-	for (unsigned int n = 0; n < c->nodes && !rc; n++)
-		rc = open_node(m, n, vm_node_bytes(c), placement.host_node[n], interrupted);
+	for (unsigned int n = 0; n < nodes && !rc; n++)
+		rc = open_node(m, n, memory_node_bytes(bytes, nodes), p->host_node[n], interrupted);
 	if (rc)
 		memory_close(m);
 	else
 		snprintf(m->text, sizeof(m->text), "%llu MiB of host %s pages, kept between boots",
-			 MiB(c->memory), huge ? "2 MiB" : "4 KiB");
+			 MiB(bytes), huge ? "2 MiB" : "4 KiB");
 	return rc;
 }
 
@@ -137,26 +139,25 @@ static uint64_t free_huge_bytes(void)
 	return available > reserved ? (available - reserved) * HUGE_PAGE_BYTES : 0;
 }
 
-int memory_open(const struct vm_config *c, const volatile int *interrupted, struct memory *m,
-		struct hb_error *e)
+int memory_open(const struct placement *p, unsigned int nodes, uint64_t bytes,
+		const volatile int *interrupted, struct memory *m, struct hb_error *e)
 {
 	uint64_t limit;
 	int rc = -ENOSPC;
 
 	*m = (struct memory){0};
-	if (free_huge_bytes() >= c->memory)
-		rc = open_nodes(c, true, interrupted, m);
+	if (free_huge_bytes() >= bytes)
+		rc = open_nodes(p, nodes, bytes, true, interrupted, m);
 	if (!rc)
 		return 0;
 	limit = memory_limit();
-	if (c->memory > limit)
+	if (bytes > limit)
 		return hb_error_set(e, -ENOSPC,
 				    "%llu MiB of guest memory is more than the host can spare; "
 				    "%llu MiB would do",
-				    MiB(c->memory), MiB(limit));
-	rc = open_nodes(c, false, interrupted, m);
-	return rc ? hb_error_set(e, rc, "%llu MiB of guest memory: %s", MiB(c->memory),
-				 strerror(-rc))
+				    MiB(bytes), MiB(limit));
+	rc = open_nodes(p, nodes, bytes, false, interrupted, m);
+	return rc ? hb_error_set(e, rc, "%llu MiB of guest memory: %s", MiB(bytes), strerror(-rc))
 		  : 0;
 }
 

@@ -9,7 +9,7 @@
 #define HB_MEMORY_H
 
 #include "bench/base/util.h"
-#include "bench/guest/vm.h"
+#include "bench/host/placement.h"
 
 struct memory {
 	bool huge; /* on host huge pages */
@@ -18,14 +18,17 @@ struct memory {
 	char text[256];	      /* for the record */
 };
 
+/* What a node gets when @bytes are shared out evenly to @nodes, whole 2 MiB pages; bytes. */
+uint64_t memory_node_bytes(uint64_t bytes, unsigned int nodes);
 /*
- * Make and fill the files for guests of @c (memory, nodes, vcpus count). -ENOSPC when the host
+ * Make and fill the files for guests of @bytes on @nodes nodes, each node's on the host node that
+ * @p names for it. -ENOSPC when the host
  * would be left with too little, with what would fit; -EINTR when *@interrupted (may be NULL)
  * became non-zero. Takes long where the host has no memory behind its pages yet: 13 ms per 2 MiB
  * were seen. Release with memory_close(), in every case.
  */
-int memory_open(const struct vm_config *c, const volatile int *interrupted, struct memory *m,
-		struct hb_error *e);
+int memory_open(const struct placement *p, unsigned int nodes, uint64_t bytes,
+		const volatile int *interrupted, struct memory *m, struct hb_error *e);
 void memory_close(struct memory *m);
 /* Guest memory the host can give and stay usable; bytes. */
 uint64_t memory_limit(void);

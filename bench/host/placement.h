@@ -11,7 +11,9 @@
 #include <sys/types.h>
 
 #include "bench/base/util.h"
-#include "bench/guest/vm.h"
+
+#define VM_MAX_NODES 8
+#define VM_MAX_VCPUS 256
 
 struct placement {
 	int cpu[VM_MAX_VCPUS];	     /* host CPU (OS index) of each vCPU; -1: not pinned */

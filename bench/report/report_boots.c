@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "bench/report/report.h"
-#include "bench/guest/stacks.h"
+#include "bench/result/stacks.h"
 
 unsigned int report_bad_boots(const struct compare_tally *t)
 {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "bench/result/compare.h"
-#include "bench/build/kernel.h"
+#include "bench/base/kconfig.h"
 
 static const char *string_at(const json_t *j, const char *key)
 {
@@ -199,12 +199,11 @@ static json_t *config_lines(const struct compare_arm *a, const struct compare_ar
 {
 	HB_FREE char *path_a = hb_strf("%s/%s", a->run->dir, string_at(a->kernel, "config_file"));
 	HB_FREE char *path_b = hb_strf("%s/%s", b->run->dir, string_at(b->kernel, "config_file"));
-	const struct kernel kernel_a = {.config = path_a}, kernel_b = {.config = path_b};
 
 	if (!path_a || !path_b || !*string_at(a->kernel, "config_file") ||
 	    !*string_at(b->kernel, "config_file"))
 		return NULL;
-	return kernel_config_diff(&kernel_a, &kernel_b, NULL);
+	return kconfig_diff(path_a, path_b, NULL);
 }
 
 static int check_config_across(struct compare_model *m, struct compare_pair *p, char **reasons)

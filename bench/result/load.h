@@ -11,23 +11,10 @@
 #include "bench/base/hist.h"
 #include "bench/base/metric.h"
 #include "bench/base/util.h"
+#include "bench/base/verdict.h"
 #include "bench/result/strings.h"
 
 #define LOAD_FORMAT 1
-
-enum cell_verdict {
-	CELL_OK,
-	CELL_DIRTY,
-	CELL_PANIC,
-	CELL_HANG,
-	CELL_TIMEOUT,
-	CELL_INVALID,
-	CELL_SKIP,
-	CELL_VERDICTS,
-};
-const char *cell_verdict_name(enum cell_verdict v);
-/* The verdict called @name; CELL_VERDICTS when there is none. */
-enum cell_verdict cell_verdict_find(const char *name);
 
 /* Strings of the structures below belong to the run's set of strings: equal texts, equal pointers.
  */

@@ -6,23 +6,6 @@
 
 #include "bench/result/load.h"
 
-static const char *const verdict_names[CELL_VERDICTS] = {"OK",	    "DIRTY",   "PANIC", "HANG",
-							 "TIMEOUT", "INVALID", "SKIP"};
-
-const char *cell_verdict_name(enum cell_verdict v)
-{
-	return verdict_names[v];
-}
-
-enum cell_verdict cell_verdict_find(const char *name)
-{
-	enum cell_verdict v = 0;
-
-	while (v < CELL_VERDICTS && strcmp(name, verdict_names[v]))
-		v++;
-	return v;
-}
-
 /* A string member, kept in the run's set; absent: "" unless @required. */
 static int get_string(struct load_run *run, const json_t *j, const char *key, bool required,
 		      const char **out, struct hb_error *e)

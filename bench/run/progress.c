@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "bench/base/units.h"
-#include "bench/run/describe.h"
+#include "bench/scenario/describe.h"
 #include "bench/run/progress.h"
 
 static double now_seconds(void)

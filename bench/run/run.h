@@ -9,7 +9,7 @@
 #include "bench/build/image.h"
 #include "bench/build/kernel.h"
 #include "bench/scenario/plan.h"
-#include "bench/host/size.h"
+#include "bench/run/guest_size.h"
 #include "bench/scenario/spec.h"
 #include "bench/run/store.h"
 #include "bench/guest/session.h"

@@ -3,8 +3,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "bench/base/kconfig.h"
 #include "bench/guest/session.h"
-#include "bench/run/describe.h"
+#include "bench/scenario/describe.h"
 #include "bench/run/run.h"
 
 static const char *text(const json_t *o, const char *key)
@@ -36,7 +37,7 @@ static const char *symbol_missing(const struct run *r, const json_t *planned,
 
 		json_array_foreach (json_object_get(w, "needs"), s, symbol) {
 			*user = text(in, "workload");
-			if (!kernel_has_symbol(k, json_string_value(symbol)))
+			if (!kconfig_has(k->config, json_string_value(symbol)))
 				return json_string_value(symbol);
 		}
 	}

@@ -7,10 +7,10 @@
 #include <time.h>
 
 #include "bench/build/hostqemu.h"
-#include "bench/host/accel.h"
+#include "bench/guest/accel.h"
 #include "bench/base/units.h"
 #include "bench/scenario/costs.h"
-#include "bench/run/describe.h"
+#include "bench/scenario/describe.h"
 #include "bench/host/paths.h"
 #include "bench/run/run.h"
 #include "bench/host/tsc.h"
@@ -150,13 +150,13 @@ static void jobs_choose(struct run *r, const struct host_size *h)
 static int size_choose(struct run *r, struct hb_error *e)
 {
 	struct host_size host;
-	int rc = size_host(&host, e);
+	int rc = guest_size_host(&host, e);
 
 	if (rc)
 		return rc;
 	if (r->args.jobs)
 		host.limit /= r->args.jobs;
-	rc = size_guest(&r->spec.scenario, r->mode, &host, &r->size, e);
+	rc = guest_size_choose(&r->spec.scenario, r->mode, &host, &r->size, e);
 	if (!rc)
 		jobs_choose(r, &host);
 	return rc && r->args.jobs > 1 ? hb_error_prefix(e, rc, "-j %ju", (uintmax_t)r->args.jobs)
@@ -537,7 +537,7 @@ static int jobs_resume(struct run *r, struct hb_error *e)
 	r->jobs = 1;
 	if (rc || run_is_native(r))
 		return rc;
-	rc = size_host(&host, e);
+	rc = guest_size_host(&host, e);
 	if (!rc)
 		jobs_choose(r, &host);
 	return rc;

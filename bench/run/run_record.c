@@ -6,9 +6,10 @@
 #include <sys/utsname.h>
 #include <time.h>
 
+#include "bench/base/kconfig.h"
 #include "bench/build/cache.h"
 #include "bench/build/hostqemu.h"
-#include "bench/host/doctor.h"
+#include "bench/run/doctor.h"
 #include "bench/run/run.h"
 #include "bench/result/stats.h"
 #include "bench/guest/vm.h"
@@ -77,7 +78,7 @@ static int config_diffs(const struct run *r, json_t *list, struct hb_error *e)
 
 	for (size_t i = 1; i < r->nkernels; i++) {
 		const struct kernel *b = &r->kernels[i];
-		json_t *lines = kernel_config_diff(a, b, e);
+		json_t *lines = kconfig_diff(a->config, b->config, e);
 		bool explained;
 
 		if (!lines)

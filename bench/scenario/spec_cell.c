@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "bench/base/wire.h"
-#include "bench/run/describe.h"
-#include "bench/result/load.h"
+#include "bench/scenario/describe.h"
+#include "bench/base/verdict.h"
 #include "bench/scenario/spec_read.h"
 
 #define TASKS_MAX 1024 /* the agent's table of processes */

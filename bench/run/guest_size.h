@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* How large the guest of a run is: what the scenario says, or what the host allows. */
-#ifndef HB_SIZE_H
-#define HB_SIZE_H
+#ifndef HB_GUEST_SIZE_H
+#define HB_GUEST_SIZE_H
 
 #include <stdint.h>
 
@@ -20,13 +20,13 @@ struct guest_size {
 };
 
 /* Read it from the running system. */
-int size_host(struct host_size *h, struct hb_error *e);
+int guest_size_host(struct host_size *h, struct hb_error *e);
 /*
  * The guest for a run of @spec in the resolved @mode. Memory is backed in full before the first
  * boot, so more than the host has free is refused: -ENOMEM with what to do. -EINVAL: the
  * scenario's sizes do not fit one another.
  */
-int size_guest(const struct spec_scenario *spec, const char *mode, const struct host_size *h,
-	       struct guest_size *g, struct hb_error *e);
+int guest_size_choose(const struct spec_scenario *spec, const char *mode, const struct host_size *h,
+		      struct guest_size *g, struct hb_error *e);
 
 #endif

@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "bench/run/describe.h"
+#include "bench/scenario/describe.h"
 
 #define DESCRIBE_ABI 1
 

@@ -4,7 +4,6 @@
 #define HB_DOCTOR_H
 
 #include <jansson.h>
-#include <stddef.h>
 
 /* [{check, state: ok|note|warn|bad, detail, mend}]: mend is the command that mends it, or ""; new
  * reference. */
@@ -17,7 +16,5 @@ json_t *doctor_check_settings(const char *root);
 /* run.json's "host" object with the checks inside; the lstopo XML goes to @topology_path (NULL:
  * not); new reference. */
 json_t *doctor_host(const char *topology_path);
-/* "model name" of the first CPU, "" when it cannot be read; returns @buf. */
-char *doctor_cpu_model(char *buf, size_t len);
 
 #endif

@@ -9,10 +9,10 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "bench/host/accel.h"
+#include "bench/guest/accel.h"
 #include "bench/build/cpio.h"
 #include "bench/build/hostqemu.h"
-#include "bench/host/doctor.h"
+#include "bench/host/environment.h"
 #include "bench/host/paths.h"
 
 #define KVM_DEVICE "/dev/kvm"
@@ -176,8 +176,8 @@ static char *cache_key(const struct hostqemu *qemu)
 
 	if (uname(&u))
 		return NULL;
-	return hb_strf("%s %s | %s | %s", u.release, u.version, doctor_cpu_model(cpu, sizeof(cpu)),
-		       qemu->identity);
+	return hb_strf("%s %s | %s | %s", u.release, u.version,
+		       environment_cpu_model(cpu, sizeof(cpu)), qemu->identity);
 }
 
 static int cache_read(const char *key, struct accel *a)

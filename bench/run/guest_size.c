@@ -6,7 +6,7 @@
 
 #include "bench/base/units.h"
 #include "bench/host/memory.h"
-#include "bench/host/size.h"
+#include "bench/run/guest_size.h"
 
 #define MIB (1ULL << 20)
 #define GIB (1ULL << 30)
@@ -17,7 +17,7 @@
 #define SMALL_CPUS   8
 #define SMALL_MEMORY (32 * GIB)
 
-int size_host(struct host_size *h, struct hb_error *e)
+int guest_size_host(struct host_size *h, struct hb_error *e)
 {
 	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGE_SIZE);
 	uint64_t huge = 0;
@@ -69,8 +69,8 @@ static uint64_t memory_choose(const struct host_size *h)
 	return memory >= GIB ? memory / GIB * GIB : memory / (256 * MIB) * (256 * MIB);
 }
 
-int size_guest(const struct spec_scenario *spec, const char *mode, const struct host_size *h,
-	       struct guest_size *g, struct hb_error *e)
+int guest_size_choose(const struct spec_scenario *spec, const char *mode, const struct host_size *h,
+		      struct guest_size *g, struct hb_error *e)
 {
 	char wanted[32], allowed[32];
 

@@ -12,10 +12,11 @@
 #include <unistd.h>
 
 #include "bench/build/hostqemu.h"
-#include "bench/host/accel.h"
+#include "bench/guest/accel.h"
 #include "bench/base/units.h"
-#include "bench/build/cache.h"
-#include "bench/host/doctor.h"
+#include "bench/host/digest.h"
+#include "bench/host/environment.h"
+#include "bench/run/doctor.h"
 #include "bench/host/memory.h"
 #include "bench/host/paths.h"
 
@@ -410,21 +411,6 @@ json_t *doctor_check(void)
 	return rows;
 }
 
-char *doctor_cpu_model(char *buf, size_t len)
-{
-	HB_FREE char *text = NULL;
-	char *line;
-
-	*buf = '\0';
-	if (hb_file_read("/proc/cpuinfo", &text, NULL))
-		return buf;
-	line = strstr(text, "model name");
-	line = line ? strstr(line, ": ") : NULL;
-	if (line)
-		snprintf(buf, len, "%.*s", (int)strcspn(line + 2, "\n"), line + 2);
-	return buf;
-}
-
 /*
  * Tells two machines apart without naming either: results of different hosts never share a table.
  * machine-id(5) is not to be published as it is, hence the hash.
@@ -438,7 +424,7 @@ static void host_id(const char *cpu, char *id)
 	if (!access("/etc/machine-id", R_OK))
 		digest_file(d, "machine", "/etc/machine-id");
 	if (digest_end(d, id))
-		snprintf(id, CACHE_KEY_LEN, "unknown");
+		snprintf(id, DIGEST_LEN, "unknown");
 	id[16] = '\0';
 }
 
@@ -456,13 +442,13 @@ static bool write_topology(const char *path)
 
 json_t *doctor_host(const char *topology_path)
 {
-	char cpu[128], id[CACHE_KEY_LEN + 1];
+	char cpu[128], id[DIGEST_LEN + 1];
 	struct utsname u;
 	json_t *host;
 
 	if (uname(&u))
 		return NULL;
-	host_id(doctor_cpu_model(cpu, sizeof(cpu)), id);
+	host_id(environment_cpu_model(cpu, sizeof(cpu)), id);
 	host = json_pack("{s:s, s:s, s:I, s:I, s:s, s:o}", "id", id, "cpu_model", cpu, "cpus",
 			 (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "memory",
 			 (json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE), "kernel",

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "bench/base/util.h"
-#include "bench/guest/stacks.h"
+#include "bench/result/stacks.h"
 
 #define CHAIN_MAX 640
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <string.h>
 
-#include "bench/guest/evidence.h"
-#include "bench/guest/stacks.h"
+#include "bench/commands/evidence.h"
+#include "bench/result/stacks.h"
 
 /* Per cell, of each kind. */
 #define LOG_LINES 6

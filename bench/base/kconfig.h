@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reading a kernel's .config. */
+#ifndef HB_BASE_KCONFIG_H
+#define HB_BASE_KCONFIG_H
+
+#include <jansson.h>
+
+#include "bench/base/util.h"
+
+/*
+ * Lines by which the .config files @a and @b differ ("-CONFIG_X=y" in @a, "+CONFIG_X=m" in @b),
+ * comments and compiler version lines aside; new reference to an array, empty when they are alike;
+ * NULL on a read error.
+ */
+json_t *kconfig_diff(const char *a, const char *b, struct hb_error *e);
+/* Does the .config file @path have @symbol ("CONFIG_USERFAULTFD") as y or m? 1, 0, or -errno. */
+int kconfig_has(const char *path, const char *symbol);
+
+#endif
