@@ -107,6 +107,28 @@ static void test_harmless(void **state)
 	only(CONSOLE_KINDS, 0);
 }
 
+static void test_a_warning_at_boot_does_not_count(void **state)
+{
+	static const char srso[] = "Speculative Return Stack Overflow: WARNING: kernel not "
+				   "compiled with CPU_SRSO.";
+	HB_FREE char *boot = hb_strf("[    0.1] %s\r\n", srso);
+	HB_FREE char *begun = hb_strf("%s[    2.0] hugebench: cell base-x-r1 begins\r\n", boot);
+	HB_FREE char *again = hb_strf("%s[    3.0] WARNING: later\r\n", begun);
+
+	(void)state;
+	scan_text(boot);
+	only(CONSOLE_WARNING, 1);
+	console_scan_free(&scan);
+	scan_text(begun);
+	only(CONSOLE_KINDS, 0);
+	assert_string_equal(scan.boot, srso);
+	assert_int_equal(json_array_size(scan.evidence), 0);
+	console_scan_free(&scan);
+	scan_text(again);
+	only(CONSOLE_WARNING, 1);
+	assert_string_equal(scan.first[CONSOLE_WARNING], "WARNING: later");
+}
+
 static void test_blocked_stacks_without_the_others(void **state)
 {
 	(void)state;
@@ -175,6 +197,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_warning_with_trace, teardown),
 		cmocka_unit_test_teardown(test_each_kind, teardown),
 		cmocka_unit_test_teardown(test_harmless, teardown),
+		cmocka_unit_test_teardown(test_a_warning_at_boot_does_not_count, teardown),
 		cmocka_unit_test_teardown(test_blocked_stacks_without_the_others, teardown),
 		cmocka_unit_test_teardown(test_bounded, teardown),
 		cmocka_unit_test_teardown(test_bytes_that_are_no_text, teardown),

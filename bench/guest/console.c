@@ -13,6 +13,8 @@
 #define CONTEXT_LINES  60
 #define EVIDENCE_LINES 400
 #define LINE_BYTES     512
+/* Written to /dev/kmsg by the agent as it begins with a cell (workloads/agent/kmsg.c). */
+#define START_MARKER "hugebench: cell "
 
 struct pattern {
 	const char *text;
@@ -129,12 +131,25 @@ static void copy_line(char *out, const char *text, size_t len)
 	out[n] = '\0';
 }
 
+/* What the kernel warned of while it booted is told, not counted. */
+static void begin(struct console_scan *s)
+{
+	s->began = true;
+	snprintf(s->boot, sizeof(s->boot), "%s", s->first[CONSOLE_WARNING]);
+	s->count[CONSOLE_WARNING] = 0;
+	s->first[CONSOLE_WARNING][0] = '\0';
+	json_array_clear(s->evidence);
+}
+
 static int scan_line(struct console_scan *s, const char *line, unsigned int *context)
 {
 	const char *text = skip_stamp(line);
 	int kind = classify(text);
 
-	if (kind >= 0) {
+	if (!s->began && !strncmp(text, START_MARKER, strlen(START_MARKER))) {
+		begin(s);
+		*context = 0;
+	} else if (kind >= 0) {
 		if (!s->count[kind]++)
 			snprintf(s->first[kind], sizeof(s->first[kind]), "%.255s", text);
 		*context = CONTEXT_LINES;

@@ -22,11 +22,15 @@ struct console_scan {
 	unsigned int count[CONSOLE_KINDS];
 	char first[CONSOLE_KINDS][256]; /* the first such line, without its time stamp */
 	json_t *evidence; /* array of lines: each finding with the trace below it; bounded */
+	bool began;	  /* the agent's start marker was met */
+	char boot[256];	  /* the first warning before it, which is not counted; "" without one */
 };
 
 /*
  * Scan @len bytes of console output. Escape sequences and time stamps are taken off. Lines that are
- * known to be harmless do not count. 0 or -ENOMEM; release with console_scan_free() either way.
+ * known to be harmless do not count, nor do warnings before the agent's start marker: they are of
+ * the processor and the configuration, not of what is measured. 0 or -ENOMEM; release with
+ * console_scan_free() either way.
  */
 int console_scan_text(const char *text, size_t len, struct console_scan *s);
 /* The same for a file; one that does not exist counts as empty. */

@@ -235,6 +235,8 @@ static int judge_console(struct session *s, struct hb_error *e)
 		return hb_error_set(e, rc, "%s: %s", s->console_path, strerror(-rc));
 	}
 	session_evidence_array(s, scan.evidence);
+	if (*scan.boot)
+		s->boot_warning = strdup(scan.boot);
 	if (scan.count[CONSOLE_PANIC]) {
 		s->verdict = NULL;
 		session_settle(s, "PANIC", "%s",
@@ -293,6 +295,7 @@ static void release(struct session *s)
 	if (s->initrd_fd >= 0)
 		close(s->initrd_fd);
 	free(s->console_path);
+	free(s->boot_warning);
 	wire_reader_free(&s->reader);
 	json_decref(s->hello);
 	json_decref(s->result);
@@ -339,6 +342,8 @@ static int run_guest(struct session *s, json_t **cell, struct hb_error *e)
 	*cell = session_cell(s, started);
 	if (placement)
 		add_note(*cell, "placement", placement);
+	if (s->boot_warning)
+		add_note(*cell, "warning at boot, not counted", s->boot_warning);
 	return 0;
 }
 

@@ -37,7 +37,7 @@ struct session_config {
  * PANIC (pvpanic, or a panic on the console), HANG (the agent's stall event, or before a result a
  * hung task or blocked stacks on the console), INVALID (another kernel than planned, no frames,
  * QEMU gone), TIMEOUT (a deadline passed without evidence of a hang), DIRTY (an OK with trouble on
- * the console).
+ * the console after the agent's start marker; a warning before it becomes a note of the cell).
  *
  * QEMU's emulation of several vCPUs now and then loses an interrupt while the kernel boots. An
  * emulated guest that ends in TIMEOUT or HANG before the agent's hello is booted once more; the

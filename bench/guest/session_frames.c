@@ -13,6 +13,7 @@
 static int on_hello(struct session *s, json_t *hello, struct hb_error *e)
 {
 	const char *id = json_string_value(json_object_get(hello, "build_id"));
+	const json_t *cpus = json_object_get(hello, "cpus");
 	json_int_t wire = json_integer_value(json_object_get(hello, "wire"));
 
 	if (s->have_hello)
@@ -27,6 +28,11 @@ static int on_hello(struct session *s, json_t *hello, struct hb_error *e)
 		return session_settle(s, "INVALID",
 				      "another kernel runs than planned: build-id %s instead of %s",
 				      id && *id ? id : "(none)", s->c->kernel->build_id);
+	/* A kernel built for fewer CPUs, or one that could not start some, is another machine. */
+	if (!s->c->native && !session_is_exact(s) && json_is_integer(cpus) &&
+	    json_integer_value(cpus) != s->c->vm.vcpus)
+		return session_settle(s, "INVALID", "the guest runs on %lld CPUs instead of %u",
+				      (long long)json_integer_value(cpus), s->c->vm.vcpus);
 	session_enter(s, STEP_SETUP);
 	session_tell(s, hello);
 	if (session_is_exact(s))

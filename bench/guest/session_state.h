@@ -30,6 +30,7 @@ struct session {
 	FILE *intervals;
 	int initrd_fd; /* exact: agent and specification in one initramfs */
 	char *console_path;
+	char *boot_warning; /* the first of the console before the agent's start marker, or NULL */
 
 	enum session_step step;
 	uint64_t started, step_started, deadline;

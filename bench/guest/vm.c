@@ -131,15 +131,17 @@ char *vm_command_line(const struct vm_config *c)
 	 * loglevel=5: warnings reach the console, which is scanned; nothing below, which would
 	 * cost time. oops=panic and panic=-1: a kernel that is broken ends at once, and -no-reboot
 	 * makes QEMU exit. A task that is blocked is named on the console after 20 to 40 s.
+	 * mitigations=off: one policy in all modes, for emulation has no speculation to guard
+	 * against; a later mitigations= wins (Documentation/admin-guide/kernel-parameters.txt).
 	 */
 	static const char common[] = "console=ttyS0 loglevel=5 panic=-1 oops=panic "
-				     "sysrq_always_enabled "
+				     "sysrq_always_enabled mitigations=off "
 				     "sysctl.kernel.hung_task_timeout_secs=20";
 	/*
-	 * Emulation has no speculation to guard against, and its time-stamp counter is the host's,
-	 * which runs steadily: the watchdog against it would only misjudge a loaded host.
+	 * The time-stamp counter of emulation is the host's, which runs steadily: the watchdog
+	 * against it would only misjudge a loaded host.
 	 */
-	static const char tcg[] = " mitigations=off tsc=reliable no_timer_check nokaslr";
+	static const char tcg[] = " tsc=reliable no_timer_check nokaslr";
 	static const char exact[] = " norandmaps";
 	const char *own = c->command_line ? c->command_line : "";
 	char frequency[40] = "";

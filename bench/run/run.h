@@ -40,6 +40,7 @@ struct run {
 	struct guest_size size;
 	unsigned int jobs;    /* boots side by side */
 	unsigned int tsc_khz; /* of the host, for vm.h */
+	char *command_line;   /* the scenario's, for vm.h */
 	json_t *costs;
 	uint64_t budget; /* ns; 0: not limited */
 	struct store store;

@@ -252,6 +252,8 @@ int run_read(struct run *r, struct hb_error *e)
 	if (!rc)
 		rc = set_text(&r->mode_reason, strdup("asked for"), e);
 	if (!rc)
+		rc = set_text(&r->command_line, strdup(r->spec.scenario.command_line), e);
+	if (!rc)
 		rc = mode_check(r, e);
 	if (!rc)
 		rc = yes_check(r, e);
@@ -467,6 +469,7 @@ static int record_settings(struct run *r, struct hb_error *e)
 	const json_t *guest = json_object_get(r->record, "guest"), *kernels, *k;
 	const char *mode = json_string_value(json_object_get(r->record, "mode"));
 	const char *reason = json_string_value(json_object_get(r->record, "mode_reason"));
+	const char *arguments = json_string_value(json_object_get(guest, "arguments"));
 	size_t i;
 
 	kernels = json_object_get(r->record, "kernels");
@@ -481,7 +484,8 @@ static int record_settings(struct run *r, struct hb_error *e)
 	r->size.vcpus = json_integer_value(json_object_get(guest, "vcpus"));
 	r->size.nodes = json_integer_value(json_object_get(guest, "nodes"));
 	r->size.memory = json_integer_value(json_object_get(guest, "memory"));
-	if (set_text(&r->mode, strdup(mode), e) || set_text(&r->mode_reason, strdup(reason), e))
+	if (set_text(&r->mode, strdup(mode), e) || set_text(&r->mode_reason, strdup(reason), e) ||
+	    set_text(&r->command_line, strdup(arguments ? arguments : ""), e))
 		return -ENOMEM;
 	return 0;
 }
@@ -584,4 +588,5 @@ void run_close(struct run *r)
 	free(r->agent);
 	free(r->mode);
 	free(r->mode_reason);
+	free(r->command_line);
 }

@@ -108,7 +108,7 @@ static json_t *guest_record(const struct run *r)
 	struct vm_config vm = {
 		.mode = run_vm_mode(r),
 		.bzimage = r->kernels[0].bzimage,
-		.command_line = "",
+		.command_line = r->command_line,
 		.vcpus = r->size.vcpus,
 		.nodes = r->size.nodes,
 		.tsc_khz = r->tsc_khz,
@@ -118,9 +118,10 @@ static json_t *guest_record(const struct run *r)
 
 	run_image(r, &vm);
 	line = vm_command_line(&vm);
-	return json_pack("{s:i, s:I, s:i, s:s, s:I, s:s, s:s}", "vcpus", r->size.vcpus, "memory",
-			 (json_int_t)r->size.memory, "nodes", r->size.nodes, "command_line",
-			 line ? line : "", "huge_page", (json_int_t)(2 << 20), "qemu",
+	return json_pack("{s:i, s:I, s:i, s:s, s:s, s:I, s:s, s:s}", "vcpus", r->size.vcpus,
+			 "memory", (json_int_t)r->size.memory, "nodes", r->size.nodes,
+			 "command_line", line ? line : "", "arguments", r->command_line,
+			 "huge_page", (json_int_t)(2 << 20), "qemu",
 			 qemu ? qemu->version : "unknown", "accelerator",
 			 vm.mode == VM_KVM ? "kvm" : "tcg");
 }

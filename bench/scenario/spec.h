@@ -34,7 +34,8 @@ struct spec_scenario {
 	char description[HB_OPTION_STRING];
 	char kernels[HB_OPTION_STRING];
 	char observe[HB_OPTION_STRING];
-	int mode;	 /* index into spec_modes */
+	char command_line[HB_OPTION_STRING]; /* of the guest's kernel, appended to our own */
+	int mode;			     /* index into spec_modes */
 	uint64_t repeat; /* boots per cell and kernel; 0: chosen by the budget */
 	uint64_t memory; /* of the guest, bytes; 0: from the host */
 	uint64_t vcpus;	 /* 0: from the host */

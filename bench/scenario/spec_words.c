@@ -47,6 +47,10 @@ const struct option_row spec_scenario_rows[] = {
 	{"mode", OPTION_ENUM, offsetof(struct spec_scenario, mode), "auto", NULL, NULL, spec_modes,
 	 "how it is measured; auto: kvm where it works, else emulated"},
 	OBSERVE_ROW(offsetof(struct spec_scenario, observe)),
+	{"command_line", OPTION_STRING, offsetof(struct spec_scenario, command_line), "", NULL,
+	 NULL, NULL,
+	 "appended to the guest's kernel command line, the same for every arm; "
+	 "mitigations=auto, for instance, where off is the rule"},
 	{"control", OPTION_BOOL, offsetof(struct spec_scenario, control), "no", NULL, NULL, NULL,
 	 "a second arm of the first kernel: what the method finds where nothing differs"},
 	{"sequential", OPTION_BOOL, offsetof(struct spec_scenario, sequential), "no", NULL, NULL,
