@@ -92,7 +92,7 @@ static void test_change(void **state)
 		c = find(l.m, cells[i], "faults", "hinode");
 		assert_int_equal(c->verdict, STATS_BETTER);
 		assert_true(c->change.log_low < log(1.25) && c->change.log_high > log(1.25));
-		assert_true(c->p_adjusted >= c->p);
+		assert_true(c->adjusted.differ >= c->raw.differ);
 		c = find(l.m, cells[i], "fault_latency.p99", "hinode");
 		assert_int_equal(c->verdict, STATS_BETTER);
 		assert_true(c->change.log_high < 0);
@@ -100,7 +100,7 @@ static void test_change(void **state)
 	/* a maximum is shown, never judged */
 	c = find(l.m, "faults-1", "fault_latency.max", "hinode");
 	assert_int_equal(c->verdict, STATS_UNCLEAR);
-	assert_true(isnan(c->p) && isnan(c->change.log_low));
+	assert_true(isnan(c->raw.differ) && isnan(c->change.log_low));
 	release(&l);
 }
 
@@ -117,15 +117,17 @@ static void test_probability(void **state)
 		const struct comparison *c = &l.m->comparisons[i];
 		const struct compare_figure *a = compare_figure(l.m, c, false),
 					    *b = compare_figure(l.m, c, true);
-		double log_p;
+		struct stats_change typical;
 
-		if (isnan(c->p))
+		if (isnan(c->raw.differ))
 			continue;
-		log_p = stats_log_p(a->boot, a->arm.n, b->boot, b->arm.n);
-		assert_true(c->p == fmax(c->change.p, log_p));
-		larger_log |= log_p > c->change.p;
-		larger_plain |= log_p < c->change.p;
-		assert_true(c->p_rank == stats_rank_p(a->boot, a->arm.n, b->boot, b->arm.n));
+		stats_compare_typical(a->boot, a->arm.n, b->boot, b->arm.n, &typical);
+		assert_true(c->raw.differ == fmax(c->change.p, typical.p));
+		assert_true(c->raw.same == fmax(stats_same_p(&c->change, STATS_MARGIN),
+						stats_same_p(&typical, STATS_MARGIN)));
+		larger_log |= typical.p > c->change.p;
+		larger_plain |= typical.p < c->change.p;
+		assert_true(c->raw.rank == stats_rank_p(a->boot, a->arm.n, b->boot, b->arm.n));
 		assert_true(c->change.log_mde > 0);
 	}
 	assert_true(larger_log && larger_plain);
@@ -175,7 +177,7 @@ static void test_families(void **state)
 	assert_false(compare_is_main(l.m, find(l.m, "faults-1", "fault_latency.p99.9", "hinode")));
 	/* Holm's first step multiplies by the size of the family */
 	c = find(l.m, "faults-1", "faults", "hinode");
-	assert_true(c->p_adjusted <= c->p * main * 1.0001);
+	assert_true(c->adjusted.differ <= c->raw.differ * main * 1.0001);
 	release(&l);
 }
 
@@ -192,6 +194,77 @@ static void test_nothing_differs(void **state)
 		assert_true(l.m->comparisons[i].verdict == STATS_SAME ||
 			    l.m->comparisons[i].verdict == STATS_UNCLEAR);
 	release(&l);
+}
+
+/* Give the throughput of every boot of @kernel in cell faults-1 the value @v. */
+static void set_faults(const struct synthetic *s, const char *kernel, double v)
+{
+	for (unsigned int rep = 1; rep <= s->boots; rep++) {
+		/* as synthetic_write() numbers them: cells of two arms, of which the first is this
+		 */
+		unsigned int seq = (rep - 1) * 6 + 1 + (strcmp(kernel, s->kernels[0]) != 0);
+		HB_FREE char *file = hb_strf("%s/cells/%04u-%s-faults-1-r%u/cell.json", s->dir, seq,
+					     kernel, rep);
+		json_t *cell = json_load_file(file, 0, NULL);
+		json_t *metric = json_array_get(json_object_get(cell, "metrics"), 0);
+
+		assert_non_null(metric);
+		json_object_set_new(metric, "value", json_real(v));
+		json_object_set_new(metric, "count", json_real(10 * v));
+		assert_int_equal(json_dump_file(cell, file, 0), 0);
+		json_decref(cell);
+	}
+}
+
+static enum stats_verdict verdict_of_faults(const struct synthetic *s, const char **why)
+{
+	const struct comparison *c;
+	enum stats_verdict verdict;
+	struct loaded l;
+
+	read_model(s->dir, &l);
+	c = find(l.m, "faults-1", "faults", "hinode");
+	verdict = c->verdict;
+	*why = c->why;
+	release(&l);
+	return verdict;
+}
+
+/* Figures without a logarithm or a spread: the test without a model decides, corrected as all are.
+ */
+static void test_no_logarithm(void **state)
+{
+	struct synthetic s = synthetic_default(run_dir);
+	const char *why;
+
+	(void)state;
+	s.boots = 5;
+	assert_int_equal(synthetic_write(&s), 0);
+	set_faults(&s, "base", 0);
+	assert_int_equal(verdict_of_faults(&s, &why), STATS_BETTER);
+	set_faults(&s, "hinode", 0);
+	assert_int_equal(verdict_of_faults(&s, &why), STATS_SAME);
+	set_faults(&s, "base", 20000);
+	assert_int_equal(verdict_of_faults(&s, &why), STATS_WORSE);
+	set_faults(&s, "hinode", 20001);
+	assert_int_equal(verdict_of_faults(&s, &why), STATS_SAME);
+	set_faults(&s, "hinode", 21000);
+	assert_int_equal(verdict_of_faults(&s, &why), STATS_BETTER);
+	assert_null(why);
+	/* three boots of the same digits promise nothing of the fourth */
+	s.boots = 3;
+	assert_int_equal(synthetic_write(&s), 0);
+	set_faults(&s, "base", 0);
+	assert_int_equal(verdict_of_faults(&s, &why), STATS_UNCLEAR);
+	assert_string_equal(why, "too few boots for the rank test");
+	set_faults(&s, "hinode", 0);
+	assert_int_equal(verdict_of_faults(&s, &why), STATS_UNCLEAR);
+	s.boots = 1;
+	assert_int_equal(synthetic_write(&s), 0);
+	set_faults(&s, "base", 0);
+	set_faults(&s, "hinode", 0);
+	assert_int_equal(verdict_of_faults(&s, &why), STATS_UNCLEAR);
+	assert_string_equal(why, "one boot has no spread");
 }
 
 static void test_three_boots_say_nothing(void **state)
@@ -301,7 +374,7 @@ static void test_exact(void **state)
 	build(&s, &l);
 	c = find(l.m, "faults-1", "first_fault", "hinode");
 	assert_int_equal(c->verdict, STATS_BETTER);
-	assert_true(isnan(c->p));
+	assert_true(isnan(c->raw.differ));
 	release(&l);
 	/* However little: there is no margin. */
 	s.effect = 1000. / 1001;
@@ -461,6 +534,7 @@ int main(void)
 		cmocka_unit_test(test_interval_of_an_arm),
 		cmocka_unit_test(test_nothing_differs),
 		cmocka_unit_test(test_hang),
+		cmocka_unit_test(test_no_logarithm),
 		cmocka_unit_test(test_three_boots_say_nothing),
 		cmocka_unit_test(test_control),
 		cmocka_unit_test(test_bad_boots_do_not_count),

@@ -143,9 +143,9 @@ static void assert_mailable(const char *text)
 static void smoke_compares_two_kernels(void **state)
 {
 	static const char header[] =
-		"workload,antagonists,tasks,metric,unit,better,kernel_a,kernel_b,"
+		"cell,workload,antagonists,tasks,metric,unit,better,kernel_a,kernel_b,"
 		"n_a,n_b,estimate_a,estimate_b,delta_pct,ci_low_pct,ci_high_pct,"
-		"p,p_adjusted,verdict,mde_pct,mode,family";
+		"p,p_adjusted,p_same_adjusted,verdict,mde_pct,mode,family";
 	char *const argv[] = {HUGEBENCH, "run", "-s", "smoke", "--name", "smoke", NULL};
 	HB_FREE char *report_path = in_results("smoke/report.txt");
 	HB_FREE char *csv_path = in_results("smoke/summary.csv");

@@ -4,6 +4,7 @@
  * build/tests/report_test, then read the difference.
  */
 #include <locale.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -273,6 +274,57 @@ static void test_too_few_for_verdicts(void **state)
 	assert_null(strstr(one_arm, "Verdicts:"));
 }
 
+static unsigned int commas(const char *line)
+{
+	unsigned int n = 0;
+	bool quoted = false;
+
+	for (; *line && *line != '\n'; line++) {
+		quoted ^= *line == '"';
+		n += *line == ',' && !quoted;
+	}
+	return n;
+}
+
+/* One kernel alone: a row per figure, whole, with nothing to compare in it. */
+static void test_csv_of_one_arm(void **state)
+{
+	static const char row[] =
+		"\nfaults-2,pmdshare,\"truncate, migrate\",2,pmdshare.faults,1/s,higher,base,,6,,";
+	HB_FREE char *other = hb_strf("%s/alone", dir), *csv = NULL;
+	struct synthetic s = synthetic_default(other);
+	struct hb_error e;
+
+	(void)state;
+	s.kernels[1] = NULL;
+	assert_int_equal(synthetic_write(&s), 0);
+	assert_int_equal(report_run(other, &e), 0);
+	csv = read_text(other, "summary.csv");
+	assert_non_null(strstr(csv, row));
+	for (const char *line = csv; line && line[1]; line = strchr(line + 1, '\n'))
+		assert_int_equal(commas(line + 1), commas(csv));
+}
+
+/* What no table shows as a figure: from zero, to zero, and bounds that make no sense. */
+static void test_changes_without_a_ratio(void **state)
+{
+	HB_FREE char *from = report_percent(INFINITY), *to = report_percent(-INFINITY);
+	HB_FREE char *other = hb_strf("%s/wild", dir), *text = NULL, *csv = NULL;
+	struct synthetic s = synthetic_default(other);
+
+	(void)state;
+	assert_string_equal(from, "from 0");
+	assert_string_equal(to, "to 0");
+	s.boots = 2;
+	s.noise = 2;
+	text = text_report(&s);
+	assert_non_null(strstr(text, "not even a"));
+	assert_non_null(strstr(text, "more than 1000"));
+	csv = read_text(other, "summary.csv");
+	assert_null(strstr(csv, "e+"));
+	assert_null(strstr(csv, "inf"));
+}
+
 /* A cell that never ran has no parameters. */
 static void test_cell_without_parameters(void **state)
 {
@@ -309,6 +361,8 @@ int main(void)
 		cmocka_unit_test(test_exact),
 		cmocka_unit_test(test_too_few_for_verdicts),
 		cmocka_unit_test(test_cell_without_parameters),
+		cmocka_unit_test(test_csv_of_one_arm),
+		cmocka_unit_test(test_changes_without_a_ratio),
 		cmocka_unit_test(test_summary),
 	};
 

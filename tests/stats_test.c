@@ -38,11 +38,14 @@ static void test_median(void **state)
 static void test_welch_sleep(void **state)
 {
 	double a[10], b[10];
+	struct stats_change c;
 
 	(void)state;
 	exponents(sleep_1, a, 10);
 	exponents(sleep_2, b, 10);
-	near(stats_log_p(a, 10, b, 10), 0.07939, 5e-6);
+	stats_compare_typical(a, 10, b, 10, &c);
+	near(c.p, 0.07939, 5e-6);
+	near(c.df, 17.776, 1e-3);
 }
 
 /* The same through stats_compare(): interval -3.3654832 .. 0.2054832 of mean 1 less mean 2. */
@@ -142,12 +145,18 @@ static void test_holm(void **state)
 	double adjusted[5];
 
 	(void)state;
-	assert_int_equal(stats_holm(p, adjusted, 5), 0);
+	assert_int_equal(stats_holm(p, adjusted, 5, 5), 0);
 	near(adjusted[0], 0.03, 1e-12);
 	near(adjusted[1], 0.06, 1e-12);
 	assert_true(isnan(adjusted[2]));
 	near(adjusted[3], 0.06, 1e-12);
 	near(adjusted[4], 0.02, 1e-12);
+	/* of these four no more than two can be true at once: 2, 2, 2, 1 */
+	assert_int_equal(stats_holm(p, adjusted, 5, 2), 0);
+	near(adjusted[4], 0.01, 1e-12);
+	near(adjusted[0], 0.02, 1e-12);
+	near(adjusted[3], 0.06, 1e-12);
+	near(adjusted[1], 0.06, 1e-12);
 }
 
 /* The 15 p-values of Benjamini and Hochberg 1995, section 4: 4 of them are found at 5 %. */
@@ -159,7 +168,7 @@ static void test_false_discovery(void **state)
 	unsigned int found = 0;
 
 	(void)state;
-	assert_int_equal(stats_false_discovery(p, adjusted, 16), 0);
+	assert_int_equal(stats_false_discovery(p, adjusted, 16, 16), 0);
 	for (int i = 0; i < 16; i++)
 		found += adjusted[i] <= 0.05;
 	assert_int_equal(found, 4);
@@ -169,6 +178,8 @@ static void test_false_discovery(void **state)
 	near(adjusted[6], 0.0298 * 15 / 7, 1e-12);
 	assert_true(isnan(adjusted[4]));
 	near(adjusted[15], 1, 1e-12);
+	assert_int_equal(stats_false_discovery(p, adjusted, 16, 5), 0);
+	near(adjusted[5], 0.0095 * 5 / 4, 1e-12);
 }
 
 /*
@@ -249,36 +260,89 @@ static struct stats_change change(double log_ratio, double se, double df)
 	return c;
 }
 
-static void test_verdicts(void **state)
+static enum stats_verdict judged(const struct stats_change *c, double differ, double rank,
+				 enum metric_better better)
 {
 	const struct stats_rule rule = {STATS_ALPHA, STATS_MARGIN};
+	const struct stats_evidence e = {differ, stats_same_p(c, rule.margin), rank};
+
+	return stats_judge(c, &e, &rule, better);
+}
+
+static void test_verdicts(void **state)
+{
 	struct stats_change big = change(0.3, 0.01, 8), none = change(0.001, 0.002, 8);
 	struct stats_change high = change(0.015, 0.005, 8), low = change(-0.015, 0.005, 8);
 	struct stats_change wide = change(0.1, 0.2, 8), lone = change(0.3, NAN, 8);
 
 	(void)state;
-	assert_int_equal(stats_judge(&big, 0.001, 0.01, &rule, METRIC_HIGHER), STATS_BETTER);
-	assert_int_equal(stats_judge(&big, 0.001, 0.01, &rule, METRIC_LOWER), STATS_WORSE);
+	assert_int_equal(judged(&big, 0.001, 0.01, METRIC_HIGHER), STATS_BETTER);
+	assert_int_equal(judged(&big, 0.001, 0.01, METRIC_LOWER), STATS_WORSE);
 	/* three boots: the rank test has nothing to say, so neither has the verdict */
-	assert_int_equal(stats_judge(&big, 0.001, 0.1, &rule, METRIC_LOWER), STATS_UNCLEAR);
-	assert_int_equal(stats_judge(&big, 0.2, 0.01, &rule, METRIC_LOWER), STATS_UNCLEAR);
-	assert_int_equal(stats_judge(&big, 0.001, 0.01, &rule, METRIC_NEITHER), STATS_UNCLEAR);
-	assert_int_equal(stats_judge(&none, 0.001, 0.01, &rule, METRIC_LOWER), STATS_SAME);
+	assert_int_equal(judged(&big, 0.001, 0.1, METRIC_LOWER), STATS_UNCLEAR);
+	assert_int_equal(judged(&big, 0.2, 0.01, METRIC_LOWER), STATS_UNCLEAR);
+	assert_int_equal(judged(&big, 0.001, 0.01, METRIC_NEITHER), STATS_UNCLEAR);
+	assert_int_equal(judged(&none, 0.001, 0.01, METRIC_LOWER), STATS_SAME);
 	/* 1.5 % is inside the margin, its interval is not: on neither side */
-	assert_int_equal(stats_judge(&high, 1, 1, &rule, METRIC_LOWER), STATS_UNCLEAR);
-	assert_int_equal(stats_judge(&low, 1, 1, &rule, METRIC_LOWER), STATS_UNCLEAR);
-	assert_int_equal(stats_judge(&wide, wide.p, 0.01, &rule, METRIC_LOWER), STATS_UNCLEAR);
-	assert_int_equal(stats_judge(&lone, NAN, 1, &rule, METRIC_LOWER), STATS_UNCLEAR);
+	assert_int_equal(judged(&high, 1, 1, METRIC_LOWER), STATS_UNCLEAR);
+	assert_int_equal(judged(&low, 1, 1, METRIC_LOWER), STATS_UNCLEAR);
+	assert_int_equal(judged(&wide, wide.p, 0.01, METRIC_LOWER), STATS_UNCLEAR);
+	assert_int_equal(judged(&lone, NAN, 1, METRIC_LOWER), STATS_UNCLEAR);
 }
 
+/* One half of t = 1.8595 with 8 degrees of freedom lies at 0.05 (any table of Student's t). */
+static void test_same(void **state)
+{
+	struct stats_change edge = change(log1p(0.02) - 1.8595 * 0.004, 0.004, 8);
+	struct stats_change below = change(-edge.log_ratio, 0.004, 8);
+	struct stats_change at = change(log1p(0.02), 0.004, 8), beyond = change(0.3, 0.004, 8);
+
+	(void)state;
+	near(stats_same_p(&edge, 0.02), 0.05, 1e-5);
+	near(stats_same_p(&below, 0.02), 0.05, 1e-5);
+	near(stats_same_p(&at, 0.02), 0.5, 1e-12);
+	assert_true(stats_same_p(&beyond, 0.02) > 0.999999);
+}
+
+/* Zeros have a direction, and nothing else. */
 static void test_zero_arms(void **state)
 {
-	struct stats_arm zero = {5, 0, NAN}, some = {5, 10, 0.1};
+	struct stats_arm zero = {5, 0, NAN}, some = {5, 10, 0.1}, none = {0, NAN, NAN};
 	struct stats_change c;
 
 	(void)state;
 	stats_compare(&zero, &some, STATS_ALPHA, &c);
-	assert_true(isnan(c.log_ratio) && isnan(c.p) && isnan(stats_percent(c.log_ratio)));
+	assert_true(c.log_ratio == INFINITY && isnan(c.p) && isnan(c.se) && isnan(c.log_low));
+	assert_int_equal(judged(&c, 0.01, 0.01, METRIC_HIGHER), STATS_BETTER);
+	stats_compare(&some, &zero, STATS_ALPHA, &c);
+	assert_true(c.log_ratio == -INFINITY && stats_percent(c.log_ratio) == -100);
+	assert_int_equal(judged(&c, 0.01, 0.01, METRIC_HIGHER), STATS_WORSE);
+	assert_int_equal(judged(&c, 0.06, 0.01, METRIC_HIGHER), STATS_UNCLEAR);
+	stats_compare(&zero, &zero, STATS_ALPHA, &c);
+	assert_true(c.log_ratio == 0 && c.se == 0);
+	assert_int_equal(judged(&c, 1, 1, METRIC_HIGHER), STATS_SAME);
+	stats_compare(&zero, &none, STATS_ALPHA, &c);
+	assert_true(isnan(c.log_ratio));
+}
+
+/* Barnard 1945: 5 of 5 against 0 of 5 has 2 / 2^10, where Fisher's exact test has 2 / 252. */
+static void test_apart(void **state)
+{
+	static const double zero[5], some[] = {20000, 20100, 19800, 20500, 20050};
+	static const double few[] = {0, 20100, 19800, 20500, 20050}, seven[] = {7, 7, 7, 7, 7};
+	static const double eight[] = {8, 8, 8, 8, 8}, mixed[] = {7, 7, 7, 7, 6};
+
+	(void)state;
+	near(stats_apart_p(zero, 5, some, 5), 2.0 / 1024, 1e-15);
+	near(stats_apart_p(some, 5, zero, 5), 2.0 / 1024, 1e-15);
+	near(stats_apart_p(zero, 5, seven, 5), 2.0 / 1024, 1e-15);
+	near(stats_apart_p(seven, 5, eight, 5), 2.0 / 1024, 1e-15);
+	near(stats_apart_p(zero, 2, some, 3), 2 * 0.4 * 0.4 * 0.6 * 0.6 * 0.6, 1e-15);
+	/* a boot of the other kind: the ranks */
+	near(stats_apart_p(zero, 5, few, 5), stats_rank_p(zero, 5, few, 5), 1e-15);
+	near(stats_apart_p(mixed, 5, eight, 5), 2.0 / 252, 1e-12);
+	near(stats_apart_p(seven, 5, seven, 5), 1, 1e-12);
+	assert_true(stats_apart_p(zero, 0, some, 5) == 1);
 }
 
 /*
@@ -303,14 +367,24 @@ static void test_spending(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_median),		 cmocka_unit_test(test_welch_sleep),
-		cmocka_unit_test(test_welch_interval),	 cmocka_unit_test(test_rank_hollander),
-		cmocka_unit_test(test_rank_ties),	 cmocka_unit_test(test_rank_large),
-		cmocka_unit_test(test_rank_smallest),	 cmocka_unit_test(test_holm),
-		cmocka_unit_test(test_false_discovery),	 cmocka_unit_test(test_mde),
-		cmocka_unit_test(test_jackknife),	 cmocka_unit_test(test_mean_of_rates),
-		cmocka_unit_test(test_merged_quantiles), cmocka_unit_test(test_verdicts),
-		cmocka_unit_test(test_zero_arms),	 cmocka_unit_test(test_spending),
+		cmocka_unit_test(test_median),
+		cmocka_unit_test(test_welch_sleep),
+		cmocka_unit_test(test_welch_interval),
+		cmocka_unit_test(test_rank_hollander),
+		cmocka_unit_test(test_rank_ties),
+		cmocka_unit_test(test_rank_large),
+		cmocka_unit_test(test_rank_smallest),
+		cmocka_unit_test(test_holm),
+		cmocka_unit_test(test_false_discovery),
+		cmocka_unit_test(test_mde),
+		cmocka_unit_test(test_jackknife),
+		cmocka_unit_test(test_mean_of_rates),
+		cmocka_unit_test(test_merged_quantiles),
+		cmocka_unit_test(test_verdicts),
+		cmocka_unit_test(test_same),
+		cmocka_unit_test(test_apart),
+		cmocka_unit_test(test_zero_arms),
+		cmocka_unit_test(test_spending),
 	};
 
 	return cmocka_run_group_tests_name("stats", tests, NULL, NULL);

@@ -7,9 +7,12 @@
 #include "bench/report/report.h"
 
 static const char *const columns =
-	"workload,antagonists,tasks,metric,unit,better,kernel_a,kernel_b,"
+	"cell,workload,antagonists,tasks,metric,unit,better,kernel_a,kernel_b,"
 	"n_a,n_b,estimate_a,estimate_b,delta_pct,ci_low_pct,ci_high_pct,"
-	"p,p_adjusted,verdict,mde_pct,mode,family";
+	"p,p_adjusted,p_same_adjusted,verdict,mde_pct,mode,family";
+
+/* A bound or an effect beyond this factor is no figure: two boots can give one of 10^100. */
+#define SENSIBLE_FACTOR 10000
 
 /* RFC 4180: quoted when it holds a comma, quote or line end. */
 static void text(FILE *out, const char *s)
@@ -30,8 +33,45 @@ static void text(FILE *out, const char *s)
 static void number(FILE *out, double v)
 {
 	fputc(',', out);
-	if (!isnan(v))
+	if (isfinite(v))
 		fprintf(out, "%.10g", v);
+}
+
+/* In per cent; NAN: not to be had, or beyond what makes sense. */
+static double percent(double log_ratio)
+{
+	return log_ratio > log(SENSIBLE_FACTOR) ? NAN : stats_percent(log_ratio);
+}
+
+/* Where and of what; the same for one arm and for two. */
+static void begin_row(const struct compare_group *g, const struct compare_metric *metric, FILE *out)
+{
+	text(out, g->cell);
+	fputc(',', out);
+	text(out, g->workloads);
+	fputc(',', out);
+	text(out, g->antagonists);
+	fprintf(out, ",%u,", g->tasks);
+	text(out, metric->source);
+	fputc('.', out);
+	text(out, metric->label);
+	fputc(',', out);
+	text(out, metric->unit);
+	fprintf(out, ",%s,", metric_better_name(metric->better));
+}
+
+/* One arm alone: its figures, and nothing of a second one. */
+static void single_row(const struct compare_model *m, const struct compare_group *g, unsigned int k,
+		       FILE *out)
+{
+	const struct compare_figure *f = &g->figures[k * m->narms];
+
+	begin_row(g, &g->metrics[k], out);
+	text(out, m->arms[0].label);
+	fprintf(out, ",,%zu,", f->arm.n);
+	number(out, f->arm.n ? f->arm.estimate : NAN);
+	fprintf(out, ",,,,,,,,,,%s,%s\n", m->runs[0]->mode,
+		compare_family_name(g->metrics[k].family));
 }
 
 static void row(const struct compare_model *m, const struct comparison *c, FILE *out)
@@ -41,30 +81,22 @@ static void row(const struct compare_model *m, const struct comparison *c, FILE 
 	const struct compare_pair *pair = &m->pairs[c->pair];
 	const struct compare_figure *a = compare_figure(m, c, false);
 	const struct compare_figure *b = compare_figure(m, c, true);
-	const char *const texts[] = {metric->unit, metric_better_name(metric->better),
-				     m->arms[pair->a].label, m->arms[pair->b].label};
 
-	text(out, g->workloads);
+	begin_row(g, metric, out);
+	text(out, m->arms[pair->a].label);
 	fputc(',', out);
-	text(out, g->antagonists);
-	fprintf(out, ",%u,", g->tasks);
-	text(out, metric->source);
-	fputc('.', out);
-	text(out, metric->label);
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		fputc(',', out);
-		text(out, texts[i]);
-	}
+	text(out, m->arms[pair->b].label);
 	fprintf(out, ",%zu,%zu", a->arm.n, b->arm.n);
 	number(out, a->arm.n ? a->arm.estimate : NAN);
 	number(out, b->arm.n ? b->arm.estimate : NAN);
 	number(out, stats_percent(c->change.log_ratio));
-	number(out, stats_percent(c->change.log_low));
-	number(out, stats_percent(c->change.log_high));
-	number(out, c->p);
-	number(out, c->p_adjusted);
+	number(out, percent(c->change.log_low));
+	number(out, percent(c->change.log_high));
+	number(out, c->raw.differ);
+	number(out, c->adjusted.differ);
+	number(out, c->adjusted.same);
 	fprintf(out, ",%s", stats_verdict_name(c->verdict));
-	number(out, stats_percent(c->change.log_mde));
+	number(out, percent(c->change.log_mde));
 	fprintf(out, ",%s,%s\n", m->runs[0]->mode, compare_family_name(metric->family));
 }
 
@@ -73,6 +105,9 @@ int report_csv(const struct compare_model *m, FILE *out)
 	fprintf(out, "%s\n", columns);
 	for (size_t i = 0; i < m->ncomparisons; i++)
 		row(m, &m->comparisons[i], out);
+	for (unsigned int g = 0; m->narms == 1 && g < m->ngroups; g++)
+		for (unsigned int k = 0; k < m->groups[g].nmetrics; k++)
+			single_row(m, &m->groups[g], k, out);
 	return ferror(out) ? -EIO : 0;
 }
 
@@ -117,13 +152,15 @@ static json_t *comparison_json(const struct compare_model *m, const struct compa
 	json_object_set_new(o, "a", figure_json(compare_figure(m, c, false)));
 	json_object_set_new(o, "b", figure_json(compare_figure(m, c, true)));
 	set(o, "delta_pct", stats_percent(c->change.log_ratio));
-	set(o, "ci_low_pct", stats_percent(c->change.log_low));
-	set(o, "ci_high_pct", stats_percent(c->change.log_high));
-	set(o, "mde_pct", stats_percent(c->change.log_mde));
+	set(o, "ci_low_pct", percent(c->change.log_low));
+	set(o, "ci_high_pct", percent(c->change.log_high));
+	set(o, "mde_pct", percent(c->change.log_mde));
 	set(o, "degrees_of_freedom", c->change.df);
-	set(o, "p", c->p);
-	set(o, "p_rank", c->p_rank);
-	set(o, "p_adjusted", c->p_adjusted);
+	set(o, "p", c->raw.differ);
+	set(o, "p_rank", c->raw.rank);
+	set(o, "p_adjusted", c->adjusted.differ);
+	set(o, "p_same", c->raw.same);
+	set(o, "p_same_adjusted", c->adjusted.same);
 	json_object_set_new(o, "verdict", json_string(stats_verdict_name(c->verdict)));
 	if (c->why)
 		json_object_set_new(o, "why", json_string(c->why));

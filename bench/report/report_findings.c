@@ -46,6 +46,23 @@ static void details(const struct compare_model *m, struct doc *d, unsigned int p
 /* A change that a reader would want to see: what it takes is said. */
 #define WANTED 0.10
 
+/* Beyond this nobody asks whether a change of such a size could have been seen. */
+#define SHOWN_FACTOR 10
+
+static char *shown_change(double log_mde)
+{
+	HB_FREE char *percent = log_mde <= log(SHOWN_FACTOR) ? report_percent(log_mde) : NULL;
+
+	return percent ? hb_strf("a change of %s", percent)
+		       : hb_strf("not even a change by a factor of %d", SHOWN_FACTOR);
+}
+
+static char *boots_for_wanted(double boots)
+{
+	return isfinite(boots) ? hb_strf("%.0f", ceil(boots))
+			       : hb_strf("more than %d", STATS_BOOTS_MOST);
+}
+
 /* What unclear verdicts leave open: how large a change these boots would have shown. */
 void report_unclear(const struct compare_model *m, struct doc *d)
 {
@@ -53,7 +70,7 @@ void report_unclear(const struct compare_model *m, struct doc *d)
 	HB_FREE double *boots = calloc(m->ncomparisons + 1, sizeof(*boots));
 	const size_t family = m->tested[false][COMPARE_MAIN];
 	size_t all = 0, n = 0, few = 0, known = 0;
-	HB_FREE char *text = NULL;
+	HB_FREE char *shown = NULL, *more = NULL;
 
 	for (size_t i = 0; i < m->ncomparisons && mde && boots; i++) {
 		const struct comparison *c = &m->comparisons[i];
@@ -68,26 +85,30 @@ void report_unclear(const struct compare_model *m, struct doc *d)
 			continue;
 		n++;
 		few += stats_rank_floor(na, nb) > STATS_ALPHA;
-		if (isnan(c->p))
+		if (!(c->change.se > 0))
 			continue;
 		needed = stats_boots_needed(c->change.se, na < nb ? na : nb, log1p(WANTED),
 					    m->rule.alpha / family, STATS_POWER);
-		boots[known] = needed ? needed : STATS_BOOTS_MOST;
+		boots[known] = needed ? needed : INFINITY;
 		mde[known++] = c->change.log_mde;
 	}
 	if (!n || compare_is_exact(m))
 		return;
-	text = known ? report_percent(stats_median(mde, known)) : NULL;
-	if (!text) {
-		doc_paragraph(d, "Unclear: %zu main figures, with too few boots for a verdict.", n);
+	shown = known ? shown_change(stats_median(mde, known)) : NULL;
+	more = known ? boots_for_wanted(stats_median(boots, known)) : NULL;
+	if (!shown || !more) {
+		doc_paragraph(d,
+			      "Unclear: %zu of %zu main figures, %zu of them with too few boots "
+			      "for any verdict.",
+			      n, all, few);
 		return;
 	}
 	doc_paragraph(d,
 		      "Unclear: %zu of %zu main figures, %zu of them with too few boots for any "
-		      "verdict. In the median of these figures such boots show a change of %s with "
-		      "a probability of 80 %%, and one of %+.0f%% would take %.0f boots per arm; "
+		      "verdict. In the median of these figures such boots show %s with a "
+		      "probability of 80 %%, and one of %+.0f%% would take %s boots per arm; "
 		      "summary.csv has the smallest change for each.",
-		      n, all, few, text, 100 * WANTED, ceil(stats_median(boots, known)));
+		      n, all, few, shown, 100 * WANTED, more);
 }
 
 /* The control arm differs from its partner by nothing: what it shows is noise. */
@@ -102,7 +123,7 @@ static void noise_floor(const struct compare_model *m, struct doc *d)
 		const struct comparison *c = &m->comparisons[i];
 		enum compare_family family = compare_metric(m, c)->family;
 
-		if (!m->pairs[c->pair].control || isnan(c->p))
+		if (!m->pairs[c->pair].control || isnan(c->raw.differ))
 			continue;
 		wrong[family] += c->verdict == STATS_BETTER || c->verdict == STATS_WORSE;
 		if (family == COMPARE_MAIN &&

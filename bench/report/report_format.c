@@ -66,6 +66,8 @@ char *report_percent(double log_ratio)
 
 	if (isnan(percent))
 		return strdup("-");
+	if (isinf(log_ratio))
+		return strdup(log_ratio > 0 ? "from 0" : "to 0");
 	if (percent >= 999900)
 		return strdup(">x9999");
 	if (fabs(percent) >= 999.95)

@@ -132,7 +132,7 @@ static void verdicts(const struct compare_model *m, struct doc *d)
 	if (!tested[COMPARE_MAIN]) {
 		doc_paragraph(d,
 			      "Verdicts: none, for no main figure has two boots per arm to test; "
-			      "\"better\" and \"worse\" take %u.",
+			      "a verdict takes %u.",
 			      stats_rank_min_boots(STATS_ALPHA));
 		return;
 	}
@@ -143,14 +143,15 @@ static void verdicts(const struct compare_model *m, struct doc *d)
 		d,
 		"Verdicts: main figures, fixed before the run, are the throughput of each workload "
 		"and p99 of its latencies, here %zu%s. \"better\" and \"worse\" need p of at most "
-		"%.2g, for "
-		"the total and for the typical boot, after Holm's correction over all of them (at "
-		"most %.2g %% of such reports hold a false one; up to twice that where one arm's "
-		"boots spread five times as widely as the other's), and an exact rank test below "
-		"%.2g, which takes %u boots per arm however many figures there are. \"same\": "
-		"shown to lie within %.2g %%; else \"unclear\".%s",
-		figures, untested, m->rule.alpha, 100 * m->rule.alpha, STATS_ALPHA,
-		stats_rank_min_boots(STATS_ALPHA), 100 * m->rule.margin,
+		"%.2g that nothing differs, \"same\" that the arms differ by %.2g %% or more, each "
+		"for the total and for the typical boot, after Holm's correction over all of them "
+		"(at most %.2g %% of such reports hold a false verdict; up to twice that where one "
+		"arm's boots spread five times as widely as the other's). \"better\" and "
+		"\"worse\" need an exact rank test below %.2g too; without a spread or a logarithm "
+		"(zeros) a test without a model decides. Every verdict takes %u boots per arm. Else: "
+		"\"unclear\".%s",
+		figures, untested, m->rule.alpha, 100 * m->rule.margin, 100 * m->rule.alpha,
+		STATS_ALPHA, stats_rank_min_boots(STATS_ALPHA),
 		tested[COMPARE_SECONDARY]
 			? " In brackets: secondary figures, to look into (Benjamini and Hochberg's "
 			  "procedure: on average at most one in twenty of these is false)."

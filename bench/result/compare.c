@@ -9,9 +9,11 @@
 /* Reasons of an unclear verdict that the data itself does not tell. */
 static const char why_few[] = "too few boots for the rank test";
 static const char why_one[] = "one boot has no spread";
-static const char why_zero[] = "no ratio: an arm is zero";
+static const char why_zero[] = "boots at zero have no ratio, and the ranks alone do not tell";
 static const char why_sparse[] = "fewer than 10 values above the percentile in a boot";
 static const char why_look[] = "before the first planned look";
+
+static const struct stats_arm no_figure = {0, NAN, NAN};
 
 static struct compare_group *find_group(struct compare_model *m, const char *cell)
 {
@@ -89,18 +91,15 @@ static int by_cell_name(const void *a, const void *b)
 static void compare_exact(struct comparison *c, const struct compare_metric *metric,
 			  const struct compare_figure *a, const struct compare_figure *b)
 {
-	double difference = b->arm.estimate - a->arm.estimate;
+	const struct stats_arm arm_a = {a->arm.n, a->arm.n ? a->arm.estimate : NAN, 0};
+	const struct stats_arm arm_b = {b->arm.n, b->arm.n ? b->arm.estimate : NAN, 0};
 
-	if (!a->arm.n || !b->arm.n)
+	stats_compare(metric->judged ? &arm_a : &no_figure, &arm_b, STATS_ALPHA, &c->change);
+	if (isnan(c->change.log_ratio))
 		return;
-	if (a->arm.estimate > 0 && b->arm.estimate > 0) {
-		c->change.log_ratio = log(b->arm.estimate / a->arm.estimate);
-		c->change.log_low = c->change.log_high = c->change.log_ratio;
-		c->change.se = c->change.log_mde = 0;
-	}
-	c->verdict = difference == 0					    ? STATS_SAME
-		     : (difference < 0) == (metric->better == METRIC_LOWER) ? STATS_BETTER
-									    : STATS_WORSE;
+	c->verdict = c->change.log_ratio == 0					     ? STATS_SAME
+		     : (c->change.log_ratio < 0) == (metric->better == METRIC_LOWER) ? STATS_BETTER
+										     : STATS_WORSE;
 }
 
 static double look_level(const struct compare_model *m, size_t boots)
@@ -119,6 +118,17 @@ static size_t fewer(const struct compare_figure *a, const struct compare_figure 
 	return a->arm.n < b->arm.n ? a->arm.n : b->arm.n;
 }
 
+/* Why a comparison is not tested whatever its figures say, or NULL. */
+static const char *untested(const struct compare_model *m, const struct compare_figure *a,
+			    const struct compare_figure *b)
+{
+	if (a->sparse || b->sparse)
+		return why_sparse;
+	if (fewer(a, b) < 2)
+		return why_one;
+	return fewer(a, b) < m->sequential.min_boots ? why_look : NULL;
+}
+
 /* Estimate, interval and raw p; the verdict waits for the correction over the family. */
 static void compare_one(struct compare_model *m, struct comparison *c)
 {
@@ -126,13 +136,10 @@ static void compare_one(struct compare_model *m, struct comparison *c)
 	const struct compare_figure *b = compare_figure(m, c, true);
 	const struct compare_metric *metric = compare_metric(m, c);
 
-	c->p = c->p_rank = c->p_adjusted = NAN;
+	c->raw = c->adjusted = (struct stats_evidence){NAN, NAN, NAN};
 	c->verdict = STATS_UNCLEAR;
 	if (compare_is_exact(m)) {
-		stats_compare(&(struct stats_arm){0, NAN, NAN}, &(struct stats_arm){0, NAN, NAN},
-			      m->rule.alpha, &c->change);
-		if (metric->judged)
-			compare_exact(c, metric, a, b);
+		compare_exact(c, metric, a, b);
 		return;
 	}
 	stats_compare(&a->arm, &b->arm, look_level(m, fewer(a, b)), &c->change);
@@ -143,27 +150,13 @@ static void compare_one(struct compare_model *m, struct comparison *c)
 	}
 	if (!metric->judged || !a->arm.n || !b->arm.n)
 		return;
-	if (a->arm.estimate == 0 && b->arm.estimate == 0 && a->agrees && b->agrees) {
-		c->verdict = STATS_SAME;
+	c->why = untested(m, a, b);
+	if (c->why == why_sparse)
+		stats_compare(&no_figure, &no_figure, m->rule.alpha, &c->change);
+	if (c->why)
 		return;
-	}
-	if (a->sparse || b->sparse) {
-		c->why = why_sparse;
-		c->change = (struct stats_change){NAN, NAN, NAN, NAN, NAN, NAN, NAN};
-	} else if (isnan(c->change.log_ratio))
-		c->why = why_zero;
-	else if (fewer(a, b) < 2)
-		c->why = why_one;
-	else if (fewer(a, b) < m->sequential.min_boots)
-		c->why = why_look;
-	if (c->why || isnan(c->change.se))
-		return;
-	c->p_rank = stats_rank_p(a->boot, a->arm.n, b->boot, b->arm.n);
-	/* Without any spread only the ranks can tell. */
-	if (c->change.se > 0)
-		c->p = fmax(c->change.p, stats_log_p(a->boot, a->arm.n, b->boot, b->arm.n));
-	else
-		c->p = c->p_rank;
+	stats_test(&c->change, a->boot, a->arm.n, b->boot, b->arm.n, m->rule.margin, &c->raw);
+	c->raw.rank = stats_rank_p(a->boot, a->arm.n, b->boot, b->arm.n);
 }
 
 static int enumerate(struct compare_model *m)
@@ -193,41 +186,53 @@ static void judge(struct compare_model *m, struct comparison *c, size_t family)
 {
 	const struct compare_figure *a = compare_figure(m, c, false);
 	const struct compare_figure *b = compare_figure(m, c, true);
-	struct stats_rule rule = m->rule;
+	const struct stats_rule rule = {look_level(m, fewer(a, b)), m->rule.margin};
+	const double scale = m->rule.alpha / rule.alpha;
 
-	rule.alpha = look_level(m, fewer(a, b));
-	c->verdict = stats_judge(&c->change, c->p_adjusted, c->p_rank, &rule,
-				 compare_metric(m, c)->better);
+	c->verdict = stats_judge(&c->change, &c->adjusted, &rule, compare_metric(m, c)->better);
 	if (c->verdict == STATS_UNCLEAR && stats_rank_floor(a->arm.n, b->arm.n) > STATS_ALPHA)
 		c->why = why_few;
+	else if (c->verdict == STATS_UNCLEAR && isnan(c->change.se))
+		c->why = why_zero;
 	/* What would be found if nothing else differed: the first step of either correction. */
 	if (c->change.se > 0)
 		c->change.log_mde =
 			stats_mde(c->change.se, c->change.df, rule.alpha / family, STATS_POWER);
 	/* Shown on the scale of alpha, whatever the level of the look. */
-	c->p_adjusted = fmin(1, c->p_adjusted * m->rule.alpha / rule.alpha);
+	c->adjusted.differ = fmin(1, c->adjusted.differ * scale);
+	if (!isnan(c->adjusted.same))
+		c->adjusted.same = fmin(1, c->adjusted.same * scale);
 }
 
-/* One family: @p and @adjusted are of m->ncomparisons. Control pairs are no claims, so apart. */
+/* The two hypotheses of every comparison, and what a family of them makes of their p. */
+struct hypotheses {
+	double *p, *adjusted; /* of 2 * ncomparisons: those of "nothing differs" first */
+};
+
+/* One family. Control pairs are no claims, so apart. */
 static int correct_family(struct compare_model *m, bool control, enum compare_family family,
-			  double *p, double *adjusted)
+			  const struct hypotheses *h)
 {
 	size_t *tested = &m->tested[control][family];
+	const size_t n = m->ncomparisons;
 
-	for (size_t i = 0; i < m->ncomparisons; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const struct comparison *c = &m->comparisons[i];
 		bool member = m->pairs[c->pair].control == control &&
 			      compare_metric(m, c)->family == family;
 
-		p[i] = member ? c->p : NAN;
-		*tested += !isnan(p[i]);
+		h->p[i] = member ? c->raw.differ : NAN;
+		h->p[n + i] = member ? c->raw.same : NAN;
+		*tested += !isnan(h->p[i]);
 	}
-	if (family == COMPARE_MAIN ? stats_holm(p, adjusted, m->ncomparisons)
-				   : stats_false_discovery(p, adjusted, m->ncomparisons))
+	/* A figure cannot both not differ and differ by the margin. */
+	if (family == COMPARE_MAIN ? stats_holm(h->p, h->adjusted, 2 * n, *tested)
+				   : stats_false_discovery(h->p, h->adjusted, 2 * n, *tested))
 		return -ENOMEM;
-	for (size_t i = 0; i < m->ncomparisons; i++)
-		if (!isnan(p[i])) {
-			m->comparisons[i].p_adjusted = adjusted[i];
+	for (size_t i = 0; i < n; i++)
+		if (!isnan(h->p[i])) {
+			m->comparisons[i].adjusted = (struct stats_evidence){
+				h->adjusted[i], h->adjusted[n + i], m->comparisons[i].raw.rank};
 			judge(m, &m->comparisons[i], *tested);
 		}
 	return 0;
@@ -235,14 +240,15 @@ static int correct_family(struct compare_model *m, bool control, enum compare_fa
 
 static int correct(struct compare_model *m)
 {
-	HB_FREE double *p = calloc(m->ncomparisons + 1, sizeof(*p));
-	HB_FREE double *adjusted = calloc(m->ncomparisons + 1, sizeof(*adjusted));
+	HB_FREE double *p = calloc(2 * m->ncomparisons + 1, sizeof(*p));
+	HB_FREE double *adjusted = calloc(2 * m->ncomparisons + 1, sizeof(*adjusted));
+	const struct hypotheses h = {p, adjusted};
 
 	if (!p || !adjusted)
 		return -ENOMEM;
 	for (int control = 0; control < 2; control++)
 		for (int family = 0; family < COMPARE_FAMILIES; family++)
-			if (correct_family(m, control, family, p, adjusted))
+			if (correct_family(m, control, family, &h))
 				return -ENOMEM;
 	return 0;
 }

@@ -38,9 +38,10 @@ struct compare_tally {
 /*
  * Comparisons that are corrected together. Main, fixed by the metadata before anything is measured:
  * of every workload its throughput (the first primary figure of a unit) and the p99 of every
- * primary distribution. These carry the claims; a false one among all of them has at most the
- * probability alpha (Holm). Everything else, antagonists too, is secondary: a finding to look into,
- * at most a part alpha of them false on average (Benjamini and Hochberg).
+ * primary distribution. These carry the claims, "same" as much as "better" and "worse"; a false one
+ * among all of them has at most the probability alpha (Holm). Everything else, antagonists too, is
+ * secondary: a finding to look into, at most a part alpha of them false on average (Benjamini and
+ * Hochberg).
  */
 enum compare_family {
 	COMPARE_MAIN,
@@ -65,7 +66,6 @@ struct compare_figure {
 	double variation; /* between boots, as a fraction of the mean; NAN below 2 */
 	double within; /* mean over boots of the variation between intervals; NAN: no intervals */
 	bool sparse;   /* a percentile with fewer than 10 values above it in a boot */
-	bool agrees;   /* every boot gave the same digits */
 };
 
 struct compare_group {
@@ -88,7 +88,7 @@ struct compare_pair {
 struct comparison {
 	unsigned int group, metric, pair;
 	struct stats_change change;
-	double p, p_rank, p_adjusted; /* NAN: not tested */
+	struct stats_evidence raw, adjusted; /* over the family; the rank test is not */
 	enum stats_verdict verdict;
 	const char *why; /* for an unclear verdict, one of a few fixed texts, or NULL */
 };

@@ -130,9 +130,6 @@ static void finish_figure(struct compare_figure *f, double estimate, const doubl
 {
 	stats_arm_set(&f->arm, estimate, deleted, stride, n);
 	f->variation = stats_variation(f->boot, n);
-	f->agrees = n > 0;
-	for (size_t i = 1; i < n; i++)
-		f->agrees = f->agrees && f->boot[i] == f->boot[0];
 }
 
 /* Rates, counts, gauges and exact figures: a number per boot. */

@@ -3,6 +3,7 @@
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_sf_gamma.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,6 +106,12 @@ void stats_merged_quantiles(const struct hist *const *boots, size_t n, const dou
 		quantile_walk(&merged, boots[i], max_without(boots, n, i), q, nq, deleted + i * nq);
 }
 
+/* Equal figures differ in the last bits of their logarithms; that is no spread. */
+static double spread_or_zero(double log_se)
+{
+	return log_se < 1e-12 ? 0 : log_se;
+}
+
 void stats_arm_set(struct stats_arm *arm, double estimate, const double *deleted, size_t stride,
 		   size_t n)
 {
@@ -125,10 +132,7 @@ void stats_arm_set(struct stats_arm *arm, double estimate, const double *deleted
 
 		ss += d * d;
 	}
-	arm->log_se = sqrt(ss * (n - 1) / n);
-	/* Equal figures differ in the last bits after the division; that is no spread. */
-	if (arm->log_se < 1e-12)
-		arm->log_se = 0;
+	arm->log_se = spread_or_zero(sqrt(ss * (n - 1) / n));
 }
 
 double stats_mde(double se, double df, double alpha, double power)
@@ -154,24 +158,37 @@ unsigned int stats_boots_needed(double se, size_t boots, double effect, double a
 	return 0;
 }
 
+static const struct stats_change no_change = {NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+
+/* Both arms without any spread. */
+static void compare_points(double log_ratio, struct stats_change *c)
+{
+	*c = no_change;
+	c->log_ratio = c->log_low = c->log_high = log_ratio;
+	c->se = c->log_mde = 0;
+}
+
 void stats_compare(const struct stats_arm *a, const struct stats_arm *b, double alpha,
 		   struct stats_change *c)
 {
 	double va = a->log_se * a->log_se, vb = b->log_se * b->log_se;
 	double half;
 
-	*c = (struct stats_change){NAN, NAN, NAN, NAN, NAN, NAN, NAN};
-	if (!(a->estimate > 0) || !(b->estimate > 0))
+	*c = no_change;
+	if (!(a->estimate >= 0) || !(b->estimate >= 0))
 		return;
-	c->log_ratio = log(b->estimate / a->estimate);
-	if (isnan(va) || isnan(vb))
-		return;
-	c->se = sqrt(va + vb);
-	if (c->se == 0) {
-		c->log_low = c->log_high = c->log_ratio;
-		c->log_mde = 0;
+	if (a->estimate == 0 && b->estimate == 0) {
+		compare_points(0, c);
 		return;
 	}
+	c->log_ratio = log(b->estimate / a->estimate);
+	if (isinf(c->log_ratio) || isnan(va) || isnan(vb))
+		return;
+	if (va + vb == 0) {
+		compare_points(c->log_ratio, c);
+		return;
+	}
+	c->se = sqrt(va + vb);
 	c->df = (va + vb) * (va + vb) / (va * va / (a->n - 1) + vb * vb / (b->n - 1));
 	half = stats_half_width(c->se, c->df, alpha);
 	c->log_low = c->log_ratio - half;
@@ -193,18 +210,28 @@ static void log_arm(const double *v, size_t n, struct stats_arm *arm)
 	if (n < 2 || !isfinite(mean))
 		return;
 	arm->estimate = exp(mean);
-	arm->log_se = sqrt(ss / (n - 1) / n);
+	arm->log_se = spread_or_zero(sqrt(ss / (n - 1) / n));
 }
 
-double stats_log_p(const double *a, size_t na, const double *b, size_t nb)
+void stats_compare_typical(const double *a, size_t na, const double *b, size_t nb,
+			   struct stats_change *c)
 {
 	struct stats_arm arm_a, arm_b;
-	struct stats_change c;
 
 	log_arm(a, na, &arm_a);
 	log_arm(b, nb, &arm_b);
-	stats_compare(&arm_a, &arm_b, STATS_ALPHA, &c);
-	return c.p;
+	stats_compare(&arm_a, &arm_b, STATS_ALPHA, c);
+}
+
+double stats_same_p(const struct stats_change *c, double margin)
+{
+	double room = log1p(margin) - fabs(c->log_ratio);
+
+	if (isnan(c->se))
+		return NAN;
+	if (c->se == 0)
+		return room >= 0 ? 0 : 1;
+	return gsl_cdf_tdist_Q(room / c->se, c->df);
 }
 
 double stats_percent(double log_ratio)
@@ -298,9 +325,60 @@ double stats_rank_p(const double *a, size_t na, const double *b, size_t nb)
 	return rank_p_normal(all, n, na, observed);
 }
 
+/* All the same value. */
+static bool is_constant(const double *v, size_t n)
+{
+	for (size_t i = 1; i < n; i++)
+		if (v[i] != v[0])
+			return false;
+	return n;
+}
+
+static bool is_zero(const double *v, size_t n)
+{
+	return is_constant(v, n) && *v == 0;
+}
+
+static bool has_zero(const double *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (v[i] == 0)
+			return true;
+	return false;
+}
+
+double stats_apart_p(const double *a, size_t na, const double *b, size_t nb)
+{
+	bool by_zero = (is_zero(a, na) && !has_zero(b, nb)) || (is_zero(b, nb) && !has_zero(a, na));
+	bool by_value = is_constant(a, na) && is_constant(b, nb) && *a != *b;
+	double x = na / (double)(na + nb);
+
+	if (na && nb && (by_zero || by_value))
+		return 2 * pow(x, na) * pow(1 - x, nb);
+	return stats_rank_p(a, na, b, nb);
+}
+
 double stats_rank_floor(size_t na, size_t nb)
 {
 	return fmin(1, 2 * exp(-gsl_sf_lnchoose(na + nb, na)));
+}
+
+void stats_test(const struct stats_change *total, const double *a, size_t na, const double *b,
+		size_t nb, double margin, struct stats_evidence *e)
+{
+	struct stats_change typical;
+
+	stats_compare_typical(a, na, b, nb, &typical);
+	e->same = stats_same_p(total, margin);
+	if (total->se > 0) {
+		e->differ =
+			fmax(total->p, isnan(typical.se) ? stats_rank_p(a, na, b, nb) : typical.p);
+		e->same = fmax(e->same, stats_same_p(&typical, margin));
+	} else {
+		e->differ = stats_apart_p(a, na, b, nb);
+	}
+	if (stats_rank_floor(na, nb) > STATS_ALPHA)
+		e->same = NAN;
 }
 
 unsigned int stats_rank_min_boots(double alpha)
@@ -343,7 +421,12 @@ static struct indexed *sort_family(const double *p, double *adjusted, size_t n, 
 	return sorted;
 }
 
-int stats_holm(const double *p, double *adjusted, size_t n)
+static size_t fewer(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+int stats_holm(const double *p, double *adjusted, size_t n, size_t true_most)
 {
 	size_t m;
 	HB_FREE struct indexed *sorted = sort_family(p, adjusted, n, &m);
@@ -352,13 +435,13 @@ int stats_holm(const double *p, double *adjusted, size_t n)
 	if (!sorted)
 		return -ENOMEM;
 	for (size_t i = 0; i < m; i++) {
-		running = fmax(running, fmin(1, (m - i) * sorted[i].p));
+		running = fmax(running, fmin(1, fewer(m - i, true_most) * sorted[i].p));
 		adjusted[sorted[i].at] = running;
 	}
 	return 0;
 }
 
-int stats_false_discovery(const double *p, double *adjusted, size_t n)
+int stats_false_discovery(const double *p, double *adjusted, size_t n, size_t true_most)
 {
 	size_t m;
 	HB_FREE struct indexed *sorted = sort_family(p, adjusted, n, &m);
@@ -367,8 +450,8 @@ int stats_false_discovery(const double *p, double *adjusted, size_t n)
 	if (!sorted)
 		return -ENOMEM;
 	for (size_t i = m; i-- > 0;) {
-		running = fmin(running, sorted[i].p * m / (i + 1));
-		adjusted[sorted[i].at] = running;
+		running = fmin(running, sorted[i].p * fewer(m, true_most) / (i + 1));
+		adjusted[sorted[i].at] = fmax(running, sorted[i].p);
 	}
 	return 0;
 }
@@ -380,24 +463,14 @@ const char *stats_verdict_name(enum stats_verdict v)
 	return names[v];
 }
 
-static int within_margin(const struct stats_change *c, const struct stats_rule *rule)
-{
-	double limit = log1p(rule->margin), half;
-
-	if (isnan(c->se))
-		return 0;
-	half = c->se > 0 ? gsl_cdf_tdist_Pinv(1 - rule->alpha, c->df) * c->se : 0;
-	return c->log_ratio - half >= -limit && c->log_ratio + half <= limit;
-}
-
-enum stats_verdict stats_judge(const struct stats_change *c, double p_adjusted, double p_rank,
+enum stats_verdict stats_judge(const struct stats_change *c, const struct stats_evidence *e,
 			       const struct stats_rule *rule, enum metric_better better)
 {
 	if (better == METRIC_NEITHER || isnan(c->log_ratio))
 		return STATS_UNCLEAR;
-	if (within_margin(c, rule))
+	if (e->same <= rule->alpha)
 		return STATS_SAME;
-	if (!(p_adjusted <= rule->alpha) || !(p_rank <= STATS_ALPHA))
+	if (!(e->differ <= rule->alpha) || !(e->rank <= STATS_ALPHA))
 		return STATS_UNCLEAR;
 	return (c->log_ratio > 0) == (better == METRIC_HIGHER) ? STATS_BETTER : STATS_WORSE;
 }

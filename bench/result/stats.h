@@ -61,8 +61,8 @@ void stats_arm_set(struct stats_arm *arm, double estimate, const double *deleted
 
 /* Change from arm a to arm b. Logarithms are natural. */
 struct stats_change {
-	double log_ratio;	  /* log(b / a); NAN: no ratio (a zero or negative arm) */
-	double se, df;		  /* of log_ratio; Welch-Satterthwaite degrees of freedom */
+	double log_ratio; /* log(b / a); infinite: one arm is zero; NAN: an arm has no figure */
+	double se, df;	  /* of log_ratio; Welch-Satterthwaite degrees of freedom */
 	double log_low, log_high; /* interval at the asked confidence; NAN without se */
 	double p;		  /* two-sided, of log_ratio == 0; NAN without se */
 	double log_mde;		  /* minimum detectable effect, see stats_mde() */
@@ -73,18 +73,24 @@ struct stats_change {
  * Biometrika 34, 1947), standard errors from the jackknife. @alpha: 1 - confidence.
  * With 4 boots and spreads that differ fivefold the degrees of freedom are too many far out in the
  * tail, where a correction over many comparisons looks (check-stats prints it as "unequal").
- * Without any spread in both arms se is 0, the interval is the point and p is NAN: only the rank
- * test can judge then.
+ * Without any spread in both arms, zeros among them, se is 0, the interval is the point and p is
+ * NAN. Where zeros leave no standard error all but log_ratio is NAN. stats_apart_p() judges both.
  */
 void stats_compare(const struct stats_arm *a, const struct stats_arm *b, double alpha,
 		   struct stats_change *c);
 /*
- * Two-sided p of Welch's t test on the logarithms of the boots' figures: the typical boot, where
- * stats_compare() looks at the total. A claim must hold for both (the larger p of two tests is a
- * p of "either holds": Berger, Technometrics 24, 1982), so that a skewed tail cannot make one.
- * NAN: fewer than two boots in an arm, no spread, or a figure that is not positive.
+ * The change of the typical boot, from the logarithms of the boots' figures, where stats_compare()
+ * looks at the total. A claim must hold for both (the larger p of two tests is a p of "either
+ * holds": Berger, Technometrics 24, 1982), so that a skewed tail cannot make one. All NAN: fewer
+ * than two boots in an arm, or a figure that is not positive.
  */
-double stats_log_p(const double *a, size_t na, const double *b, size_t nb);
+void stats_compare_typical(const double *a, size_t na, const double *b, size_t nb,
+			   struct stats_change *c);
+/*
+ * p of "the arms differ by @margin or more": two one-sided tests (Schuirmann, J. Pharmacokin.
+ * Biopharm. 15, 1987) on the log scale, so within 1 / (1 + margin) .. 1 + margin. NAN without se.
+ */
+double stats_same_p(const struct stats_change *c, double margin);
 /*
  * The log ratio that a two-sided t test at @alpha finds with probability @power: the noncentrality
  * at which the noncentral t lies beyond the critical value, by the normal approximation of N. L.
@@ -113,6 +119,30 @@ double stats_percent(double log_ratio);
  */
 #define STATS_EXACT_BOOTS 60
 double stats_rank_p(const double *a, size_t na, const double *b, size_t nb);
+/*
+ * Two-sided p without any model of the figures, for those that have no logarithm or no spread. The
+ * ranks', but where every boot of one arm is zero and none of the other, or where each arm has one
+ * value of its own, the probability of just that if the arms do not differ is at most
+ * 2 x^na (1 - x)^nb with x = na / (na + nb), however often a boot gives one of the two (Barnard,
+ * "A new test for 2 x 2 tables", Nature 156, 1945). With 5 + 5 boots: 0.002, the ranks' is 0.008.
+ */
+double stats_apart_p(const double *a, size_t na, const double *b, size_t nb);
+/* What a comparison is judged by; NAN: not tested. */
+struct stats_evidence {
+	double differ; /* p of "nothing differs" */
+	double same;   /* p of "the arms differ by the margin or more" */
+	double rank;   /* of the rank test, by itself */
+};
+
+/*
+ * Both p, not yet adjusted; @e->rank is stats_rank_p(), which is the dearest by far, and the
+ * caller's. @total: of stats_compare(). The larger p of the total and of the typical boot, for
+ * which the ranks stand in where a boot is zero; without any spread or standard error
+ * stats_apart_p(). same is NAN with too few boots for the rank test: equal digits of two promise
+ * nothing of a third.
+ */
+void stats_test(const struct stats_change *total, const double *a, size_t na, const double *b,
+		size_t nb, double margin, struct stats_evidence *e);
 /* The smallest p that the rank test can give: 2 / C(na + nb, na), at most 1. */
 double stats_rank_floor(size_t na, size_t nb);
 /* Smallest number of boots per arm with which the rank test can reach @alpha. 0.05: 4. */
@@ -120,17 +150,18 @@ unsigned int stats_rank_min_boots(double alpha);
 
 /*
  * Holm's step-down adjustment (Scand. J. Statist. 6, 1979): claims at an adjusted p of at most
- * alpha hold a single false one with probability alpha at most, whatever the dependence. NAN
- * entries stay out of the family. -ENOMEM.
+ * alpha hold a single false one with probability alpha at most, whatever the dependence. At most
+ * @true_most of the hypotheses can be true at the same time: what the step has to allow for never
+ * is more (Shaffer, JASA 81, 1986). NAN entries stay out of the family. -ENOMEM.
  */
-int stats_holm(const double *p, double *adjusted, size_t n);
+int stats_holm(const double *p, double *adjusted, size_t n, size_t true_most);
 /*
  * Benjamini and Hochberg's step-up adjustment (JRSS B 57, 1995): among the findings at an adjusted
  * p of at most alpha the expected part of false ones is alpha at most, for independent and for
  * positively dependent figures (Benjamini and Yekutieli, Ann. Statist. 29, 2001). Weaker than
- * Holm's promise: good for pointing at what to look into. NAN and errors as above.
+ * Holm's promise: good for pointing at what to look into. The rest as above.
  */
-int stats_false_discovery(const double *p, double *adjusted, size_t n);
+int stats_false_discovery(const double *p, double *adjusted, size_t n, size_t true_most);
 
 enum stats_verdict {
 	STATS_UNCLEAR, /* the data does not say */
@@ -146,12 +177,12 @@ struct stats_rule {
 };
 
 /*
- * same: the 1 - 2 alpha interval lies within the margin (two one-sided tests, Schuirmann, J.
- * Pharmacokin. Biopharm. 15, 1987; on the log scale). better, worse: not same, the adjusted p is
- * at most alpha AND the rank test rejects at STATS_ALPHA by itself, so that no assumption about
- * the shape of the data stands alone. Everything else: unclear.
+ * @e is adjusted. Of its two hypotheses one at most is true of a figure, so of a family no more are
+ * true than it has figures. same: the second is rejected at alpha. better, worse: not same, the
+ * first is rejected at alpha AND the rank test rejects at STATS_ALPHA by itself, so that no
+ * assumption about the shape of the data stands alone. Everything else: unclear.
  */
-enum stats_verdict stats_judge(const struct stats_change *c, double p_adjusted, double p_rank,
+enum stats_verdict stats_judge(const struct stats_change *c, const struct stats_evidence *e,
 			       const struct stats_rule *rule, enum metric_better better);
 
 /*
