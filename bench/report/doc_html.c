@@ -6,24 +6,35 @@
 #include "bench/report/doc.h"
 
 static const char style[] =
-	":root{color-scheme:light dark;--ink:#1a1a1a;--page:#fff;--rule:#c8c8c8;--code:#f2f2f2}"
+	":root{color-scheme:light dark;--ink:#1a1a1a;--page:#fff;--rule:#c8c8c8;--code:#f2f2f2;"
+	"--good:#0b6b32;--bad:#a8170f;--same:#1f4e9e;--dim:#5c5c5c}"
 	"@media(prefers-color-scheme:dark){"
-	":root{--ink:#e4e4e4;--page:#161616;--rule:#4a4a4a;--code:#262626}}"
-	"body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;"
+	":root{--ink:#e4e4e4;--page:#161616;--rule:#4a4a4a;--code:#262626;"
+	"--good:#6fd296;--bad:#ff8a80;--same:#8ab4f8;--dim:#a8a8a8}}"
+	"body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem;"
 	"color:var(--ink);background:var(--page);overflow-wrap:break-word}"
 	"h1,h2{line-height:1.2}h2{margin-top:2.5rem;border-bottom:1px solid #767676}"
 	"table{border-collapse:collapse;margin:1rem 0;font-variant-numeric:tabular-nums}"
 	"caption{text-align:left;font-weight:600;padding:.3rem 0}"
 	"th,td{padding:.25rem .7rem;border-bottom:1px solid var(--rule);text-align:right}"
-	"thead th{border-bottom:2px solid var(--ink)}th.l,td.l{text-align:left}"
-	"div.t{overflow-x:auto}pre{background:var(--code);padding:.7rem;overflow-x:auto}"
+	/* The border of a head that stays would scroll away. */
+	"thead th{position:sticky;top:0;background:var(--page);border:0;"
+	"box-shadow:inset 0 -2px var(--ink)}th.l,td.l{text-align:left}"
+	"tbody th{font-weight:400}td{white-space:nowrap}"
+	"td.better{color:var(--good)}td.worse,td.bad{color:var(--bad)}td.same{color:var(--same)}"
+	"td.better,td.worse,td.bad,td.same{font-weight:600}td.unclear{color:var(--dim)}"
+	"pre{background:var(--code);padding:.7rem;overflow-x:auto}"
+	"nav{margin:2rem 0}nav ul{columns:18rem;padding-left:1.2rem}"
 	/* The pictures have a white ground of their own. */
 	"figure{margin:1.5rem 0}figure svg{max-width:100%;height:auto;background:#fff}"
 	"dt{font-weight:600}dd{margin:0 0 .4rem 1.5rem}"
+	/* Where a table may be too wide it is scrolled by itself, and its head stays there. */
+	"@media(max-width:66rem){div.t{overflow:auto;max-height:85vh}}"
 	"@media(max-width:40rem){table{font-size:.75rem}th,td{padding:.25rem .25rem}"
 	"caption span{position:sticky;left:0;display:inline-block;max-width:calc(100vw - 2rem)}"
 	"h1{font-size:1.5rem}h2{font-size:1.2rem}dd{margin-left:.7rem}}"
-	"@media print{body{max-width:none}figure,table{break-inside:avoid}}";
+	"@media print{body{max-width:none}figure,table{break-inside:avoid}"
+	"div.t{overflow:visible;max-height:none}}";
 
 static void plain(FILE *out, const char *text)
 {
@@ -41,14 +52,44 @@ static void plain(FILE *out, const char *text)
 	}
 }
 
+/*
+ * What a cell that begins with a word says of a kernel: a verdict, of a secondary figure in
+ * brackets, or what happened in the place of a figure. The word stands there, the colour helps.
+ */
+static const char *meaning(const char *text)
+{
+	static const struct {
+		const char *word, *meaning;
+	} words[] = {
+		{"better", "better"},	 {"worse", "worse"}, {"same", "same"},
+		{"unclear", "unclear"},	 {"bad", "bad"},     {"refused", "bad"},
+		{"DIRTY", "bad"},	 {"PANIC", "bad"},   {"HANG", "bad"},
+		{"TIMEOUT", "bad"},	 {"INVALID", "bad"}, {"SKIP", "unclear"},
+		{"expected", "unclear"},
+	};
+	size_t len;
+
+	text += *text == '(';
+	len = strcspn(text, " )");
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (len == strlen(words[i].word) && !strncmp(text, words[i].word, len))
+			return words[i].meaning;
+	return "";
+}
+
 static void row(FILE *out, const struct doc_table *t, char *const *cells, bool head)
 {
 	fputs("<tr>", out);
 	for (unsigned int c = 0; c < t->columns; c++) {
 		const char *tag = head || !c ? "th" : "td";
 		const char *scope = head ? " scope=\"col\"" : c ? "" : " scope=\"row\"";
+		const char *class = head || !c ? "" : meaning(cells[c]);
 
-		fprintf(out, "<%s%s%s>", tag, scope, t->left[c] ? " class=\"l\"" : "");
+		fprintf(out, "<%s%s", tag, scope);
+		if (t->left[c] || *class)
+			fprintf(out, " class=\"%s%s%s\"", t->left[c] ? "l" : "",
+				t->left[c] && *class ? " " : "", class);
+		fputc('>', out);
 		plain(out, cells[c]);
 		fprintf(out, "</%s>", tag);
 	}
@@ -145,11 +186,42 @@ static void picture(FILE *out, const struct doc_block *b, const char *pictures)
 	fputs("</figcaption></figure>\n", out);
 }
 
-static void block(FILE *out, const struct doc_block *b, const char *pictures)
+/* Of the heading that is block @i of the document. */
+static void anchor(FILE *out, size_t i)
 {
+	fprintf(out, "section-%zu", i);
+}
+
+static bool is_section(const struct doc_block *b)
+{
+	return b->kind == DOC_HEADING && b->level == 2;
+}
+
+/* In front of the first section, behind the summary. */
+static void contents(FILE *out, const struct doc *d)
+{
+	fputs("<nav aria-label=\"Contents\">\n<ul>\n", out);
+	for (size_t i = 0; i < d->nblocks; i++) {
+		if (!is_section(&d->blocks[i]))
+			continue;
+		fputs("<li><a href=\"#", out);
+		anchor(out, i);
+		fputs("\">", out);
+		plain(out, d->blocks[i].text);
+		fputs("</a></li>\n", out);
+	}
+	fputs("</ul>\n</nav>\n", out);
+}
+
+static void block(FILE *out, const struct doc *d, size_t at, const char *pictures)
+{
+	const struct doc_block *b = &d->blocks[at];
+
 	switch (b->kind) {
 	case DOC_HEADING:
-		fprintf(out, "<h%u>", b->level);
+		fprintf(out, "<h%u id=\"", b->level);
+		anchor(out, at);
+		fputs("\">", out);
 		plain(out, b->text);
 		fprintf(out, "</h%u>\n", b->level);
 		break;
@@ -199,10 +271,13 @@ static void change_list(FILE *out, const char *from, const char *to)
 int doc_html(const struct doc *d, FILE *out, const char *title, const char *pictures)
 {
 	const char *list = "", *next;
+	bool listed = false;
 
 	if (d->failed)
 		return -ENOMEM;
 	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+	      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+	      "style-src 'unsafe-inline'\">\n"
 	      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
 	      out);
 	plain(out, title);
@@ -215,7 +290,11 @@ int doc_html(const struct doc *d, FILE *out, const char *title, const char *pict
 		next = b->kind != DOC_ITEM ? "" : doc_is_bullet(b) ? "ul" : "dl";
 		change_list(out, list, next);
 		list = next;
-		block(out, b, pictures);
+		if (is_section(b) && !listed) {
+			contents(out, d);
+			listed = true;
+		}
+		block(out, d, i, pictures);
 	}
 	change_list(out, list, "");
 	fputs("</main>\n</body>\n</html>\n", out);

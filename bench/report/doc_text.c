@@ -172,8 +172,8 @@ int doc_text(const struct doc *d, FILE *out, bool only_main)
 			table(out, b);
 			break;
 		case DOC_PICTURE:
-			fprintf(out, "  %s.svg: ", b->term);
-			fill(out, b->text, 4, 8 + width(b->term));
+			fprintf(out, "  plots/%s.svg: ", b->term);
+			fill(out, b->text, 4, 14 + width(b->term));
 			item_before = true;
 			break;
 		}

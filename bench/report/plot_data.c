@@ -178,7 +178,7 @@ static void forest(const struct compare_model *m, const struct plot *p, FILE *ou
 
 		if (!plot_forest_row(m, c, p->family) || at++ < p->row || row == p->rows)
 			continue;
-		name = compare_label(m, c);
+		name = compare_label(m, c->group, c->metric);
 		text = name && m->npairs > 1 ? hb_strf("%s, %s", name, m->arms[pair->b].label)
 					     : HB_STEAL(name);
 		fprintf(out, "%zu %.6g %.6g %.6g %d ", ++row, stats_percent(c->change.log_ratio),

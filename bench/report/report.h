@@ -7,6 +7,7 @@
 
 #include "bench/result/compare.h"
 #include "bench/report/doc.h"
+#include "bench/report/plot.h"
 
 /*
  * Write summary.csv, report.txt, report.md, report.html and plots/ of the run in @run_dir; nothing
@@ -33,18 +34,29 @@ int report_render(const struct compare_model *m, const struct doc *d, enum repor
 int report_csv(const struct compare_model *m, FILE *out);
 /* Everything of the model as JSON; new reference, NULL without memory. */
 json_t *report_json(const struct compare_model *m);
-/* The document, with its tables (report_build.c). @only_summary: the main figures in one of them.
+/*
+ * The document, with its tables (report_build.c): it begins with the main figures in one of them.
+ * @only_summary: what explains that table follows, and nothing else.
  */
 void report_build(const struct compare_model *m, struct doc *d, bool only_summary);
 /* Its parts, in files of their own. */
+void report_title(const struct compare_model *m, struct doc *d);     /* report_intro.c */
 void report_introduce(const struct compare_model *m, struct doc *d); /* report_intro.c */
 void report_published(const struct compare_model *m, struct doc *d); /* report_published.c */
-void report_capacity(const struct compare_model *m, struct doc *d);  /* report_capacity.c */
-void report_pictures(const struct compare_model *m, struct doc *d);  /* report_capacity.c */
-void report_closing(const struct compare_model *m, struct doc *d);   /* report_closing.c */
+void report_capacity(const struct compare_model *m, struct doc *d,
+		     const struct plot_set *pictures);		   /* report_capacity.c */
+void report_closing(const struct compare_model *m, struct doc *d); /* report_closing.c */
 /* What unclear verdicts leave open; then what the tables do not show (report_findings.c). */
 void report_unclear(const struct compare_model *m, struct doc *d);
-void report_findings(const struct compare_model *m, struct doc *d);
+void report_findings(const struct compare_model *m, struct doc *d, const struct plot_set *pictures);
+
+/* Pictures, no part of the short form, where the document is (report_pictures.c). */
+void report_forest(struct doc *d, const struct plot_set *pictures, enum compare_family family);
+/* Those of groups first..end-1: what was measured, or the law of how it scales. */
+void report_pictures(struct doc *d, const struct plot_set *pictures, unsigned int first,
+		     unsigned int end, bool laws);
+/* Why others were not made. */
+void report_no_pictures(struct doc *d, const struct plot_set *pictures);
 
 /* A footnote says what befell the boots of one group and arm; numbered in the order of the report.
  */

@@ -337,8 +337,7 @@ static void section_tables(const struct compare_model *m, struct doc *d, struct 
  * An arm beside which the antagonists achieved less was disturbed less: that belongs to what the
  * kernels do, and the reader of the workload's figures must know it.
  */
-static void unequal_work(const struct compare_model *m, struct doc *d, unsigned int first,
-			 unsigned int last)
+static void unequal_work(const struct compare_model *m, struct doc *d, unsigned int group)
 {
 	for (size_t i = 0; i < m->ncomparisons; i++) {
 		const struct comparison *c = &m->comparisons[i];
@@ -347,7 +346,7 @@ static void unequal_work(const struct compare_model *m, struct doc *d, unsigned 
 		const struct stats_change *change = &c->change;
 		HB_FREE char *percent = NULL;
 
-		if (c->group < first || c->group >= last || strcmp(metric->role, "antagonist") ||
+		if (c->group != group || strcmp(metric->role, "antagonist") ||
 		    metric->kind != METRIC_RATE || !metric->primary || p->control ||
 		    !(fabs(change->log_ratio) > UNEQUAL) ||
 		    (change->log_low <= 0 && change->log_high >= 0))
@@ -361,7 +360,8 @@ static void unequal_work(const struct compare_model *m, struct doc *d, unsigned 
 	}
 }
 
-static void sections(const struct compare_model *m, struct doc *d, struct report_notes *n)
+static void sections(const struct compare_model *m, struct doc *d, struct report_notes *n,
+		     const struct plot_set *pictures)
 {
 	for (unsigned int first = 0, last; first < m->ngroups; first = last) {
 		const struct compare_group *g = &m->groups[first];
@@ -370,8 +370,17 @@ static void sections(const struct compare_model *m, struct doc *d, struct report
 		doc_heading(d, 2, "%s%s%s", g->workloads, *g->antagonists ? " beside " : "",
 			    g->antagonists);
 		section_tables(m, d, n, first, last);
-		unequal_work(m, d, first, last);
+		report_pictures(d, pictures, first, last, false);
 	}
+}
+
+static char *main_label(const struct compare_model *m, unsigned int group, unsigned int metric)
+{
+	const char *unit = m->groups[group].metrics[metric].unit;
+	HB_FREE char *label = compare_label(m, group, metric);
+	bool time = !strcmp(unit, "ns");
+
+	return label ? hb_strf("%s%s%s", label, time ? "" : ", ", time ? "" : unit) : NULL;
 }
 
 static void main_row(const struct compare_model *m, struct doc *d, struct report_notes *n,
@@ -379,14 +388,11 @@ static void main_row(const struct compare_model *m, struct doc *d, struct report
 {
 	const struct compare_metric *metric = compare_metric(m, c);
 	const struct compare_pair *p = &m->pairs[c->pair];
-	HB_FREE char *label = compare_label(m, c);
 
 	if (!row_wanted(m, c->group, metric))
 		return;
 	doc_row(d, (char *const[]){
-			   hb_strf("%s%s%s", label ? label : "",
-				   strcmp(metric->unit, "ns") ? ", " : "",
-				   strcmp(metric->unit, "ns") ? metric->unit : ""),
+			   main_label(m, c->group, c->metric),
 			   arm_text(m, n, c->group, c->metric, p->a),
 			   arm_text(m, n, c->group, c->metric, p->b),
 			   report_percent(c->change.log_ratio),
@@ -425,37 +431,72 @@ static void main_table(const struct compare_model *m, struct doc *d, struct repo
 				   });
 }
 
-static void summary(const struct compare_model *m, struct doc *d, struct report_notes *n)
+static void main_row_of_one(const struct compare_model *m, struct doc *d, struct report_notes *n,
+			    unsigned int group, unsigned int metric)
+{
+	doc_row(d, (char *const[]){
+			   main_label(m, group, metric),
+			   arm_text(m, n, group, metric, 0),
+			   hb_strf("%zu", m->groups[group].figures[metric].arm.n),
+		   });
+}
+
+/* The main figures of a kernel that is alone. */
+static void main_table_of_one(const struct compare_model *m, struct doc *d, struct report_notes *n)
+{
+	doc_table(d, "Main figures of %s", m->arms[0].label);
+	report_arm_columns(m, d, "cell and figure", true);
+	doc_column(d, "boots", false);
+	for (unsigned int g = 0; g < m->ngroups; g++) {
+		const struct compare_group *group = &m->groups[g];
+
+		for (unsigned int k = 0; k < group->nmetrics; k++)
+			if (group->metrics[k].family == COMPARE_MAIN && group->metrics[k].judged &&
+			    row_wanted(m, g, &group->metrics[k]))
+				main_row_of_one(m, d, n, g, k);
+		if (!group->nmetrics)
+			doc_row(d, (char *const[]){strdup(group->cell), arm_text(m, n, g, 0, 0),
+						   strdup("0")});
+	}
+}
+
+static void summary(const struct compare_model *m, struct doc *d, struct report_notes *n,
+		    const struct plot_set *pictures)
 {
 	for (unsigned int p = 0; p < m->npairs; p++)
 		if (compare_is_shown(m, p))
 			main_table(m, d, n, p);
+	if (m->narms == 1)
+		main_table_of_one(m, d, n);
+	report_forest(d, pictures, COMPARE_MAIN);
 	for (unsigned int g = 0; g < m->ngroups; g++)
-		unequal_work(m, d, g, g + 1);
+		unequal_work(m, d, g);
+	report_unclear(m, d);
 }
 
 void report_build(const struct compare_model *m, struct doc *d, bool only_summary)
 {
 	struct report_notes n = {
 		.number = calloc((size_t)m->ngroups * m->narms + 1, sizeof(unsigned int))};
+	struct plot_set pictures = {0};
 
-	if (!n.number) {
-		d->failed = true;
-		return;
+	d->failed = d->failed || plot_plan(m, &pictures) || !n.number;
+	if (!d->failed) {
+		d->main = true;
+		report_title(m, d);
+		summary(m, d, &n, &pictures);
+		report_introduce(m, d);
+		d->main = true;
+		if (!only_summary)
+			sections(m, d, &n, &pictures);
+		report_published(m, d);
+		report_capacity(m, d, &pictures);
+		report_boots(m, d, &n);
+		d->main = false;
+		report_findings(m, d, &pictures);
+		report_no_pictures(d, &pictures);
+		report_closing(m, d);
 	}
-	d->main = true;
-	report_introduce(m, d);
-	d->main = true;
-	if (only_summary)
-		summary(m, d, &n);
-	else
-		sections(m, d, &n);
-	report_unclear(m, d);
-	report_published(m, d);
-	report_capacity(m, d);
-	report_boots(m, d, &n);
-	d->main = false;
-	report_findings(m, d);
-	report_closing(m, d);
+	plot_free(&pictures);
 	free(n.number);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Capacity in words and tables, and the list of pictures. */
+/* Capacity in words, tables and pictures. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -184,7 +184,7 @@ static unsigned int different_scales(const struct compare_model *m, unsigned int
 	return n == end - first ? n : 0;
 }
 
-void report_capacity(const struct compare_model *m, struct doc *d)
+void report_capacity(const struct compare_model *m, struct doc *d, const struct plot_set *pictures)
 {
 	bool headed = false;
 
@@ -200,26 +200,6 @@ void report_capacity(const struct compare_model *m, struct doc *d)
 		headed = true;
 		law(m, d, first, end, metric);
 		limits(m, d, first, end);
+		report_pictures(d, pictures, first, end, true);
 	}
-}
-
-void report_pictures(const struct compare_model *m, struct doc *d)
-{
-	struct plot_set set;
-
-	if (plot_plan(m, &set)) {
-		d->failed = true;
-		plot_free(&set);
-		return;
-	}
-	if (set.n)
-		doc_heading(d, 2, "Pictures");
-	for (size_t i = 0; i < set.n; i++)
-		if (!set.plots[i].why)
-			doc_picture(d, set.plots[i].stem, set.plots[i].heading);
-	for (size_t i = 0; i < set.n; i++)
-		if (set.plots[i].why)
-			doc_item(d, "No picture:", "%s: %s", set.plots[i].heading,
-				 set.plots[i].why);
-	plot_free(&set);
 }

@@ -450,6 +450,5 @@ void report_closing(const struct compare_model *m, struct doc *d)
 	spread(m, d);
 	cost(m, d);
 	damage(m, d);
-	report_pictures(m, d);
 	again(m, d);
 }

@@ -22,7 +22,7 @@ static void details(const struct compare_model *m, struct doc *d, unsigned int p
 {
 	const struct compare_pair *p = &m->pairs[pair];
 
-	doc_table(d, "Further figures that changed%s (summary.csv has all)",
+	doc_table(d, "Those that changed%s (summary.csv has all)",
 		  compare_is_exact(m) ? " most" : "");
 	report_pair_columns(m, d, p, "cell and figure", true);
 	for (size_t i = 0; i < m->ncomparisons; i++) {
@@ -167,11 +167,13 @@ static void longest(const struct compare_model *m, struct doc *d)
 		}
 }
 
-void report_findings(const struct compare_model *m, struct doc *d)
+void report_findings(const struct compare_model *m, struct doc *d, const struct plot_set *pictures)
 {
+	doc_heading(d, 2, "Further figures");
 	for (unsigned int p = 0; p < m->npairs; p++)
 		if (compare_is_shown(m, p))
 			details(m, d, p);
+	report_forest(d, pictures, COMPARE_SECONDARY);
 	longest(m, d);
 	noise_floor(m, d);
 }

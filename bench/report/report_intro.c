@@ -148,7 +148,8 @@ static void verdicts(const struct compare_model *m, struct doc *d)
 		"(at most %.2g %% of such reports hold a false verdict; up to twice that where one "
 		"arm's boots spread five times as widely as the other's). \"better\" and "
 		"\"worse\" need an exact rank test below %.2g too; without a spread or a logarithm "
-		"(zeros) a test without a model decides. Every verdict takes %u boots per arm. Else: "
+		"(zeros) a test without a model decides. Every verdict takes %u boots per arm. "
+		"Else: "
 		"\"unclear\".%s",
 		figures, untested, m->rule.alpha, 100 * m->rule.margin, 100 * m->rule.alpha,
 		STATS_ALPHA, stats_rank_min_boots(STATS_ALPHA),
@@ -240,13 +241,17 @@ static void kernels(const struct compare_model *m, struct doc *d)
 	}
 }
 
-void report_introduce(const struct compare_model *m, struct doc *d)
+void report_title(const struct compare_model *m, struct doc *d)
 {
 	title(m, d);
 	mode_notice(m, d);
+	completeness(m, d);
+}
+
+void report_introduce(const struct compare_model *m, struct doc *d)
+{
 	machine(m, d);
 	method(m, d);
-	completeness(m, d);
 	d->main = false;
 	kernels(m, d);
 }

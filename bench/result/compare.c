@@ -270,14 +270,13 @@ static void read_stopping(struct compare_model *m)
 	m->sequential = (struct stats_sequential){min, max, m->rule.alpha};
 }
 
-char *compare_label(const struct compare_model *m, const struct comparison *c)
+char *compare_label(const struct compare_model *m, unsigned int group, unsigned int metric)
 {
-	const struct compare_group *g = &m->groups[c->group];
-	const struct compare_metric *metric = &g->metrics[c->metric];
-	bool alone = !strcmp(metric->source, g->workloads);
+	const struct compare_group *g = &m->groups[group];
+	const struct compare_metric *k = &g->metrics[metric];
+	bool alone = !strcmp(k->source, g->workloads);
 
-	return hb_strf("%s %s%s%s", g->cell, alone ? "" : metric->source, alone ? "" : ".",
-		       metric->label);
+	return hb_strf("%s %s%s%s", g->cell, alone ? "" : k->source, alone ? "" : ".", k->label);
 }
 
 unsigned int compare_find_metric(const struct compare_group *g, const char *source,

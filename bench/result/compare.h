@@ -158,7 +158,7 @@ static inline bool compare_is_shown(const struct compare_model *m, unsigned int 
 const char *compare_family_name(enum compare_family family);
 /* "faults-4 fault_latency.p99", with the source where it is not the only workload; NULL: no memory.
  */
-char *compare_label(const struct compare_model *m, const struct comparison *c);
+char *compare_label(const struct compare_model *m, unsigned int group, unsigned int metric);
 /* Index of a metric in a group by source and label; g->nmetrics: it has none. */
 unsigned int compare_find_metric(const struct compare_group *g, const char *source,
 				 const char *label);
