@@ -197,8 +197,10 @@ check-lint:
 	$(Q)printf '%s\n' $(filter %.c,$(C_FILES)) | \
 		xargs -P $$(nproc) -I{} clang-tidy --quiet {} -- $(HB_CFLAGS) 2>/dev/null
 
-# grep finds what must not be there; each line names the rule.
-check-tree:
+# grep finds what must not be there; each line names the rule. The rooms are bench/README.md's.
+check-tree: $(HOST_OBJ) $(AGENT_OBJ) $(BASE_OBJ)
+	$(Q)sh tests/check_rooms.sh $(HOST_OBJ) $(BASE_OBJ)
+	$(Q)sh tests/check_rooms.sh $(AGENT_OBJ) $(BASE_OBJ)
 	$(Q)! git ls-files | grep -vE '^(COPYING|tests/golden/|results/reference/)|\.(patch|svg|png)$$' | \
 		xargs grep -L SPDX-License-Identifier | grep . || { echo 'no SPDX line'; exit 1; }
 	$(Q)! grep -n 'include "workloads/' $(BENCH_FILES) || { echo 'bench/ uses workloads/'; exit 1; }

@@ -117,12 +117,6 @@ static int fill_and_sample(struct instance *in, struct hb_error *e)
 	return err ? err : publish(in, e);
 }
 
-const struct functime pg_fault_probe = {
-	.function = "hugetlb_fault",
-	.name = "pg_hugetlb_fault",
-	.comm = "postgres",
-};
-
 static int probe_faults(struct instance *in, struct hb_error *e)
 {
 	struct pg_state *st = in->priv;

@@ -349,6 +349,12 @@ static int load_phase(struct task *t, int phase, struct hb_error *e)
 	return err;
 }
 
+const struct functime pg_fault_probe = {
+	.function = "hugetlb_fault",
+	.name = "pg_hugetlb_fault",
+	.comm = "postgres",
+};
+
 static int read_fault_times(struct task *t, struct hb_error *e)
 {
 	struct pg_state *st = t->in->priv;
