@@ -87,20 +87,20 @@ static void expect_none(const char *why)
 static void test_numbers(void **state)
 {
 	(void)state;
-	assert_int_equal(hostqemu_number("7.2.22"), HOSTQEMU_NUMBER(7, 2));
-	assert_true(hostqemu_number("10.0.2") > hostqemu_number("9.2"));
-	assert_int_equal(hostqemu_number("unknown"), 0);
-	assert_int_equal(hostqemu_number(NULL), 0);
+	assert_int_equal(qemu_number("7.2.22"), QEMU_NUMBER(7, 2));
+	assert_true(qemu_number("10.0.2") > qemu_number("9.2"));
+	assert_int_equal(qemu_number("unknown"), 0);
+	assert_int_equal(qemu_number(NULL), 0);
 }
 
 static void test_doubt(void **state)
 {
-	HB_FREE char *old = hostqemu_doubt("7.2.22");
+	HB_FREE char *old = qemu_doubt("7.2.22");
 
 	(void)state;
 	assert_non_null(strstr(old, "QEMU 7.2.22"));
-	assert_null(hostqemu_doubt("8.2.0"));
-	assert_null(hostqemu_doubt("unknown"));
+	assert_null(qemu_doubt("8.2.0"));
+	assert_null(qemu_doubt("unknown"));
 }
 
 static void test_the_hosts_is_taken_when_late(void **state)
@@ -123,7 +123,7 @@ static void test_an_old_one_gives_way(void **state)
 	assert_int_equal(hostqemu_look(&q, NULL), 0);
 	assert_string_equal(q.words[0], "env");
 	assert_string_equal(q.words[2], program);
-	assert_int_equal(q.number, HOSTQEMU_NUMBER(10, 0));
+	assert_int_equal(q.number, QEMU_NUMBER(10, 0));
 	hostqemu_free(&q);
 }
 

@@ -15,27 +15,6 @@
 /* The suite whose libraries those of SUITE are made for. */
 #define SUITES "bookworm " SUITE
 
-unsigned int hostqemu_number(const char *version)
-{
-	unsigned int major, minor;
-
-	return version && sscanf(version, "%u.%u", &major, &minor) == 2
-		       ? HOSTQEMU_NUMBER(major, minor)
-		       : 0;
-}
-
-char *hostqemu_doubt(const char *version)
-{
-	unsigned int number = hostqemu_number(version);
-
-	if (!number || number >= HOSTQEMU_STEADY)
-		return NULL;
-	return hb_strf("may be QEMU's fault and not the kernel's: QEMU %s loses interrupts and "
-		       "breaks kernel text that is being patched when it emulates several CPUs; "
-		       "8.2 and later do not",
-		       version);
-}
-
 void hostqemu_free(struct hostqemu *q)
 {
 	for (char **w = q->words; *w; w++)
@@ -65,7 +44,7 @@ static int ask_version(struct hostqemu *q, struct hb_error *e)
 	at = strstr(q->identity, "version ");
 	if (at)
 		q->version = strndup(at + 8, strcspn(at + 8, " "));
-	q->number = hostqemu_number(q->version);
+	q->number = qemu_number(q->version);
 	if (rc || !q->number)
 		return hb_error_set(e, -ENODEV, "`%s --version` says: %.200s", argv[0],
 				    *q->identity ? q->identity : "nothing");
@@ -192,7 +171,7 @@ static int find(struct hostqemu *q, bool may_fetch, struct hb_error *e)
 
 		return rc ? hb_error_prefix(e, rc, "QEMU=%s", given) : 0;
 	}
-	if (take_program(&host, PROGRAM, "the host's", NULL) || host.number < HOSTQEMU_STEADY)
+	if (take_program(&host, PROGRAM, "the host's", NULL) || host.number < QEMU_STEADY)
 		return take_later(q, &host, may_fetch, e);
 	*q = host;
 	return 0;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/base/qemu.h"
 #include "bench/report/report.h"
 #include "bench/result/stacks.h"
 
@@ -68,6 +69,19 @@ static void evidence(struct doc *d, const struct load_cell *c)
 		doc_verbatim(d, "%s", text);
 }
 
+/* An old QEMU hangs and breaks guests of its own accord. */
+static void doubt(struct doc *d, const struct load_run *run, const struct compare_tally *t)
+{
+	const json_t *guest = json_object_get(run->run, "guest");
+	HB_FREE char *text = NULL;
+
+	if (strcmp(run->mode, "emulated") || !(t->by[CELL_HANG] + t->by[CELL_PANIC]))
+		return;
+	text = qemu_doubt(json_string_value(json_object_get(guest, "qemu")));
+	if (text)
+		doc_item(d, "-", "HANG and PANIC %s", text);
+}
+
 static void footnote(const struct compare_model *m, struct doc *d, unsigned int group,
 		     unsigned int arm, unsigned int number)
 {
@@ -98,6 +112,7 @@ static void footnote(const struct compare_model *m, struct doc *d, unsigned int 
 		 : t->expected			    ? ", some as the scenario expects"
 						    : "",
 		 *shown->reason ? ": " : "", shown->reason, shown->id);
+	doubt(d, run, t);
 	if (shown->evidence && !blocked_chains(d, shown))
 		evidence(d, shown);
 }

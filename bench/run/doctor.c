@@ -316,7 +316,7 @@ static void check_qemu(json_t *rows)
 		add(rows, "QEMU", "bad", "", "%s", e.text);
 		return;
 	}
-	add(rows, "QEMU", q.number < HOSTQEMU_STEADY ? "warn" : "ok", "", "%s: %s", q.version,
+	add(rows, "QEMU", q.number < QEMU_STEADY ? "warn" : "ok", "", "%s: %s", q.version,
 	    q.reason);
 	hostqemu_free(&q);
 }

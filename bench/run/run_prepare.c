@@ -296,7 +296,7 @@ static int qemu_check(enum vm_mode mode, struct hb_error *e)
 
 	if (!qemu)
 		return -ENODEV;
-	doubt = mode == VM_EMULATED ? hostqemu_doubt(qemu->version) : NULL;
+	doubt = mode == VM_EMULATED ? qemu_doubt(qemu->version) : NULL;
 	if (doubt)
 		fprintf(stderr,
 			"hugebench: WARNING: a HANG or PANIC of this run %s\n"
