@@ -220,6 +220,44 @@ static void test_nodes_too_small(void **state)
 	assert_int_equal(p.cpu[11], 11);
 }
 
+/* What a guest of the size chosen by default gets on machines of many kinds. */
+static void test_machines(void **state)
+{
+	static const struct {
+		const char *machine; /* as hwloc's synthetic topologies are written */
+		unsigned int vcpus, nodes;
+		int last_cpu, node1, others;
+		const char *text;
+	} rows[] = {
+		/* two sockets of 32 cores, two threads each: a core per node is left over */
+		{"node:2 core:32 pu:2", 62, 2, 124, 1, 4, "on other cores; memory of"},
+		/* eight nodes (NPS4, sub-NUMA clusters) of eight cores: a guest node fits none */
+		{"pack:2 node:4 core:8 pu:2", 62, 2, 122, -1, 4, "not bound"},
+		/* the same with a guest node per host node */
+		{"pack:2 node:4 core:8 pu:2", 56, 8, 124, 1, 16, "on other cores; memory of"},
+		/* 128 cores, 256 CPUs: more than an APIC id of 8 bits counts */
+		{"node:2 core:64 pu:2", 126, 2, 252, 1, 4, "on other cores; memory of"},
+		/* two cores with two threads: the second threads are QEMU's */
+		{"node:1 core:2 pu:2", 2, 2, 2, -1, 2, "second threads"},
+		/* a laptop */
+		{"node:1 core:8 pu:2", 8, 2, 14, -1, 8, "second threads"},
+		/* a cloud machine that shows four CPUs as cores */
+		{"node:1 core:4 pu:1", 4, 2, 3, -1, 0, "anywhere"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct placement p = plan_on(rows[i].machine, rows[i].vcpus, rows[i].nodes);
+
+		if (p.cpu[rows[i].vcpus - 1] != rows[i].last_cpu ||
+		    p.host_node[1] != rows[i].node1 || CPU_COUNT(&p.others) != rows[i].others ||
+		    !strstr(p.text, rows[i].text))
+			fail_msg("%s: last vCPU on %d, node 1 on %d, %d other CPUs; %s",
+				 rows[i].machine, p.cpu[rows[i].vcpus - 1], p.host_node[1],
+				 CPU_COUNT(&p.others), p.text);
+	}
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -233,6 +271,7 @@ int main(void)
 		T(test_one_host_node),
 		T(test_too_few_cores),
 		T(test_nodes_too_small),
+		T(test_machines),
 	};
 
 	return cmocka_run_group_tests_name("doctor", tests, NULL, NULL);

@@ -248,8 +248,9 @@ static void costs_are_learnt(void **state)
 
 static void size_comes_from_the_host(void **state)
 {
-	struct host_size small = {.cpus = 2, .memory = 23 * GIB, .limit = 18 * GIB};
-	struct host_size large = {.cpus = 64, .memory = 512 * GIB, .limit = 490 * GIB};
+	struct host_size small = {.cores = 2, .cpus = 2, .memory = 23 * GIB, .limit = 18 * GIB};
+	struct host_size large = {
+		.cores = 64, .cpus = 128, .memory = 512 * GIB, .limit = 490 * GIB};
 	struct spec_scenario s = {.nodes = 2};
 	struct guest_size g;
 	struct hb_error e;
@@ -264,7 +265,7 @@ static void size_comes_from_the_host(void **state)
 	assert_int_equal(g.vcpus, 1);
 	assert_int_equal(g.nodes, 2);
 	assert_int_equal(guest_size_choose(&s, "kvm", &large, &g, &e), 0);
-	assert_int_equal(g.vcpus, 32);
+	assert_int_equal(g.vcpus, 62);
 	assert_int_equal(g.memory, 64 * GIB);
 	s.nodes = 3;
 	assert_int_equal(guest_size_choose(&s, "emulated", &small, &g, &e), 0);
@@ -275,7 +276,7 @@ static void size_comes_from_the_host(void **state)
 
 static void memory_that_is_not_there_is_refused(void **state)
 {
-	struct host_size h = {.cpus = 2, .memory = 8 * GIB, .limit = 3 * GIB};
+	struct host_size h = {.cores = 2, .cpus = 2, .memory = 8 * GIB, .limit = 3 * GIB};
 	struct spec_scenario s = {.nodes = 2, .memory = 4 * GIB};
 	struct guest_size g;
 	struct hb_error e;

@@ -101,12 +101,31 @@ static void test_kvm_keeps_the_hosts_cpu(void **state)
 	c.mode = VM_KVM;
 	all = line(&c, -1, -1);
 	has(all, "-accel kvm ");
-	has(all, "-cpu host ");
+	has(all, "-cpu host,migratable=no ");
 	/* One policy in all modes. */
 	has(all, "mitigations=off");
 	/* What people run has its randomised layout. */
 	lacks(all, "nokaslr");
 	free(all);
+}
+
+/* Two sockets of 100 number their cores 0 to 99 and 128 to 227; three of 80 would reach 335. */
+static void test_apic_ids_end_at_254(void **state)
+{
+	struct vm_wiring w = {.host_node = {-1, -1, -1}};
+	struct vm_config c = emulated();
+	struct hb_error e = {""};
+	char **argv;
+
+	(void)state;
+	c.vcpus = 200;
+	assert_int_equal(vm_argv(&qemu, &c, &w, &argv, &e), 0);
+	vm_argv_free(argv);
+	c.vcpus = 240;
+	c.nodes = 3;
+	c.memory = 3ULL << 30;
+	assert_int_equal(vm_argv(&qemu, &c, &w, &argv, &e), -EINVAL);
+	assert_non_null(strstr(e.text, "APIC ids up to 335"));
 }
 
 static void test_exact_is_deterministic(void **state)
@@ -257,6 +276,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_emulated),
 		cmocka_unit_test(test_kvm_keeps_the_hosts_cpu),
+		cmocka_unit_test(test_apic_ids_end_at_254),
 		cmocka_unit_test(test_exact_is_deterministic),
 		cmocka_unit_test(test_memory_files_and_binding),
 		cmocka_unit_test(test_initramfs_without_a_name),

@@ -55,12 +55,28 @@ static void prefer_node(unsigned int node)
 	syscall(SYS_set_mempolicy, MPOL_PREFERRED, &mask, sizeof(mask) * 8 + 1);
 }
 
+/* Pages of @part that do not lie on host node @node, looked at every 2 MiB; 0 when none can be
+ * asked. move_pages(2) without nodes tells where pages are. */
+static unsigned int count_elsewhere(char *part, uint64_t bytes, int node)
+{
+	unsigned int elsewhere = 0;
+
+	for (uint64_t at = 0; at < bytes; at += HUGE_PAGE_BYTES) {
+		void *page = part + at;
+		int status = node;
+
+		if (!syscall(SYS_move_pages, 0, 1, &page, NULL, &status, 0) && status >= 0)
+			elsewhere += status != node;
+	}
+	return elsewhere;
+}
+
 /*
  * Have every page of a part of the file in memory and cleared. fallocate() alone would not do:
  * tmpfs clears a page when it is first touched, and that is where a host without backing memory
  * stalls.
  */
-static int fill_part(int fd, uint64_t at, uint64_t bytes)
+static int fill_part(struct memory *m, int fd, uint64_t at, uint64_t bytes, int host_node)
 {
 	void *part;
 	int rc = 0;
@@ -71,24 +87,33 @@ static int fill_part(int fd, uint64_t at, uint64_t bytes)
 	part = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, at);
 	if (part == MAP_FAILED)
 		return -errno;
+	/* Heeded where the host's shmem_enabled says "advise" (transhuge.rst). */
+	madvise(part, bytes, MADV_HUGEPAGE);
 	/* Linux 5.14; older ones do not know it, and the pages are touched by hand. */
 	if (madvise(part, bytes, MADV_POPULATE_WRITE)) {
 		rc = errno == EINVAL ? 0 : -errno;
 		for (uint64_t page = 0; !rc && page < bytes; page += 4096)
 			((volatile char *)part)[page] = 0;
 	}
+	if (!rc && host_node >= 0) {
+		m->looked_at += bytes / HUGE_PAGE_BYTES;
+		m->elsewhere += count_elsewhere(part, bytes, host_node);
+	}
 	munmap(part, bytes);
 	return rc;
 }
 
-static int fill(int fd, uint64_t bytes, const volatile int *interrupted)
+static int fill(struct memory *m, int fd, uint64_t bytes, int host_node,
+		const volatile int *interrupted)
 {
 	int rc = ftruncate(fd, bytes) ? -errno : 0;
 
 	for (uint64_t at = 0; at < bytes && !rc; at += FILL_BYTES)
 		rc = interrupted && *interrupted
 			     ? -EINTR
-			     : fill_part(fd, at, bytes - at < FILL_BYTES ? bytes - at : FILL_BYTES);
+			     : fill_part(m, fd, at,
+					 bytes - at < FILL_BYTES ? bytes - at : FILL_BYTES,
+					 host_node);
 	return rc;
 }
 
@@ -105,10 +130,23 @@ static int open_node(struct memory *m, unsigned int node, uint64_t bytes, int ho
 	/* Not bound to a node: the policy that the user has chosen, as by numactl, stays. */
 	if (host_node >= 0)
 		prefer_node(host_node);
-	rc = fill(m->fd[node], bytes, interrupted);
+	rc = fill(m, m->fd[node], bytes, host_node, interrupted);
 	if (host_node >= 0)
 		syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0);
 	return rc;
+}
+
+static void describe(struct memory *m, uint64_t bytes)
+{
+	HB_FREE char *nodes =
+		m->looked_at ? hb_strf("; %u of %u places looked at lie on the node asked for",
+				       m->looked_at - m->elsewhere, m->looked_at)
+			     : strdup("");
+
+	snprintf(m->text, sizeof(m->text), "%llu MiB of host %s, kept between boots%s", MiB(bytes),
+		 m->huge ? "2 MiB pages"
+			 : "4 KiB pages, or transparent huge pages where the host gives such",
+		 nodes ? nodes : "");
 }
 
 static int open_nodes(const struct placement *p, unsigned int nodes, uint64_t bytes, bool huge,
@@ -122,8 +160,7 @@ static int open_nodes(const struct placement *p, unsigned int nodes, uint64_t by
 	if (rc)
 		memory_close(m);
 	else
-		snprintf(m->text, sizeof(m->text), "%llu MiB of host %s pages, kept between boots",
-			 MiB(bytes), huge ? "2 MiB" : "4 KiB");
+		describe(m, bytes);
 	return rc;
 }
 

@@ -14,8 +14,9 @@
 struct memory {
 	bool huge; /* on host huge pages */
 	unsigned int nodes;
-	int fd[VM_MAX_NODES]; /* for vm_config.memory_fd */
-	char text[256];	      /* for the record */
+	int fd[VM_MAX_NODES];		   /* for vm_config.memory_fd */
+	unsigned int looked_at, elsewhere; /* pages whose host node was asked, and was another */
+	char text[256];			   /* for the record */
 };
 
 /* What a node gets when @bytes are shared out evenly to @nodes, whole 2 MiB pages; bytes. */

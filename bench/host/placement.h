@@ -8,18 +8,24 @@
 #define HB_PLACEMENT_H
 
 #include <hwloc.h>
+#include <sched.h>
 #include <sys/types.h>
 
 #include "bench/base/util.h"
 
 #define VM_MAX_NODES 8
-#define VM_MAX_VCPUS 256
+#define VM_MAX_VCPUS 254 /* QEMU's pc machine takes 255 */
 
 struct placement {
 	int cpu[VM_MAX_VCPUS];	     /* host CPU (OS index) of each vCPU; -1: not pinned */
 	int host_node[VM_MAX_NODES]; /* host NUMA node (OS index) of each guest node; -1: not bound
 				      */
+	cpu_set_t others;	     /* host CPUs of QEMU's other threads; empty: any */
 	char text[256];		     /* for the record: what was done, or why not */
+};
+
+struct placement_host {
+	unsigned int cores, cpus; /* that this process may use */
 };
 
 /*
@@ -28,6 +34,8 @@ struct placement {
  */
 void placement_plan(hwloc_topology_t topology, unsigned int vcpus, unsigned int nodes,
 		    struct placement *p);
+/* Cores and CPUs of this machine, as placement_of_host() would use them; zeros when unreadable. */
+struct placement_host placement_host(void);
 /* placement_plan() on the topology of this machine, restricted to the CPUs this process may use. */
 void placement_of_host(unsigned int vcpus, unsigned int nodes, struct placement *p);
 /* Bind host thread @tid to host CPU @cpu. */

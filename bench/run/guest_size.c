@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "bench/base/units.h"
 #include "bench/host/memory.h"
+#include "bench/host/placement.h"
 #include "bench/run/guest_size.h"
 
 #define MIB (1ULL << 20)
@@ -15,13 +15,14 @@
 #define HUGE_FREE "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
 
 #define SMALL_CPUS   8
+#define LARGE_CORES  8
 #define SMALL_MEMORY (32 * GIB)
 
 int guest_size_host(struct host_size *h, struct hb_error *e)
 {
 	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGE_SIZE);
+	struct placement_host cpus = placement_host();
 	uint64_t huge = 0;
-	cpu_set_t cpus;
 
 	if (pages < 0 || page < 0)
 		return hb_error_set(e, -ENODEV, "cannot read the host's memory size");
@@ -30,30 +31,43 @@ int guest_size_host(struct host_size *h, struct hb_error *e)
 	/* Free huge pages are not part of it, and back a guest as well (memory.h). */
 	if (!hb_file_read_u64(HUGE_FREE, &huge) && huge * HUGE_PAGE > h->limit)
 		h->limit = huge * HUGE_PAGE;
-	if (sched_getaffinity(0, sizeof(cpus), &cpus))
-		return hb_error_set(e, -errno, "cannot read this process's CPUs: %s",
-				    strerror(errno));
-	h->cpus = CPU_COUNT(&cpus);
+	if (!cpus.cpus)
+		return hb_error_set(e, -ENODEV, "cannot read the host's CPUs");
+	h->cores = cpus.cores;
+	h->cpus = cpus.cpus;
 	return 0;
 }
 
 /*
- * Four vCPUs are enough to contend; an emulated guest gets them on fewer CPUs too, while kvm never
- * has more vCPUs than CPUs (a vCPU that waits for a CPU shows as lock latency). Larger hosts give
- * half. Every node gets as many as the others.
+ * With kvm a vCPU has a core to itself, for one that waits for a CPU, or shares a core with
+ * another, shows as lock latency. A large host keeps a core per guest node for QEMU's other
+ * threads.
  */
-static unsigned int vcpus_choose(const char *mode, const struct host_size *h, unsigned int nodes)
+static unsigned int kvm_vcpus(const struct host_size *h, unsigned int nodes)
+{
+	unsigned int cores = h->cores > 1 ? h->cores : h->cpus;
+
+	if (cores > LARGE_CORES)
+		cores -= nodes;
+	return cores < VM_MAX_VCPUS ? cores : VM_MAX_VCPUS;
+}
+
+/* Four vCPUs are enough to contend, also on fewer CPUs; larger hosts give half. */
+static unsigned int emulated_vcpus(const struct host_size *h)
 {
 	unsigned int vcpus = h->cpus > SMALL_CPUS ? h->cpus / 2 : 4;
 
+	return vcpus < 32 ? vcpus : 32;
+}
+
+/* Every node gets as many as the others. */
+static unsigned int vcpus_choose(const char *mode, const struct host_size *h, unsigned int nodes)
+{
+	unsigned int vcpus;
+
 	if (!strcmp(mode, "exact"))
 		return 1;
-	if (vcpus > 32)
-		vcpus = 32;
-	if (!strcmp(mode, "kvm") && vcpus > h->cpus)
-		vcpus = h->cpus;
-	if (vcpus < 2)
-		vcpus = 2;
+	vcpus = !strcmp(mode, "kvm") ? kvm_vcpus(h, nodes) : emulated_vcpus(h);
 	return vcpus < nodes ? nodes : vcpus - vcpus % nodes;
 }
 

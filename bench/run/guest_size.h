@@ -9,9 +9,9 @@
 #include "bench/scenario/spec.h"
 
 struct host_size {
-	unsigned int cpus; /* that we may run on */
-	uint64_t memory;   /* MemTotal, bytes */
-	uint64_t limit;	   /* what a guest may have of it now, bytes */
+	unsigned int cores, cpus; /* that we may run on; a core has one CPU or more */
+	uint64_t memory;	  /* MemTotal, bytes */
+	uint64_t limit;		  /* what a guest may have of it now, bytes */
 };
 
 struct guest_size {

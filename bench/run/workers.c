@@ -74,6 +74,12 @@ int workers_open(const struct run *r, struct progress *p, struct workers *ws, st
 		rc = memory_open(&placement, r->size.nodes, r->size.memory, &interrupted, m, e);
 		if (!rc && !ws->n)
 			progress_note(p, "guest memory: %u x %s", r->jobs, m->text);
+		if (!rc && !ws->n && !m->huge && run_vm_mode(r) == VM_KVM)
+			progress_note(
+				p,
+				"the host's 4 KiB pages cost the guest TLB misses that a "
+				"server's own memory has not; mend: sysctl vm.nr_hugepages=%llu",
+				(unsigned long long)r->size.memory >> 21);
 	}
 	return rc;
 }

@@ -40,7 +40,7 @@ const struct option_row spec_scenario_rows[] = {
 	TIMING_ROWS(offsetof(struct spec_scenario, timing)),
 	{"memory", OPTION_SIZE, offsetof(struct spec_scenario, memory), "0", "0", "1T", NULL,
 	 "of the guest; 0: from the host"},
-	{"vcpus", OPTION_U64, offsetof(struct spec_scenario, vcpus), "0", "0", "256", NULL,
+	{"vcpus", OPTION_U64, offsetof(struct spec_scenario, vcpus), "0", "0", "254", NULL,
 	 "of the guest; 0: from the host"},
 	{"nodes", OPTION_U64, offsetof(struct spec_scenario, nodes), "2", "1", "8", NULL,
 	 "NUMA nodes of the guest"},
