@@ -382,9 +382,25 @@ static void files_are_whole_or_absent(void **state)
 	assert_int_equal(hb_remove_all(dir), 0);
 }
 
+static void test_shell_word(void **state)
+{
+	HB_FREE char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	(void)state;
+	assert_non_null(f);
+	assert_int_equal(hb_shell_word(f, "a/b-c=1"), 7);
+	assert_int_equal(hb_shell_word(f, ""), 2);
+	assert_int_equal(hb_shell_word(f, "it's $x"), 12);
+	fclose(f);
+	assert_string_equal(text, "a/b-c=1'''it'\\''s $x'");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_shell_word),
 		cmocka_unit_test(sizes_parse),
 		cmocka_unit_test(durations_parse),
 		cmocka_unit_test(numbers_parse),

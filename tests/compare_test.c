@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -455,6 +456,14 @@ static void test_two_runs(void **state)
 	assert_string_equal(l.m->arms[1].label, "other:base");
 	assert_int_not_equal(find(l.m, "faults-1", "faults", "other:base")->verdict, STATS_BETTER);
 	release(&l);
+
+	/* the same one under another name */
+	assert_int_equal(hb_remove_all(other_dir), 0);
+	assert_int_equal(symlink(run_dir, other_dir), 0);
+	assert_int_equal(compare_two(&l, true, &e), -EINVAL);
+	assert_non_null(strstr(e.text, "are one run"));
+	release(&l);
+	assert_int_equal(unlink(other_dir), 0);
 
 	b.mode = "kvm";
 	assert_int_equal(synthetic_write(&b), 0);

@@ -447,6 +447,53 @@ static void output_that_cannot_be_written(void **state)
 	assert_int_equal(strspn(text, "0123456789\n"), strlen(text));
 }
 
+/* The lines below "To run it again" of a report, which are indented by two. */
+static char *printed_commands(const char *report)
+{
+	HB_FREE char *text = NULL;
+	char *begin, *end;
+
+	assert_int_equal(hb_file_read(report, &text, NULL), 0);
+	begin = strstr(text, "To run it again");
+	begin = begin ? strstr(begin, "\n  ") : NULL;
+	assert_non_null(begin);
+	end = strstr(begin, "\n\n");
+	assert_non_null(end);
+	*end = 0;
+	return strdup(begin);
+}
+
+/* What a report prints, in a shell that knows nothing of this one, makes the run again and its
+ * report. */
+static void printed_commands_work(void **state)
+{
+	char *args[] = {"--agent",	agent,	  "-s",	   "./t.ini", "--results",
+			"other's runs", "--name", "again", NULL};
+	HB_FREE char *kernels = path_of("my kernels"), *home = path_of("home");
+	HB_FREE char *home_is = hb_strf("HOME=%s", home);
+	HB_FREE char *report = path_of("other's runs/again/report.txt");
+	HB_FREE char *second = path_of("other's runs/again-2/report.txt");
+	HB_FREE char *commands = NULL, *text = NULL;
+	char *shell[] = {"env", "-i", home_is, "PATH=/usr/bin:/bin", "sh", "-e", "-c", NULL, NULL};
+	char before[PATH_MAX];
+
+	(void)state;
+	assert_non_null(getcwd(before, sizeof(before)));
+	assert_int_equal(hb_mkdir_all(kernels), 0);
+	write_scenario(scenario);
+	assert_int_equal(setenv("HUGEBENCH_KERNELS", kernels, 1), 0);
+	assert_int_equal(chdir(top), 0);
+	assert_int_equal(finish(start(args)), 0);
+	unsetenv("HUGEBENCH_KERNELS");
+	assert_int_equal(chdir("/"), 0);
+	commands = printed_commands(report);
+	assert_non_null(strstr(commands, "HUGEBENCH_KERNELS="));
+	shell[7] = commands;
+	assert_int_equal(hb_run(shell, -1), 0);
+	assert_int_equal(hb_file_read(second, &text, NULL), 0);
+	assert_int_equal(chdir(before), 0);
+}
+
 /* A plan that somebody has changed by hand. */
 static void damaged_plan_is_refused(void **state)
 {
@@ -488,6 +535,7 @@ int main(void)
 		cmocka_unit_test(killed_run_is_resumed),
 		cmocka_unit_test(budget_ends_a_run),
 		cmocka_unit_test(output_that_cannot_be_written),
+		cmocka_unit_test(printed_commands_work),
 		cmocka_unit_test(damaged_plan_is_refused),
 		cmocka_unit_test(other_format_is_refused),
 	};

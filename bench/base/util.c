@@ -256,6 +256,20 @@ void hb_sleep_until_ns(uint64_t when)
 		;
 }
 
+int hb_shell_word(FILE *out, const char *word)
+{
+	static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				   "0123456789_-+=./:,@%";
+	int n = 0;
+
+	if (*word && strspn(word, safe) == strlen(word))
+		return fprintf(out, "%s", word);
+	n += fprintf(out, "'");
+	for (; *word; word++)
+		n += *word == '\'' ? fprintf(out, "'\\''") : fprintf(out, "%c", *word);
+	return n + fprintf(out, "'");
+}
+
 int hb_run(char *const argv[], int log_fd)
 {
 	pid_t pid = fork();

@@ -75,6 +75,9 @@ uint64_t hb_now_ns(void);
 /* Sleep until an absolute CLOCK_MONOTONIC time, across signals. */
 void hb_sleep_until_ns(uint64_t when);
 
+/* Write @word as a shell takes it for one word; returns the bytes written. */
+int hb_shell_word(FILE *out, const char *word);
+
 /*
  * Run @argv (argv[0] looked up in PATH) and wait; stdout and stderr go to @log_fd (or stay where
  * they are for -1). Returns the exit status (0..255), 128 + signal, or -errno when it could not

@@ -233,6 +233,18 @@ static unsigned int disagreeing(const struct run *r)
 	return n;
 }
 
+static void say_how_to_resume(const struct run *r, const char *what)
+{
+	fprintf(stderr, "hugebench: %s; finished cells are kept, go on with: ", what);
+	hb_shell_word(stderr, program_invocation_name);
+	fprintf(stderr, " run --resume --name %s", r->store.name);
+	if (r->args.results) {
+		fputs(" --results ", stderr);
+		hb_shell_word(stderr, r->args.results);
+	}
+	fputc('\n', stderr);
+}
+
 static int carry_out(struct run *r)
 {
 	struct hb_error e = {""}, report_error = {""};
@@ -248,13 +260,7 @@ static int carry_out(struct run *r)
 	if (rc && rc != -EINTR)
 		fprintf(stderr, "hugebench: %s\n", e.text);
 	if (rc)
-		fprintf(stderr,
-			"hugebench: %s; finished cells are kept, go on with: hugebench run "
-			"--resume "
-			"--name %s%s%s\n",
-			rc == -EINTR ? "interrupted" : "stopped", r->store.name,
-			r->args.results ? " --results " : "",
-			r->args.results ? r->args.results : "");
+		say_how_to_resume(r, rc == -EINTR ? "interrupted" : "stopped");
 	if (rc)
 		return exit_status(rc);
 	if (unexpected)

@@ -113,8 +113,9 @@ struct compare_model {
 
 /*
  * Build the model of one run, or of two (@second NULL: one). -EXDEV: two runs that may not be
- * compared, with every reason in the message. Damaged histograms and intervals are named through
- * load_problem(). Release with compare_free(); the runs are borrowed.
+ * compared, with every reason in the message; -EINVAL: they are one and the same. Damaged
+ * histograms and intervals are named through load_problem(). Release with compare_free(); the runs
+ * are borrowed.
  */
 int compare_build(struct load_run *first, struct load_run *second, const struct compare_options *o,
 		  struct compare_model **model, struct hb_error *e);

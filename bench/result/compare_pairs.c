@@ -2,6 +2,7 @@
 /* Which arms there are, which of them are paired, and what forbids it. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "bench/result/compare.h"
 #include "bench/base/kconfig.h"
@@ -228,6 +229,20 @@ static int check_config_across(struct compare_model *m, struct compare_pair *p, 
 					   a->label, b->label, n));
 }
 
+/* A run has no second one in itself, whatever it is called by. */
+static int check_two(const struct compare_model *m, struct hb_error *e)
+{
+	struct stat a, b;
+
+	if (!m->runs[1] || stat(m->runs[0]->dir, &a) || stat(m->runs[1]->dir, &b) ||
+	    a.st_dev != b.st_dev || a.st_ino != b.st_ino)
+		return 0;
+	return hb_error_set(e, -EINVAL,
+			    "%s and %s are one run, which nothing can be compared with; name it "
+			    "once for its report, or another one beside it",
+			    m->runs[0]->dir, m->runs[1]->dir);
+}
+
 static int refuse(struct compare_model *m, const struct compare_options *o, struct hb_error *e)
 {
 	char *reasons = NULL;
@@ -261,8 +276,10 @@ int compare_pairs(struct compare_model *m, const struct compare_options *o, stru
 {
 	size_t n = json_array_size(json_object_get(m->runs[0]->run, "kernels"));
 	unsigned int first_arms;
-	int err;
+	int err = check_two(m, e);
 
+	if (err)
+		return err;
 	if (m->runs[1])
 		n += json_array_size(json_object_get(m->runs[1]->run, "kernels"));
 	m->arms = calloc(n, sizeof(*m->arms));

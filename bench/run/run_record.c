@@ -10,6 +10,7 @@
 #include "bench/build/cache.h"
 #include "bench/build/hostqemu.h"
 #include "bench/run/doctor.h"
+#include "bench/run/invocation.h"
 #include "bench/run/run.h"
 #include "bench/result/stats.h"
 #include "bench/guest/vm.h"
@@ -226,7 +227,8 @@ int run_record_new(struct run *r, const struct plan_choice *choice, struct hb_er
 		"overrides", r->spec.overrides, "mode", r->mode, "mode_reason", r->mode_reason,
 		"seed", json_object_get(r->plan, "seed"), "repetitions", choice->repetitions,
 		"repetitions_reason", choice->reason, "jobs", r->jobs);
-	if (!r->record)
+	if (!r->record || json_object_set_new(r->record, "invocation",
+					      invocation(r->args.results, r->store.name)))
 		return hb_error_set(e, -EINVAL, "%s is not UTF-8, or no memory", r->spec.path);
 	/* With fewer boots per arm no verdict is possible, so there is nothing to look at. */
 	if (r->spec.scenario.sequential && choice->repetitions >= min_boots &&
