@@ -433,6 +433,78 @@ static void test_changes_without_a_ratio(void **state)
 	assert_null(strstr(csv, "inf"));
 }
 
+/* Change the JSON object in a file of the run @directory. */
+static void edit(const char *directory, const char *name, void (*change)(json_t *))
+{
+	HB_FREE char *file = hb_strf("%s/%s", directory, name);
+	json_t *j = json_load_file(file, 0, NULL);
+
+	assert_non_null(j);
+	change(j);
+	assert_int_equal(json_dump_file(j, file, 0), 0);
+	json_decref(j);
+}
+
+static void is_published_scenario(json_t *run)
+{
+	json_object_set_new(json_object_get(run, "scenario"), "name", json_string("faults-forks"));
+}
+
+static void is_published_cell(json_t *cell)
+{
+	json_t *metric = json_array_get(json_object_get(cell, "metrics"), 0);
+
+	json_object_set_new(metric, "name", json_string("touches"));
+	json_object_set_new(json_object_get(cell, "parameters"), "pmdshare.aligned",
+			    json_string("no"));
+}
+
+static char *published_report(const struct synthetic *s)
+{
+	struct hb_error e;
+
+	assert_int_equal(synthetic_write(s), 0);
+	edit(s->dir, "run.json", is_published_scenario);
+	for (unsigned int seq = 1; seq <= 2 * s->boots; seq++) {
+		HB_FREE char *file = hb_strf("cells/%04u-%s-faults-24-r%u/cell.json", seq,
+					     s->kernels[(seq - 1) % 2], (seq - 1) / 2 + 1);
+
+		edit(s->dir, file, is_published_cell);
+	}
+	assert_int_equal(report_run(s->dir, &e), 0);
+	return read_text(s->dir, "report.md");
+}
+
+/* 24 tasks that fault: published are 71,405 and, with the other lock, 79,048. */
+static void test_published(void **state)
+{
+	HB_FREE char *other = hb_strf("%s/published", dir);
+	HB_FREE char *faster = NULL, *slower = NULL, *noisy = NULL, *equal = NULL;
+	struct synthetic s = synthetic_default(other);
+
+	(void)state;
+	s.antagonists[0] = NULL;
+	memset(s.tasks, 0, sizeof(s.tasks));
+	s.tasks[0] = 24;
+	faster = published_report(&s);
+	assert_non_null(strstr(faster, "| faults/s, 24 tasks | x1.11 | x1.26 \\[1.24..1.29\\] | "
+				       "agrees |"));
+	assert_non_null(strstr(faster, "| faults/s, 1 task | x0.992 | - | not run |"));
+	assert_non_null(
+		strstr(faster, "| usemem, KB/s, 48 tasks | x1.01 | - | no such workload |"));
+	assert_null(strstr(faster, "unmodified and revert"));
+	s.effect = 0.8;
+	slower = published_report(&s);
+	assert_non_null(strstr(slower, "| the other way |"));
+	s.effect = 1.01;
+	noisy = published_report(&s);
+	assert_non_null(strstr(noisy, "| unclear here |"));
+	s.effect = 1;
+	s.noise = 0.001;
+	equal = published_report(&s);
+	assert_non_null(strstr(equal, "| not as there |"));
+}
+
 /* A cell that never ran has no parameters. */
 static void test_cell_without_parameters(void **state)
 {
@@ -473,6 +545,7 @@ int main(void)
 		cmocka_unit_test(test_too_few_for_verdicts),
 		cmocka_unit_test(test_cell_without_parameters),
 		cmocka_unit_test(test_csv_of_one_arm),
+		cmocka_unit_test(test_published),
 		cmocka_unit_test(test_changes_without_a_ratio),
 		cmocka_unit_test(test_summary),
 	};
