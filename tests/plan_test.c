@@ -14,7 +14,7 @@
 #define GIB (1ULL << 30)
 
 static struct spec spec;
-static json_t *workloads, *two, *three;
+static json_t *workloads, *two, *three, *boots;
 
 static int setup(void **state)
 {
@@ -25,6 +25,7 @@ static int setup(void **state)
 		"[{\"name\":\"w\",\"role\":\"workload\",\"options\":[],\"metrics\":[]},"
 		"{\"name\":\"x\",\"role\":\"antagonist\",\"options\":[],\"metrics\":[]}]",
 		0, NULL);
+	boots = json_array();
 	two = json_pack("[s, s]", "base", "hinode");
 	three = json_pack("[s, s, s]", "base", "base-control", "hinode");
 	return spec_parse(
@@ -40,14 +41,19 @@ static int teardown(void **state)
 	(void)state;
 	spec_free(&spec);
 	json_decref(workloads);
+	json_decref(boots);
 	json_decref(two);
 	json_decref(three);
 	return 0;
 }
 
+/* A boot, whole; they are kept until the end. */
 static const json_t *cell_at(const json_t *plan, size_t i)
 {
-	return json_array_get(json_object_get(plan, "cells"), i);
+	json_t *boot = plan_boot(plan, i);
+
+	json_array_append_new(boots, boot);
+	return boot;
 }
 
 static const char *text(const json_t *cell, const char *key)
@@ -133,13 +139,57 @@ static void arms_get_the_same_work(void **state)
 	json_decref(plan);
 }
 
-static void control_arm_is_judged_as_its_kernel(void **state)
+static void blocks_have_a_boot_of_every_arm(void **state)
 {
-	json_t *plan = plan_make(&spec, "emulated", three, 7, 1), *cell;
-	size_t i, hangs = 0;
+	json_t *plan = plan_make(&spec, "emulated", three, 7, 4);
 
 	(void)state;
-	json_array_foreach (json_object_get(plan, "cells"), i, cell) {
+	assert_int_equal(plan_blocks(plan), 4 * 3);
+	for (size_t i = 0; i < 36; i++) {
+		assert_int_equal(number(cell_at(plan, i), "block"), i / 3 + 1);
+		assert_string_equal(text(cell_at(plan, i), "cell"),
+				    text(cell_at(plan, i / 3 * 3), "cell"));
+	}
+	json_decref(plan);
+}
+
+/* More repetitions later are those that would have been planned at once. */
+static void extended_plan_is_the_longer_plan(void **state)
+{
+	json_t *plan = plan_make(&spec, "emulated", three, 7, 2);
+	json_t *longer = plan_make(&spec, "emulated", three, 7, 5);
+
+	(void)state;
+	assert_false(json_equal(plan, longer));
+	assert_int_equal(plan_extend(plan, 5), 0);
+	assert_true(json_equal(plan, longer));
+	assert_int_equal(plan_extend(plan, 3), 0); /* nothing is taken away */
+	assert_int_equal(plan_repetitions(plan), 5);
+	json_decref(plan);
+	json_decref(longer);
+}
+
+/* Plans written before boots of a cell shared anything have it in every entry. */
+static void old_plans_are_read(void **state)
+{
+	json_t *plan = json_pack("{s:[{s:s, s:[s], s:{s:i}}]}", "cells", "cell", "a", "expect",
+				 "HANG", "spec", "seed", 9);
+	const json_t *boot = cell_at(plan, 0);
+
+	(void)state;
+	assert_int_equal(number(json_object_get(boot, "spec"), "seed"), 9);
+	assert_true(plan_expects(boot, "HANG"));
+	json_decref(plan);
+}
+
+static void control_arm_is_judged_as_its_kernel(void **state)
+{
+	json_t *plan = plan_make(&spec, "emulated", three, 7, 1);
+	size_t hangs = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 9; i++) {
+		const json_t *cell = cell_at(plan, i);
 		const char *expect =
 			json_string_value(json_array_get(json_object_get(cell, "expect"), 0));
 
@@ -295,6 +345,9 @@ int main(void)
 		cmocka_unit_test(every_arm_comes_first_equally_often),
 		cmocka_unit_test(seed_decides_the_order),
 		cmocka_unit_test(arms_get_the_same_work),
+		cmocka_unit_test(blocks_have_a_boot_of_every_arm),
+		cmocka_unit_test(extended_plan_is_the_longer_plan),
+		cmocka_unit_test(old_plans_are_read),
 		cmocka_unit_test(control_arm_is_judged_as_its_kernel),
 		cmocka_unit_test(warmup_boots_come_first_and_do_not_count),
 		cmocka_unit_test(ids_name_everything),

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* `hugebench run`: the command line and the order of things. */
+/* `hugebench run` and `hugebench plan`: the command line and the order of things. */
 #include <argp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench/base/units.h"
 #include "bench/commands/commands.h"
-#include "bench/report/report.h"
+#include "bench/commands/print_report.h"
+#include "bench/result/load.h"
 #include "bench/run/run.h"
 
 #define JOBS_MAX 1024
@@ -21,9 +22,12 @@ enum {
 	KEY_AGENT,
 	KEY_MIXED,
 	KEY_YES,
+	KEY_BLOCK,
+	KEY_PREPARE,
 };
 
-static const struct argp_option options[] = {
+/* What makes a run, or a plan of one. */
+static const struct argp_option plan_options[] = {
 	{"scenario", 's', "FILE|NAME", 0, "what to measure (`hugebench list` shows the names)", 0},
 	{"option", 'o', "KEY=VALUE", 0,
 	 "change the scenario: a key of [scenario], CELL:KEY of one cell, or KEY of every cell "
@@ -44,9 +48,6 @@ static const struct argp_option options[] = {
 	 "1)",
 	 0},
 	{"name", KEY_NAME, "RUN", 0, "of the run (default: scenario and time)", 0},
-	{"resume", KEY_RESUME, NULL, 0,
-	 "go on with run --name, or with the newest one that is not finished", 0},
-	{"dry-run", KEY_DRY_RUN, NULL, 0, "print what would be done, and do nothing", 0},
 	{"results", KEY_RESULTS, "DIR", 0, "directory of the runs (default: results/ of the clone)",
 	 0},
 	{"agent", KEY_AGENT, "FILE", 0,
@@ -54,6 +55,19 @@ static const struct argp_option options[] = {
 	 0},
 	{"mixed-config", KEY_MIXED, NULL, 0,
 	 "compare kernels of one source although their configurations differ", 0},
+	{0}};
+
+static const struct argp_option run_options[] = {
+	{"resume", KEY_RESUME, NULL, 0,
+	 "go on with run --name, or with the newest one that is not finished", 0},
+	{"block", KEY_BLOCK, "K", 0,
+	 "carry out block K of the planned run --name and nothing else: a boot of every kernel of "
+	 "a "
+	 "cell; several may be under way at once, on one machine or many",
+	 0},
+	{"prepare", KEY_PREPARE, NULL, 0,
+	 "build kernels and image of the planned run --name, and boot nothing", 0},
+	{"dry-run", KEY_DRY_RUN, NULL, 0, "print what would be done, and do nothing", 0},
 	{"yes", KEY_YES, NULL, 0,
 	 "mode native: change this machine's huge page pool (it is put back afterwards), and run "
 	 "antagonists on its kernel, which a bug of that kernel may hang",
@@ -71,7 +85,7 @@ static int override_add(struct run_args *a, const char *key, const char *value)
 	return -EINVAL;
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t parse_plan(int key, char *arg, struct argp_state *state)
 {
 	struct run_args *a = state->input;
 
@@ -104,12 +118,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_NAME:
 		a->name = arg;
 		return 0;
-	case KEY_RESUME:
-		a->resume = 1;
-		return 0;
-	case KEY_DRY_RUN:
-		a->dry_run = 1;
-		return 0;
 	case KEY_RESULTS:
 		a->results = arg;
 		return 0;
@@ -118,9 +126,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_MIXED:
 		a->mixed_config = 1;
-		return 0;
-	case KEY_YES:
-		a->yes = 1;
 		return 0;
 	case ARGP_KEY_ARG:
 		fprintf(stderr,
@@ -132,29 +137,83 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const struct argp argp = {
-	.options = options,
-	.parser = parse,
+static error_t parse_run(int key, char *arg, struct argp_state *state)
+{
+	struct run_args *a = state->input;
+	uint64_t block;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = a;
+		return 0;
+	case KEY_RESUME:
+		a->resume = 1;
+		return 0;
+	case KEY_BLOCK:
+		if (!hb_parse_u64(arg, &block) && block <= INT32_MAX) {
+			a->block = block;
+			return 0;
+		}
+		fprintf(stderr, "hugebench: --block %s: a block's number is wanted\n", arg);
+		return EINVAL;
+	case KEY_PREPARE:
+		a->prepare = 1;
+		return 0;
+	case KEY_DRY_RUN:
+		a->dry_run = 1;
+		return 0;
+	case KEY_YES:
+		a->yes = 1;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp plan_argp = {
+	.options = plan_options,
+	.parser = parse_plan,
+	.doc = "Write the plan of a run: every boot, in seeded order, in blocks of one boot of "
+	       "every kernel. Nothing is built or booted; that is for `hugebench run --name RUN "
+	       "--block K`, on any machine that sees the directory or has a copy of it, and "
+	       "`hugebench merge RUN`. `hugebench slurm RUN` has a cluster do all of it.\v"
+	       "The guest's size is chosen here: give -o memory= and -o vcpus= where the machines "
+	       "that boot are smaller than this one. Exit status: 0; 2 bad usage or scenario; 3 "
+	       "the host lacks something.",
+};
+
+static const struct argp common_argp = {.options = plan_options, .parser = parse_plan};
+static const struct argp_child run_children[] = {{.argp = &common_argp}, {0}};
+static const struct argp run_argp = {
+	.options = run_options,
+	.parser = parse_run,
+	.children = run_children,
 	.doc = "Boot the kernels, run the scenario's cells on each, and report.\v"
 	       "Exit status: 0 all cells OK or as the scenario expects; 1 the run finished, some "
-	       "cell is "
-	       "not; 2 bad usage or scenario; 3 the host lacks something; 130 interrupted "
-	       "(finished "
-	       "cells are kept, --resume goes on).",
+	       "cell is not; 2 bad usage or scenario; 3 the host lacks something; 130 interrupted "
+	       "(finished cells are kept, --resume goes on).",
 };
+
+/* Does the command line go on with a run that is there? */
+static bool takes_up(const struct run_args *a)
+{
+	return a->resume || a->prepare || a->block != RUN_WHOLE;
+}
 
 static int usage_check(const struct run_args *a)
 {
 	struct hb_error e = {""};
 	const char *wrong = NULL;
 
-	if (!a->scenario && !a->resume)
+	if (!a->scenario && !takes_up(a))
 		wrong = "no scenario; give -s NAME (`hugebench list` shows the names)";
-	else if (a->resume && (a->scenario || json_array_size(a->overrides) || a->cells))
-		wrong = "--resume goes on with the plan as it stands; leave -s, -o, -c, -k and "
-			"--mode out";
-	else if (a->resume && a->dry_run)
-		wrong = "--resume and --dry-run exclude each other";
+	else if (takes_up(a) && (a->scenario || json_array_size(a->overrides) || a->cells))
+		wrong = "--resume, --block and --prepare take the plan as it stands; leave -s, -o, "
+			"-c, -k and --mode out";
+	else if (a->resume + a->prepare + a->dry_run + (a->block != RUN_WHOLE) > 1)
+		wrong = "--resume, --block, --prepare and --dry-run exclude one another";
+	else if (takes_up(a) && !a->resume && !a->name)
+		wrong = "which run? give --name RUN";
 	else if (a->name && store_name_check(a->name, &e))
 		wrong = e.text;
 	if (!wrong)
@@ -187,37 +246,20 @@ static int fail(int rc, const struct hb_error *e)
 	return exit_status(rc);
 }
 
-/* Make the report of what there is, print it, say where the files are. */
-static int report(const struct run *r, struct hb_error *e)
-{
-	HB_FREE char *path = hb_strf("%s/report.txt", r->store.dir);
-	HB_FREE char *text = NULL;
-	int rc = path ? report_run(r->store.dir, e) : -ENOMEM;
-
-	if (rc)
-		return rc;
-	rc = hb_file_read(path, &text, NULL);
-	if (rc)
-		return hb_error_set(e, rc, "cannot read %s: %s", path, strerror(-rc));
-	fputs(text, stdout);
-	printf("\nFiles of this run: %s (report.txt, report.md, report.html, summary.csv, "
-	       "plots/)\n",
-	       r->store.dir);
-	return 0;
-}
-
-static int begin(struct run *r, struct hb_error *e)
+static int begin(struct run *r, bool plan, struct hb_error *e)
 {
 	int rc = run_open(r, e);
 
 	if (rc)
 		return rc;
-	if (r->args.resume)
+	if (takes_up(&r->args))
 		return run_take_up(r, e);
 	rc = run_read(r, e);
 	if (rc)
 		return rc;
-	return r->args.dry_run ? run_show(r, e) : run_prepare(r, e);
+	if (r->args.dry_run)
+		return run_show(r, e);
+	return plan ? run_plan(r, e) : run_prepare(r, e);
 }
 
 /* Boots of mode exact that are INVALID beside one another, while each was OK by itself. */
@@ -233,11 +275,15 @@ static unsigned int disagreeing(const struct run *r)
 	return n;
 }
 
-static void say_how_to_resume(const struct run *r, const char *what)
+static void say_how_to_go_on(const struct run *r, const char *what)
 {
 	fprintf(stderr, "hugebench: %s; finished cells are kept, go on with: ", what);
 	hb_shell_word(stderr, program_invocation_name);
-	fprintf(stderr, " run --resume --name %s", r->store.name);
+	if (r->args.block == RUN_WHOLE)
+		fputs(" run --resume", stderr);
+	else
+		fprintf(stderr, " run --block %jd", (intmax_t)r->args.block);
+	fprintf(stderr, " --name %s", r->store.name);
 	if (r->args.results) {
 		fputs(" --results ", stderr);
 		hb_shell_word(stderr, r->args.results);
@@ -251,16 +297,17 @@ static int carry_out(struct run *r)
 	unsigned int unexpected = 0;
 	int rc = run_cells(r, &unexpected, &e), report_rc = 0;
 
-	if (run_has_cells(r))
-		report_rc = report(r, &report_error);
-	if (report_rc)
-		fprintf(stderr, "hugebench: no report: %s\n", report_error.text);
-	else
-		unexpected += disagreeing(r);
+	if (r->args.block == RUN_WHOLE && run_has_cells(r)) {
+		report_rc = print_report(r->store.dir, &report_error);
+		if (report_rc)
+			fprintf(stderr, "hugebench: no report: %s\n", report_error.text);
+		else
+			unexpected += disagreeing(r);
+	}
 	if (rc && rc != -EINTR)
 		fprintf(stderr, "hugebench: %s\n", e.text);
 	if (rc)
-		say_how_to_resume(r, rc == -EINTR ? "interrupted" : "stopped");
+		say_how_to_go_on(r, rc == -EINTR ? "interrupted" : "stopped");
 	if (rc)
 		return exit_status(rc);
 	if (unexpected)
@@ -271,27 +318,39 @@ static int carry_out(struct run *r)
 	return unexpected ? EXIT_CELLS : EXIT_OK;
 }
 
-int cmd_run(int argc, char **argv)
+static int run_main(int argc, char **argv, bool plan)
 {
-	struct run r = {.args = {.overrides = json_array(), .command = json_array()},
-			.store = {.lock = -1}};
+	struct run r = {
+		.args = {.overrides = json_array(), .command = json_array(), .block = RUN_WHOLE},
+		.store = {.lock = -1}};
 	struct hb_error e = {""};
 	int rc = EXIT_USAGE;
 
 	/* As it would be typed again; argv[0] is a name for messages. */
 	json_array_append_new(r.args.command, json_string("hugebench"));
-	json_array_append_new(r.args.command, json_string("run"));
+	json_array_append_new(r.args.command, json_string(plan ? "plan" : "run"));
 	for (int i = 1; i < argc; i++)
 		json_array_append_new(r.args.command, json_string(argv[i]));
-	if (!argp_parse(&argp, argc, argv, 0, NULL, &r.args) && !usage_check(&r.args)) {
-		rc = begin(&r, &e);
+	if (!argp_parse(plan ? &plan_argp : &run_argp, argc, argv, 0, NULL, &r.args) &&
+	    !usage_check(&r.args)) {
+		rc = begin(&r, plan, &e);
 		if (rc)
 			rc = fail(rc, &e);
-		else if (!r.args.dry_run)
+		else if (!plan && !r.args.dry_run && !r.args.prepare)
 			rc = carry_out(&r);
 	}
 	run_close(&r);
 	json_decref(r.args.overrides);
 	json_decref(r.args.command);
 	return rc;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	return run_main(argc, argv, false);
+}
+
+int cmd_plan(int argc, char **argv)
+{
+	return run_main(argc, argv, true);
 }

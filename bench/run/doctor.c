@@ -15,7 +15,7 @@
 #include "bench/guest/accel.h"
 #include "bench/base/units.h"
 #include "bench/host/digest.h"
-#include "bench/host/environment.h"
+#include "bench/host/machine.h"
 #include "bench/run/doctor.h"
 #include "bench/host/memory.h"
 #include "bench/host/paths.h"
@@ -411,23 +411,6 @@ json_t *doctor_check(void)
 	return rows;
 }
 
-/*
- * Tells two machines apart without naming either: results of different hosts never share a table.
- * machine-id(5) is not to be published as it is, hence the hash.
- */
-static void host_id(const char *cpu, char *id)
-{
-	struct digest *d = digest_begin();
-
-	digest_text(d, "application", "hugebench host");
-	digest_text(d, "cpu", cpu);
-	if (!access("/etc/machine-id", R_OK))
-		digest_file(d, "machine", "/etc/machine-id");
-	if (digest_end(d, id))
-		snprintf(id, DIGEST_LEN, "unknown");
-	id[16] = '\0';
-}
-
 static bool write_topology(const char *path)
 {
 	hwloc_topology_t t;
@@ -442,18 +425,19 @@ static bool write_topology(const char *path)
 
 json_t *doctor_host(const char *topology_path)
 {
-	char cpu[128], id[DIGEST_LEN + 1];
+	json_t *host = machine_describe();
 	struct utsname u;
-	json_t *host;
 
-	if (uname(&u))
+	if (uname(&u) ||
+	    json_object_update_new(
+		    host, json_pack("{s:I, s:I, s:s, s:o}", "cpus",
+				    (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "memory",
+				    (json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE),
+				    "kernel", u.release, "doctor", doctor_check()))) {
+		json_decref(host);
 		return NULL;
-	host_id(environment_cpu_model(cpu, sizeof(cpu)), id);
-	host = json_pack("{s:s, s:s, s:I, s:I, s:s, s:o}", "id", id, "cpu_model", cpu, "cpus",
-			 (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "memory",
-			 (json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE), "kernel",
-			 u.release, "doctor", doctor_check());
-	if (host && topology_path && write_topology(topology_path)) {
+	}
+	if (topology_path && write_topology(topology_path)) {
 		const char *name = strrchr(topology_path, '/');
 
 		json_object_set_new(host, "topology_file",

@@ -21,8 +21,11 @@ struct run_args {
 	json_t *command;   /* array: the command line as given */
 	uint64_t budget;   /* ns; 0: not given */
 	uint64_t jobs;	   /* boots side by side; 0: not given */
-	int resume, dry_run, mixed_config, yes;
+	int64_t block;	   /* the only one to be carried out; RUN_WHOLE: all */
+	int resume, dry_run, mixed_config, yes, prepare;
 };
+
+#define RUN_WHOLE (-1)
 
 struct run {
 	struct run_args args;
@@ -44,6 +47,7 @@ struct run {
 	json_t *costs;
 	uint64_t budget; /* ns; 0: not limited */
 	struct store store;
+	json_t *machine;       /* machine_describe() */
 	json_t *record, *plan; /* run.json, plan.json */
 };
 
@@ -54,8 +58,16 @@ int run_read(struct run *r, struct hb_error *e);
 /* Build kernels and image, settle the mode, make the run's directory with plan.json and run.json.
  */
 int run_prepare(struct run *r, struct hb_error *e);
-/* Take up an existing run instead: everything as its files say; refused when kernels or image have
- * changed. */
+/*
+ * Make the run's directory only: nothing is built, and what depends on the machine is left to
+ * whoever takes it up first.
+ */
+int run_plan(struct run *r, struct hb_error *e);
+/*
+ * Take up an existing run instead, or the block r->args.block of it, beside others: everything as
+ * its files say. One that was only planned gets its kernels and image now; else it is refused when
+ * they have changed.
+ */
 int run_take_up(struct run *r, struct hb_error *e);
 /* Print what run_prepare() and run_cells() would do. */
 int run_show(const struct run *r, struct hb_error *e);
@@ -89,7 +101,23 @@ enum vm_mode run_vm_mode(const struct run *r);
 void run_image(const struct run *r, struct vm_config *vm);
 /* Write run.json with @status ("running", "finished", "interrupted"). */
 int run_record_status(struct run *r, const char *status, struct hb_error *e);
-/* The first run.json of a prepared run, with the kernels' .config files beside it. */
+/* The first run.json: what was planned. */
 int run_record_new(struct run *r, const struct plan_choice *choice, struct hb_error *e);
+/* Add kernels, with their .config files beside it, guest, image and this host. */
+int run_record_arms(struct run *r, struct hb_error *e);
+/* Were these added? */
+bool run_is_prepared(const struct run *r);
+/* Build or find the arms' kernels; the control arm is the first kernel again under its own name. */
+int run_kernels(struct run *r, struct hb_error *e);
+/* Replace *@field by @text, which is freed with the run; -ENOMEM for NULL. */
+int run_set_text(char **field, char *text, struct hb_error *e);
+/* The arm of mode native: the running kernel's release; owned by the caller. */
+char *run_native_arm(void);
+/* May as many boots run side by side as were asked for? */
+int run_jobs_check(const struct run *r, struct hb_error *e);
+/* Choose r->jobs for a guest of r->size on this host. */
+int run_jobs_choose(struct run *r, struct hb_error *e);
+/* --yes is for mode native. */
+int run_yes_check(const struct run *r, struct hb_error *e);
 
 #endif

@@ -140,6 +140,7 @@ int run_cell(const struct run *r, const struct run_boot *b, struct hb_error *e)
 		store_cell_abort(dir);
 		return rc;
 	}
+	json_object_set(cell, "host", r->machine);
 	rc = store_cell_commit(&r->store, id, dir, cell, e);
 	json_decref(cell);
 	return rc;

@@ -17,14 +17,24 @@ static const char *text(const json_t *o, const char *key)
 	return s ? s : "";
 }
 
+/* The boots of one cell and arm: they cost the same. */
+struct kind {
+	json_t *boot; /* one of them, plan_boot() */
+	size_t left;
+};
+
 /* A plan that is being carried out. */
 struct walk {
 	struct run *r;
-	json_t *cells; /* of the plan */
-	bool *done;    /* for each of them: it is in its place */
-	size_t next;   /* the first that is neither done nor begun */
-	int rep;       /* repetition of the last that was */
-	bool ending;   /* no further cell is begun */
+	json_t *cells;	    /* of the plan */
+	bool *done;	    /* for each of them: it is in its place, or not ours to do */
+	unsigned int *kind; /* for each of them */
+	struct kind *kinds;
+	size_t nkinds;
+	size_t next;	     /* the first that is neither done nor begun */
+	int rep;	     /* repetition of the last that was */
+	bool ending;	     /* no further cell is begun */
+	bool block_complete; /* nothing is left to do of our block */
 	uint64_t began;
 	unsigned int unexpected;
 	struct progress progress;
@@ -41,11 +51,16 @@ static int rep_of(const struct walk *k, size_t at)
 	return json_integer_value(json_object_get(planned_at(k, at), "rep"));
 }
 
-static double estimate(const struct run *r, const json_t *planned)
+static int64_t block_of(const json_t *planned)
+{
+	return json_integer_value(json_object_get(planned, "block"));
+}
+
+static double kind_seconds(const struct walk *k, unsigned int kind)
 {
 	int measured;
 
-	return costs_estimate(r->costs, planned, &measured);
+	return costs_estimate(k->r->costs, k->kinds[kind].boot, &measured);
 }
 
 /* Seconds until all cells are done that are not. */
@@ -53,9 +68,8 @@ static double seconds_left(const struct walk *k)
 {
 	double seconds = 0;
 
-	for (size_t i = 0; i < json_array_size(k->cells); i++)
-		if (!k->done[i])
-			seconds += estimate(k->r, planned_at(k, i));
+	for (size_t i = 0; i < k->nkinds; i++)
+		seconds += k->kinds[i].left * kind_seconds(k, i);
 	return seconds / k->r->jobs;
 }
 
@@ -77,7 +91,7 @@ static double repetition_seconds(const struct walk *k, size_t first)
 
 	for (size_t i = first; i < json_array_size(k->cells); i++)
 		if (rep_of(k, i) == rep_of(k, first))
-			seconds += estimate(k->r, planned_at(k, i));
+			seconds += kind_seconds(k, k->kind[i]);
 	return seconds / k->r->jobs;
 }
 
@@ -155,6 +169,7 @@ static json_t *cell_read(const struct walk *k, size_t at)
 static void cell_count(struct walk *k, size_t at, const json_t *cell)
 {
 	k->done[at] = true;
+	k->kinds[k->kind[at]].left--;
 	k->progress.done++;
 	if (!json_is_true(json_object_get(planned_at(k, at), "warmup_boot")) &&
 	    json_is_false(json_object_get(cell, "expected")))
@@ -247,24 +262,98 @@ static int cells_walk(struct walk *k, struct hb_error *e)
 	return rc;
 }
 
-/* What earlier sittings have done. */
+/* The kind of boot @at, a new one if need be; *@names: kernel and cell -> index. */
+static int kind_find(struct walk *k, size_t at, json_t *names)
+{
+	const json_t *planned = planned_at(k, at), *known;
+	HB_FREE char *name = hb_strf("%s/%s", text(planned, "kernel"), text(planned, "cell"));
+
+	if (!name)
+		return -ENOMEM;
+	known = json_object_get(names, name);
+	if (known) {
+		k->kind[at] = json_integer_value(known);
+		return 0;
+	}
+	k->kind[at] = k->nkinds;
+	k->kinds[k->nkinds].boot = plan_boot(k->r->plan, at);
+	if (!k->kinds[k->nkinds].boot)
+		return -ENOMEM;
+	return json_object_set_new(names, name, json_integer(k->nkinds++));
+}
+
+/* Boots of other blocks are not ours to do. */
+static bool is_ours(const struct walk *k, size_t at)
+{
+	return k->r->args.block == RUN_WHOLE || block_of(planned_at(k, at)) == k->r->args.block;
+}
+
+/*
+ * A boot that is there already counts. But a block is of one machine: what another one has begun of
+ * ours and not finished is done again.
+ */
+static int boot_find(struct walk *k, size_t at, struct hb_error *e)
+{
+	const char *id = text(planned_at(k, at), "id");
+	json_t *cell = store_has_cell(&k->r->store, id) ? cell_read(k, at) : NULL;
+	const char *host = text(json_object_get(cell, "host"), "id");
+	int rc = 0;
+
+	if (cell && k->r->args.block != RUN_WHOLE && !k->block_complete &&
+	    strcmp(host, text(k->r->machine, "id")))
+		rc = store_cell_remove(&k->r->store, id, e);
+	else if (cell)
+		cell_count(k, at, cell);
+	json_decref(cell);
+	return rc;
+}
+
+/* Are all boots of our block there? */
+static bool block_complete(const struct walk *k)
+{
+	for (size_t i = 0; i < json_array_size(k->cells); i++)
+		if (is_ours(k, i) && !store_has_cell(&k->r->store, text(planned_at(k, i), "id")))
+			return false;
+	return true;
+}
+
+/* Which cells are ours, their kinds, and what earlier sittings have done of them. */
 static int walk_begin(struct walk *k, struct hb_error *e)
 {
 	size_t n = json_array_size(k->cells);
+	json_t *names = json_object();
+	int rc;
 
 	k->done = calloc(n + 1, sizeof(*k->done));
-	if (!k->done)
-		return hb_error_set(e, -ENOMEM, "no memory");
-	for (size_t i = 0; i < n; i++) {
-		json_t *cell = store_has_cell(&k->r->store, text(planned_at(k, i), "id"))
-				       ? cell_read(k, i)
-				       : NULL;
-
-		if (cell)
-			cell_count(k, i, cell);
-		json_decref(cell);
+	k->kind = calloc(n + 1, sizeof(*k->kind));
+	k->kinds = calloc(n + 1, sizeof(*k->kinds));
+	rc = k->done && k->kind && k->kinds ? 0 : hb_error_set(e, -ENOMEM, "no memory");
+	k->block_complete = !rc && block_complete(k);
+	for (size_t i = 0; i < n && !rc; i++) {
+		k->done[i] = !is_ours(k, i);
+		if (k->done[i])
+			continue;
+		k->progress.total++;
+		rc = kind_find(k, i, names) ? hb_error_set(e, -ENOMEM, "no memory") : 0;
+		if (rc)
+			break;
+		k->kinds[k->kind[i]].left++;
+		rc = boot_find(k, i, e);
 	}
-	return 0;
+	json_decref(names);
+	if (!rc && !k->progress.total)
+		rc = hb_error_set(e, -EINVAL, "the plan of run %s has no block %jd",
+				  k->r->store.name, (intmax_t)k->r->args.block);
+	return rc;
+}
+
+static void walk_free(struct walk *k)
+{
+	for (size_t i = 0; i < k->nkinds; i++)
+		json_decref(k->kinds[i].boot);
+	free(k->kinds);
+	free(k->kind);
+	free(k->done);
 }
 
 /* Workers, and what they do, until they are gone. */
@@ -290,22 +379,24 @@ int run_cells(struct run *r, unsigned int *unexpected, struct hb_error *e)
 		.began = hb_now_ns(),
 		.progress = {.out = stderr,
 			     .terminal = isatty(STDERR_FILENO),
-			     .workloads = r->workloads,
-			     .total = json_array_size(json_object_get(r->plan, "cells"))},
+			     .workloads = r->workloads},
 	};
 	struct hb_error ignored = {""};
 	int rc = workers_signals(e);
 
 	if (!rc)
 		rc = walk_begin(&k, e);
-	if (!rc)
+	if (!rc && k.progress.done < k.progress.total)
 		rc = walk_carry_out(&k, e);
 	if (run_is_native(r))
 		settings_check(&k.progress);
 	if (costs_save(r->costs, &ignored))
 		progress_note(&k.progress, "%s", ignored.text);
-	free(k.done);
+	walk_free(&k);
 	*unexpected = k.unexpected;
+	/* Of one block the run's state is not told. */
+	if (r->args.block != RUN_WHOLE)
+		return rc;
 	if (run_record_status(r, rc ? "interrupted" : "finished", rc ? &ignored : e) && !rc)
 		return -EIO;
 	return rc;

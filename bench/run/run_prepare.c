@@ -11,11 +11,12 @@
 #include "bench/base/units.h"
 #include "bench/scenario/costs.h"
 #include "bench/scenario/describe.h"
+#include "bench/host/machine.h"
 #include "bench/host/paths.h"
 #include "bench/run/run.h"
 #include "bench/host/tsc.h"
 
-static int set_text(char **field, char *text, struct hb_error *e)
+int run_set_text(char **field, char *text, struct hb_error *e)
 {
 	free(*field);
 	*field = text;
@@ -24,11 +25,11 @@ static int set_text(char **field, char *text, struct hb_error *e)
 
 int run_open(struct run *r, struct hb_error *e)
 {
-	int rc = set_text(&r->results, r->args.results ? strdup(r->args.results) : paths_results(e),
-			  e);
+	int rc = run_set_text(&r->results,
+			      r->args.results ? strdup(r->args.results) : paths_results(e), e);
 
 	if (!rc)
-		rc = set_text(
+		rc = run_set_text(
 			&r->agent,
 			r->args.agent ? strdup(r->args.agent) : paths_beside("hugebench-agent"), e);
 	if (rc)
@@ -38,11 +39,12 @@ int run_open(struct run *r, struct hb_error *e)
 		return -ENODEV;
 	r->tsc_khz = tsc_khz();
 	r->costs = costs_load();
-	return r->costs ? 0 : -ENOMEM;
+	r->machine = machine_describe();
+	return r->costs && r->machine ? 0 : hb_error_set(e, -ENOMEM, "no memory");
 }
 
-/* The running kernel's name as an arm: its release, with what may not stand in a path replaced. */
-static char *native_arm(void)
+/* The release, with what may not stand in a path replaced. */
+char *run_native_arm(void)
 {
 	struct utsname u;
 	char *name;
@@ -96,7 +98,7 @@ static int arms_choose(struct run *r, struct hb_error *e)
 				"mode native measures the kernel that is running; leave "
 				"--kernels out, and compare two runs by: hugebench report RUN "
 				"RUN2");
-		name = native_arm();
+		name = run_native_arm();
 		r->arms = name ? json_pack("[s]", name) : NULL;
 		return r->arms ? 0 : hb_error_set(e, -ENOMEM, "no memory");
 	}
@@ -112,8 +114,7 @@ static int arms_choose(struct run *r, struct hb_error *e)
 	return r->arms ? 0 : hb_error_set(e, -ENOMEM, "no memory");
 }
 
-/* Leave that is not needed is not asked for. */
-static int yes_check(const struct run *r, struct hb_error *e)
+int run_yes_check(const struct run *r, struct hb_error *e)
 {
 	return r->args.yes && !run_is_native(r)
 		       ? hb_error_set(e, -EINVAL,
@@ -122,7 +123,7 @@ static int yes_check(const struct run *r, struct hb_error *e)
 }
 
 /* Where time is measured, a neighbour is felt; in mode exact it is not. */
-static int jobs_check(const struct run *r, struct hb_error *e)
+int run_jobs_check(const struct run *r, struct hb_error *e)
 {
 	if (r->args.jobs < 2 || !strcmp(r->mode, "exact") || !strcmp(r->mode, "emulated"))
 		return 0;
@@ -133,8 +134,8 @@ static int jobs_check(const struct run *r, struct hb_error *e)
 		(uintmax_t)r->args.jobs, r->mode);
 }
 
-/* As many as were asked for; else, where they do not disturb one another, what the host holds. */
-static void jobs_choose(struct run *r, const struct host_size *h)
+/* As many as were asked for; else, where they do not disturb one another, what @h holds. */
+static void jobs_fit(struct run *r, const struct host_size *h)
 {
 	uint64_t fit = h->limit / r->size.memory;
 
@@ -144,6 +145,20 @@ static void jobs_choose(struct run *r, const struct host_size *h)
 	r->jobs = h->cpus < fit ? h->cpus : fit;
 	if (!r->jobs)
 		r->jobs = 1;
+}
+
+int run_jobs_choose(struct run *r, struct hb_error *e)
+{
+	struct host_size host;
+	int rc = run_jobs_check(r, e);
+
+	r->jobs = 1;
+	if (rc || run_is_native(r))
+		return rc;
+	rc = guest_size_host(&host, e);
+	if (!rc)
+		jobs_fit(r, &host);
+	return rc;
 }
 
 /* The guest's size, and how many of them there are at a time. */
@@ -158,7 +173,7 @@ static int size_choose(struct run *r, struct hb_error *e)
 		host.limit /= r->args.jobs;
 	rc = guest_size_choose(&r->spec.scenario, r->mode, &host, &r->size, e);
 	if (!rc)
-		jobs_choose(r, &host);
+		jobs_fit(r, &host);
 	return rc && r->args.jobs > 1 ? hb_error_prefix(e, rc, "-j %ju", (uintmax_t)r->args.jobs)
 				      : rc;
 }
@@ -169,7 +184,7 @@ static int mode_check(struct run *r, struct hb_error *e)
 	int rc = spec_check_mode(&r->spec, r->mode, e);
 
 	if (!rc)
-		rc = jobs_check(r, e);
+		rc = run_jobs_check(r, e);
 	r->jobs = 1;
 	return rc || run_is_native(r) ? rc : size_choose(r, e);
 }
@@ -248,15 +263,15 @@ int run_read(struct run *r, struct hb_error *e)
 	r->budget = r->args.budget;
 	if (!r->budget && !r->spec.scenario.repeat)
 		r->budget = PLAN_BUDGET_DEFAULT;
-	rc = set_text(&r->mode, strdup(strcmp(mode, "auto") ? mode : "emulated"), e);
+	rc = run_set_text(&r->mode, strdup(strcmp(mode, "auto") ? mode : "emulated"), e);
 	if (!rc)
-		rc = set_text(&r->mode_reason, strdup("asked for"), e);
+		rc = run_set_text(&r->mode_reason, strdup("asked for"), e);
 	if (!rc)
-		rc = set_text(&r->command_line, strdup(r->spec.scenario.command_line), e);
+		rc = run_set_text(&r->command_line, strdup(r->spec.scenario.command_line), e);
 	if (!rc)
 		rc = mode_check(r, e);
 	if (!rc)
-		rc = yes_check(r, e);
+		rc = run_yes_check(r, e);
 	if (rc)
 		return rc;
 	r->postgres_scale = postgres_scale(r);
@@ -264,8 +279,7 @@ int run_read(struct run *r, struct hb_error *e)
 	return arms_choose(r, e);
 }
 
-/* Resolve the arms' kernels; the control arm is the first kernel again under its own name. */
-static int kernels_resolve(struct run *r, struct hb_error *e)
+int run_kernels(struct run *r, struct hb_error *e)
 {
 	HB_FREE char *control = NULL;
 
@@ -281,7 +295,7 @@ static int kernels_resolve(struct run *r, struct hb_error *e)
 		if (rc)
 			return rc;
 		r->nkernels++;
-		rc = set_text(&r->kernels[i].name, strdup(arm), e);
+		rc = run_set_text(&r->kernels[i].name, strdup(arm), e);
 		if (rc)
 			return rc;
 	}
@@ -314,9 +328,9 @@ static int mode_settle(struct run *r, struct hb_error *e)
 	int rc = accel_choose(asked, r->kernels[0].bzimage, &mode, reason, sizeof(reason), e);
 
 	if (!rc)
-		rc = set_text(&r->mode, strdup(vm_mode_name(mode)), e);
+		rc = run_set_text(&r->mode, strdup(vm_mode_name(mode)), e);
 	if (!rc)
-		rc = set_text(&r->mode_reason, strdup(reason), e);
+		rc = run_set_text(&r->mode_reason, strdup(reason), e);
 	if (!rc && r->spec.scenario.mode == SPEC_MODE_AUTO)
 		fprintf(stderr, "hugebench: mode %s\n", r->mode_reason);
 	if (!rc)
@@ -359,7 +373,9 @@ static int plan_write(struct run *r, struct plan_choice *choice, struct hb_error
 	return r->plan ? 0 : hb_error_set(e, -ENOMEM, "no memory");
 }
 
-static int store_begin(struct run *r, const struct plan_choice *choice, struct hb_error *e)
+/* The run's directory; @prepared: kernels and image are there, the boots begin at once. */
+static int store_begin(struct run *r, const struct plan_choice *choice, bool prepared,
+		       struct hb_error *e)
 {
 	HB_FREE char *name = run_name(r);
 	int rc = name ? store_create(r->results, name, &r->store, e) : -ENOMEM;
@@ -370,32 +386,26 @@ static int store_begin(struct run *r, const struct plan_choice *choice, struct h
 		fprintf(stderr, "hugebench: there is a run %s already; this one is %s\n", name,
 			r->store.name);
 	rc = run_record_new(r, choice, e);
+	if (!rc && prepared)
+		rc = run_record_arms(r, e);
 	if (!rc)
 		rc = store_write(&r->store, "plan.json", r->plan, e);
 	if (!rc)
-		rc = run_record_status(r, "running", e);
+		rc = run_record_status(r, prepared ? "running" : "planned", e);
 	if (rc)
 		store_discard(&r->store);
 	return rc;
 }
 
-int run_prepare(struct run *r, struct hb_error *e)
+/* plan.json and run.json of a new run; what it will be is said. */
+static int begin(struct run *r, bool prepared, struct hb_error *e)
 {
 	struct plan_choice choice;
 	char text[32];
-	int rc = store_ready(r->results, e); /* known before kernels are built for minutes */
+	int rc = plan_write(r, &choice, e);
 
-	if (!rc && !run_is_native(r)) {
-		rc = kernels_resolve(r, e);
-		if (!rc)
-			rc = mode_settle(r, e);
-		if (!rc)
-			rc = image_resolve(r->postgres_scale, &r->image, e);
-	}
 	if (!rc)
-		rc = plan_write(r, &choice, e);
-	if (!rc)
-		rc = store_begin(r, &choice, e);
+		rc = store_begin(r, &choice, prepared, e);
 	if (rc)
 		return rc;
 	hb_format_duration(text, sizeof(text), choice.seconds * NSEC_PER_SEC);
@@ -403,6 +413,42 @@ int run_prepare(struct run *r, struct hb_error *e)
 		"hugebench: run %s, mode %s, %u boots per cell and kernel: %s; about %s in all\n",
 		r->store.name, r->mode, choice.repetitions, choice.reason, text);
 	return 0;
+}
+
+int run_prepare(struct run *r, struct hb_error *e)
+{
+	int rc = store_ready(r->results, e); /* known before kernels are built for minutes */
+
+	if (!rc && !run_is_native(r)) {
+		rc = run_kernels(r, e);
+		if (!rc)
+			rc = mode_settle(r, e);
+		if (!rc)
+			rc = image_resolve(r->postgres_scale, &r->image, e);
+	}
+	return rc ? rc : begin(r, true, e);
+}
+
+int run_plan(struct run *r, struct hb_error *e)
+{
+	int rc = store_ready(r->results, e);
+
+	if (rc)
+		return rc;
+	if (r->spec.scenario.mode == SPEC_MODE_AUTO)
+		return hb_error_set(e, -EINVAL,
+				    "a plan is for other machines than this one, so mode auto has "
+				    "nothing to look at; name the mode with --mode");
+	if (r->spec.scenario.sequential)
+		return hb_error_set(
+			e, -EINVAL,
+			"sequential = yes looks at the results between repetitions, and "
+			"the blocks of a plan are carried out in any order; leave it out");
+	rc = begin(r, false, e);
+	if (!rc)
+		fprintf(stderr, "hugebench: %u blocks are planned in %s\n", plan_blocks(r->plan),
+			r->store.dir);
+	return rc;
 }
 
 int run_show(const struct run *r, struct hb_error *e)
@@ -444,149 +490,4 @@ int run_show(const struct run *r, struct hb_error *e)
 		     "it.");
 	json_decref(plan);
 	return 0;
-}
-
-/* Has every cell of the plan what the run takes for granted? Its id is a directory's name. */
-static bool plan_is_whole(const json_t *plan)
-{
-	const json_t *cells = json_object_get(plan, "cells"), *cell;
-	size_t i;
-
-	json_array_foreach (cells, i, cell) {
-		const char *id = json_string_value(json_object_get(cell, "id"));
-
-		if (!id || !*id || strchr(id, '/') ||
-		    !json_is_string(json_object_get(cell, "kernel")) ||
-		    !json_is_object(json_object_get(cell, "spec")))
-			return false;
-	}
-	return json_is_array(cells);
-}
-
-/* The run's settings out of run.json. */
-static int record_settings(struct run *r, struct hb_error *e)
-{
-	const json_t *guest = json_object_get(r->record, "guest"), *kernels, *k;
-	const char *mode = json_string_value(json_object_get(r->record, "mode"));
-	const char *reason = json_string_value(json_object_get(r->record, "mode_reason"));
-	const char *arguments = json_string_value(json_object_get(guest, "arguments"));
-	size_t i;
-
-	kernels = json_object_get(r->record, "kernels");
-	r->arms = json_array();
-	json_array_foreach (kernels, i, k)
-		if (json_is_string(json_object_get(k, "name")))
-			json_array_append(r->arms, json_object_get(k, "name"));
-	if (!mode || !reason || !r->arms || !json_array_size(r->arms) ||
-	    json_array_size(r->arms) != json_array_size(kernels) || !plan_is_whole(r->plan))
-		return hb_error_set(e, -EPROTO, "%s/run.json or plan.json is damaged",
-				    r->store.dir);
-	r->size.vcpus = json_integer_value(json_object_get(guest, "vcpus"));
-	r->size.nodes = json_integer_value(json_object_get(guest, "nodes"));
-	r->size.memory = json_integer_value(json_object_get(guest, "memory"));
-	if (set_text(&r->mode, strdup(mode), e) || set_text(&r->mode_reason, strdup(reason), e) ||
-	    set_text(&r->command_line, strdup(arguments ? arguments : ""), e))
-		return -ENOMEM;
-	return 0;
-}
-
-/* Is the kernel of arm @i the one that the run began with? */
-static int same_kernel(const struct run *r, size_t i, struct hb_error *e)
-{
-	const json_t *was = json_array_get(json_object_get(r->record, "kernels"), i);
-	const char *build_id = json_string_value(json_object_get(was, "build_id"));
-
-	if (build_id && !strcmp(build_id, r->kernels[i].build_id))
-		return 0;
-	return hb_error_set(
-		e, -EINVAL,
-		"kernel %s has build-id %s now, the run %s began with %s; begin a new run",
-		r->kernels[i].name, r->kernels[i].build_id, r->store.name,
-		build_id ? build_id : "another");
-}
-
-static int same_image(struct run *r, struct hb_error *e)
-{
-	const json_t *was = json_object_get(r->record, "image");
-	const char *id = json_string_value(json_object_get(was, "id"));
-	int rc;
-
-	r->postgres_scale = json_integer_value(json_object_get(was, "postgres_scale"));
-	rc = image_resolve(r->postgres_scale, &r->image, e);
-
-	if (rc || (id && !strcmp(id, r->image.id)))
-		return rc;
-	return hb_error_set(e, -EINVAL,
-			    "the guest image has changed since the run %s began; begin a new run",
-			    r->store.name);
-}
-
-static int same_native(const struct run *r, struct hb_error *e)
-{
-	HB_FREE char *now = native_arm();
-
-	if (now && !strcmp(now, json_string_value(json_array_get(r->arms, 0))))
-		return 0;
-	return hb_error_set(e, -EINVAL,
-			    "the run %s measures kernel %s, and %s is running; begin a new run",
-			    r->store.name, json_string_value(json_array_get(r->arms, 0)), now);
-}
-
-/* The guest's size stands; how many of them there are at a time is this host's. */
-static int jobs_resume(struct run *r, struct hb_error *e)
-{
-	struct host_size host;
-	int rc = jobs_check(r, e);
-
-	r->jobs = 1;
-	if (rc || run_is_native(r))
-		return rc;
-	rc = guest_size_host(&host, e);
-	if (!rc)
-		jobs_choose(r, &host);
-	return rc;
-}
-
-int run_take_up(struct run *r, struct hb_error *e)
-{
-	HB_FREE char *found = r->args.name ? strdup(r->args.name) : store_unfinished(r->results, e);
-	int rc = found ? store_resume(r->results, found, &r->store, e) : -ENOENT;
-
-	if (rc)
-		return rc;
-	r->record = store_read(&r->store, "run.json", e);
-	r->plan = r->record ? store_read(&r->store, "plan.json", e) : NULL;
-	rc = r->plan ? record_settings(r, e) : -EPROTO;
-	if (rc)
-		return rc;
-	r->budget = r->args.budget;
-	rc = yes_check(r, e) ?: jobs_resume(r, e);
-	if (rc)
-		return rc;
-	if (run_is_native(r))
-		return same_native(r, e);
-	rc = kernels_resolve(r, e);
-	for (size_t i = 0; i < r->nkernels && !rc; i++)
-		rc = same_kernel(r, i, e);
-	return rc ? rc : same_image(r, e);
-}
-
-void run_close(struct run *r)
-{
-	for (size_t i = 0; i < r->nkernels; i++)
-		kernel_free(&r->kernels[i]);
-	free(r->kernels);
-	image_free(&r->image);
-	spec_free(&r->spec);
-	store_close(&r->store);
-	json_decref(r->workloads);
-	json_decref(r->arms);
-	json_decref(r->costs);
-	json_decref(r->record);
-	json_decref(r->plan);
-	free(r->results);
-	free(r->agent);
-	free(r->mode);
-	free(r->mode_reason);
-	free(r->command_line);
 }

@@ -182,6 +182,20 @@ static int native_record(const struct run *r, json_t *list, struct hb_error *e)
 	return 0;
 }
 
+/* Say of a control arm, which is always the second, what it repeats. */
+static int control_record(const struct run *r, json_t *kernels)
+{
+	HB_FREE char *name = plan_control_name(json_string_value(json_array_get(r->arms, 0)));
+	const char *second = json_string_value(json_array_get(r->arms, 1));
+
+	if (!name)
+		return -ENOMEM;
+	return second && !strcmp(second, name)
+		       ? json_object_set(json_array_get(kernels, 1), "control_of",
+					 json_array_get(r->arms, 0))
+		       : 0;
+}
+
 /* Kernels, their differences, guest and image: what is compared, and in what. */
 static int arms_record(struct run *r, struct hb_error *e)
 {
@@ -194,9 +208,8 @@ static int arms_record(struct run *r, struct hb_error *e)
 		return native_record(r, kernels, e);
 	for (size_t i = 0; i < r->nkernels && !rc; i++)
 		rc = kernel_record(r, &r->kernels[i], kernels, e);
-	if (!rc && r->spec.scenario.control)
-		rc = json_object_set(json_array_get(kernels, 1), "control_of",
-				     json_array_get(r->arms, 0));
+	if (!rc)
+		rc = control_record(r, kernels);
 	if (!rc)
 		rc = config_diffs(r, diffs, e);
 	if (!rc && (json_object_set_new(r->record, "guest", guest_record(r)) ||
@@ -215,10 +228,29 @@ static int host_record(struct run *r, struct hb_error *e)
 	return 0;
 }
 
+/* What run_record_arms() will replace: names and sizes, as far as they are planned. */
+static int plan_record(struct run *r, struct hb_error *e)
+{
+	json_t *kernels = json_array(), *arm;
+	size_t i;
+	int rc = json_object_set_new(r->record, "kernels", kernels);
+
+	json_array_foreach (r->arms, i, arm)
+		rc = rc ?: json_array_append_new(kernels, json_pack("{s:O}", "name", arm));
+	if (!rc && r->args.mixed_config)
+		rc = json_object_set_new(r->record, "mixed_config", json_true());
+	if (!rc && !run_is_native(r))
+		rc = json_object_update_new(
+			r->record,
+			json_pack("{s:{s:i, s:I, s:i, s:s}, s:{s:i}}", "guest", "vcpus",
+				  r->size.vcpus, "memory", (json_int_t)r->size.memory, "nodes",
+				  r->size.nodes, "image", "postgres_scale", r->postgres_scale));
+	return rc ? hb_error_set(e, -ENOMEM, "no memory") : 0;
+}
+
 int run_record_new(struct run *r, const struct plan_choice *choice, struct hb_error *e)
 {
 	unsigned int min_boots = stats_rank_min_boots(STATS_ALPHA);
-	int rc;
 
 	r->record = json_pack(
 		"{s:i, s:s, s:o, s:O, s:{s:s, s:s, s:O}, s:s, s:s, s:O, s:i, s:s, s:i}", "format",
@@ -236,8 +268,32 @@ int run_record_new(struct run *r, const struct plan_choice *choice, struct hb_er
 				json_pack("{s:s, s:i, s:i}", "method", "sequential", "min_boots",
 					  min_boots, "max_boots", choice->repetitions)))
 		return hb_error_set(e, -ENOMEM, "no memory");
-	rc = arms_record(r, e);
-	return rc ? rc : host_record(r, e);
+	return plan_record(r, e);
+}
+
+/* In a guest the agent is part of the image. */
+static int agent_record(struct run *r, struct hb_error *e)
+{
+	char sha[CACHE_KEY_LEN + 1];
+	int rc = run_is_native(r) ? digest_of_file(r->agent, sha) : 0;
+
+	if (rc)
+		return hb_error_set(e, rc, "cannot read %s: %s", r->agent, strerror(-rc));
+	if (run_is_native(r) && json_object_set_new(r->record, "agent_sha256", json_string(sha)))
+		return hb_error_set(e, -ENOMEM, "no memory");
+	return 0;
+}
+
+int run_record_arms(struct run *r, struct hb_error *e)
+{
+	return arms_record(r, e) ?: agent_record(r, e) ?: host_record(r, e);
+}
+
+bool run_is_prepared(const struct run *r)
+{
+	const json_t *first = json_array_get(json_object_get(r->record, "kernels"), 0);
+
+	return json_object_get(first, "build_id");
 }
 
 int run_record_status(struct run *r, const char *status, struct hb_error *e)

@@ -3,12 +3,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "bench/scenario/spec.h"
+#include "bench/run/lock.h"
 #include "bench/run/store.h"
 
 #define LOCK_FILE  ".lock"
@@ -82,41 +82,11 @@ static int space_check(const char *path, struct hb_error *e)
 		path, (uintmax_t)(available >> 20), (uintmax_t)(SPACE_NEEDED >> 20));
 }
 
-/* Take the lock of the open lock file and say in it who has it. */
-static int lock_fill(const struct store *s, int fd, struct hb_error *e)
-{
-	char pid[32] = "";
-	ssize_t n;
-
-	if (flock(fd, LOCK_EX | LOCK_NB)) {
-		n = pread(fd, pid, sizeof(pid) - 1, 0);
-		pid[n > 0 ? n : 0] = 0;
-		pid[strcspn(pid, "\n")] = 0;
-		return hb_error_set(e, -EBUSY, "run %s is in use by another hugebench (process %s)",
-				    s->name, pid);
-	}
-	n = snprintf(pid, sizeof(pid), "%d\n", getpid());
-	if (ftruncate(fd, 0))
-		return file_error(e, -errno, "write the lock of", s->dir);
-	return pwrite(fd, pid, n, 0) == n ? 0 : file_error(e, -ENOSPC, "write the lock of", s->dir);
-}
-
-static int lock_take(struct store *s, struct hb_error *e)
+static int lock(struct store *s, int64_t what, bool wait, int *fd, struct hb_error *e)
 {
 	HB_FREE char *path = hb_strf("%s/" LOCK_FILE, s->dir);
-	int fd, rc;
 
-	if (!path)
-		return hb_error_set(e, -ENOMEM, "no memory");
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-	if (fd < 0)
-		return file_error(e, -errno, "lock", path);
-	rc = lock_fill(s, fd, e);
-	if (rc)
-		close(fd);
-	else
-		s->lock = fd;
-	return rc;
+	return path ? lock_take(path, what, wait, fd, e) : hb_error_set(e, -ENOMEM, "no memory");
 }
 
 /* Make the first of NAME, NAME-2, NAME-3, ... that does not exist. */
@@ -173,7 +143,7 @@ int store_create(const char *results, const char *name, struct store *s, struct 
 		store_close(s);
 		return rc;
 	}
-	rc = lock_take(s, e);
+	rc = lock(s, LOCK_ALL, false, &s->lock, e);
 	cells = rc ? NULL : hb_strf("%s/cells", s->dir);
 	if (!rc)
 		rc = cells ? hb_mkdir_all(cells) : -ENOMEM;
@@ -205,9 +175,10 @@ static int unfinished_remove(const struct store *s, struct hb_error *e)
 	return rc ? file_error(e, rc, "clean", cells) : 0;
 }
 
-int store_resume(const char *results, const char *name, struct store *s, struct hb_error *e)
+/* The directory of an existing run, nothing locked yet. */
+static int store_find(const char *results, const char *name, struct store *s, struct hb_error *e)
 {
-	json_t *run = NULL;
+	json_t *run;
 	int rc = store_name_check(name, e);
 
 	*s = (struct store){.lock = -1};
@@ -216,23 +187,49 @@ int store_resume(const char *results, const char *name, struct store *s, struct 
 	s->name = strdup(name);
 	s->dir = hb_strf("%s/%s", results, name);
 	if (!s->name || !s->dir)
-		rc = hb_error_set(e, -ENOMEM, "no memory");
-	else if (access(s->dir, F_OK))
-		rc = hb_error_set(e, -ENOENT, "there is no run %s in %s", name, results);
-	if (!rc) {
-		run = store_read(s, "run.json", e);
-		rc = run ? 0 : -EPROTO;
-	}
+		return hb_error_set(e, -ENOMEM, "no memory");
+	if (access(s->dir, F_OK))
+		return hb_error_set(e, -ENOENT, "there is no run %s in %s", name, results);
+	run = store_read(s, "run.json", e);
+	if (!run)
+		return -EPROTO;
+	json_decref(run);
+	return space_check(s->dir, e);
+}
+
+int store_resume(const char *results, const char *name, struct store *s, struct hb_error *e)
+{
+	int rc = store_find(results, name, s, e);
+
 	if (!rc)
-		rc = space_check(s->dir, e);
-	if (!rc)
-		rc = lock_take(s, e);
+		rc = lock(s, LOCK_ALL, false, &s->lock, e);
+	s->whole = true;
 	if (!rc)
 		rc = unfinished_remove(s, e);
-	json_decref(run);
 	if (rc)
 		store_close(s);
 	return rc;
+}
+
+int store_join(const char *results, const char *name, unsigned int block, struct store *s,
+	       struct hb_error *e)
+{
+	int rc = store_find(results, name, s, e);
+
+	if (!rc)
+		rc = lock_shared_check(s->dir, e);
+	if (!rc)
+		rc = lock(s, LOCK_BLOCKS + (int64_t)block, false, &s->lock, e);
+	if (rc)
+		store_close(s);
+	return rc;
+}
+
+int store_lock_record(struct store *s, int *fd, struct hb_error *e)
+{
+	if (s->whole)
+		return 0;
+	return lock(s, LOCK_RECORD, true, fd, e);
 }
 
 void store_close(struct store *s)
@@ -341,6 +338,20 @@ bool store_has_cell(const struct store *s, const char *id)
 	HB_FREE char *path = hb_strf("%s/cells/%s/cell.json", s->dir, id);
 
 	return path && !access(path, F_OK);
+}
+
+int store_cell_remove(const struct store *s, const char *id, struct hb_error *e)
+{
+	HB_FREE char *path = hb_strf("%s/cells/%s", s->dir, id);
+	HB_FREE char *aside = hb_strf("%s/cells/" UNFINISHED "%s", s->dir, id);
+	int rc = path && aside ? hb_remove_all(aside) : -ENOMEM;
+
+	/* Renamed first: it is there whole or not at all. */
+	if (!rc && rename(path, aside))
+		rc = -errno;
+	if (!rc)
+		rc = hb_remove_all(aside);
+	return rc ? file_error(e, rc, "remove cell", id) : 0;
 }
 
 char *store_cell_begin(const struct store *s, const char *id, struct hb_error *e)

@@ -15,7 +15,8 @@
 struct store {
 	char *name; /* of the run */
 	char *dir;  /* results/RUN */
-	int lock;   /* held while open: one hugebench per run */
+	int lock;   /* held while open: the run, or a block of it, is ours (lock.h) */
+	bool whole; /* the run */
 };
 
 /* May @name be a run's? -EINVAL with what is allowed. */
@@ -36,6 +37,15 @@ int store_create(const char *results, const char *name, struct store *s, struct 
  * it.
  */
 int store_resume(const char *results, const char *name, struct store *s, struct hb_error *e);
+/*
+ * An existing run, to carry out block @block of it beside others that carry out theirs. Errors as
+ * store_resume(); -EBUSY: the block or the whole run is another's; -ENOLCK: the file system's locks
+ * would not be seen by other machines.
+ */
+int store_join(const char *results, const char *name, unsigned int block, struct store *s,
+	       struct hb_error *e);
+/* Wait until nobody else completes run.json; *@fd holds that lock. */
+int store_lock_record(struct store *s, int *fd, struct hb_error *e);
 /* Release the lock and the memory; the files stay. */
 void store_close(struct store *s);
 /* Remove a run that has no cell yet: its preparation failed. */
@@ -50,6 +60,8 @@ int store_write(const struct store *s, const char *file, const json_t *j, struct
 
 /* Is the cell finished? */
 bool store_has_cell(const struct store *s, const char *id);
+/* Throw a finished cell away. */
+int store_cell_remove(const struct store *s, const char *id, struct hb_error *e);
 /* A fresh directory for the files of cell @id; the path, owned by the caller; NULL with the reason.
  */
 char *store_cell_begin(const struct store *s, const char *id, struct hb_error *e);

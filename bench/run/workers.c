@@ -86,8 +86,10 @@ int workers_open(const struct run *r, struct progress *p, struct workers *ws, st
 
 void workers_close(struct workers *ws)
 {
-	for (unsigned int i = 0; i < ws->n; i++)
+	for (unsigned int i = 0; i < ws->n; i++) {
 		memory_close(&ws->w[i].memory);
+		json_decref(ws->w[i].planned);
+	}
 	free(ws->w);
 	*ws = (struct workers){0};
 }
@@ -159,10 +161,13 @@ int workers_start(struct workers *ws, struct worker *w, size_t at, struct hb_err
 {
 	int pipe_fd[2];
 
+	json_decref(w->planned);
+	w->planned = plan_boot(ws->run->plan, at);
+	if (!w->planned)
+		return hb_error_set(e, -ENOMEM, "no memory");
 	if (pipe2(pipe_fd, O_CLOEXEC))
 		return hb_error_set(e, -errno, "pipe: %s", strerror(errno));
-	progress_begin(ws->progress, &w->cell,
-		       json_array_get(json_object_get(ws->run->plan, "cells"), at));
+	progress_begin(ws->progress, &w->cell, w->planned);
 	w->at = at;
 	w->pid = worker_fork();
 	w->news = w->pid ? pipe_fd[0] : pipe_fd[1];

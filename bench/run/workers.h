@@ -14,6 +14,7 @@
 struct worker {
 	struct memory memory; /* of its guests, for all of them in turn; unused in mode native */
 	size_t at;	      /* index of the cell in the plan */
+	json_t *planned;      /* that cell, plan_boot() */
 	pid_t pid;	      /* 0: idle */
 	int news;	      /* what the process tells */
 	struct progress_cell cell;

@@ -64,18 +64,6 @@ static double cell_deadline(const struct spec_timing *t, const char *mode)
 	return 90 + 2 * (phases + stall);
 }
 
-/* Verdicts that are expected of @kernel; a control arm is judged as its original. */
-static json_t *cell_expect(const struct spec_cell *cell, const json_t *kernels, const char *kernel)
-{
-	const json_t *expect = json_object_get(cell->expect, kernel);
-	HB_FREE char *control = plan_control_name(json_string_value(json_array_get(kernels, 0)));
-
-	if (!expect && control && !strcmp(control, kernel))
-		expect = json_object_get(cell->expect,
-					 json_string_value(json_array_get(kernels, 0)));
-	return expect ? json_deep_copy(expect) : json_pack("[s]", "OK");
-}
-
 bool plan_expects(const json_t *planned, const char *verdict)
 {
 	json_t *expect = json_object_get(planned, "expect"), *v;
@@ -89,112 +77,209 @@ bool plan_expects(const json_t *planned, const char *verdict)
 	return false;
 }
 
-static json_t *cell_spec(const struct spec_cell *cell, const char *mode, uint64_t seed)
+/* Verdicts that are expected of the arms, {KERNEL: ["OK"]}; a control arm is judged as its
+ * original.
+ */
+static json_t *cell_expect(const struct spec_cell *cell, const json_t *arms)
+{
+	const char *first = json_string_value(json_array_get(arms, 0));
+	HB_FREE char *control = plan_control_name(first);
+	json_t *all = json_object();
+	const json_t *arm;
+	size_t i;
+
+	if (!control)
+		return NULL;
+	json_array_foreach (arms, i, arm) {
+		const char *kernel = json_string_value(arm);
+		json_t *expect = json_object_get(cell->expect, kernel);
+
+		if (!expect && !strcmp(control, kernel))
+			expect = json_object_get(cell->expect, first);
+		json_object_set_new(all, kernel,
+				    expect ? json_incref(expect) : json_pack("[s]", "OK"));
+	}
+	return all;
+}
+
+/* What all boots of a cell have in common; the seed is filled in by plan_boot(). */
+static json_t *cell_common(const struct spec_cell *cell, const char *mode, const json_t *arms)
 {
 	const struct spec_timing *t = &cell->timing;
 
-	return json_pack("{s:i, s:s, s:s, s:I, s:{s:I, s:I, s:I, s:I}, s:I, s:O, s:s, s:O}",
-			 "format", FORMAT, "cell", cell->name, "mode", mode, "seed",
-			 (json_int_t)seed, "phases", "warmup_ns", (json_int_t)t->warmup,
-			 "measure_ns", (json_int_t)t->measure, "interval_ns",
-			 (json_int_t)t->interval, "stall_ns", (json_int_t)t->stall, "work",
-			 (json_int_t)t->work, "observe", cell->observed, "nodes", "spread",
-			 "instances", cell->instances);
+	return json_pack(
+		"{s:f, s:o, s:{s:i, s:s, s:s, s:i, s:{s:I, s:I, s:I, s:I}, s:I, s:O, s:s, s:O}}",
+		"deadline_s", cell_deadline(t, mode), "expect", cell_expect(cell, arms), "spec",
+		"format", FORMAT, "cell", cell->name, "mode", mode, "seed", 0, "phases",
+		"warmup_ns", (json_int_t)t->warmup, "measure_ns", (json_int_t)t->measure,
+		"interval_ns", (json_int_t)t->interval, "stall_ns", (json_int_t)t->stall, "work",
+		(json_int_t)t->work, "observe", cell->observed, "nodes", "spread", "instances",
+		cell->instances);
 }
 
-/* What stays the same while one plan is made. */
+/* A plan that grows; what is borrowed of it. */
 struct planner {
-	const struct spec *spec;
-	const char *mode;
-	const json_t *kernels;
-	uint64_t seed;
 	json_t *cells;
+	const json_t *arms;
+	const char **name; /* of cell i of the scenario */
+	const char *mode;
+	size_t n; /* cells of the scenario */
+	uint64_t seed;
+	json_int_t block; /* of the last boot */
 };
 
-static int cell_append(const struct planner *p, size_t cell, const char *kernel, unsigned int rep,
-		       bool warmup_boot)
+/* Release with free(p->name). */
+static int planner_init(struct planner *p, const json_t *plan)
 {
-	const struct spec_cell *c = &p->spec->cells[cell];
+	json_t *common = json_object_get(plan, "common"), *cell;
+	const char *name;
+	size_t i = 0;
+
+	*p = (struct planner){
+		.cells = json_object_get(plan, "cells"),
+		.arms = json_object_get(plan, "arms"),
+		.n = json_object_size(common),
+		.seed = json_integer_value(json_object_get(plan, "seed")),
+	};
+	p->block = plan_blocks(plan);
+	p->name = calloc(p->n + 1, sizeof(*p->name));
+	if (!p->name)
+		return -ENOMEM;
+	json_object_foreach (common, name, cell) {
+		p->mode = json_string_value(json_object_get(json_object_get(cell, "spec"), "mode"));
+		p->name[i++] = name;
+	}
+	return 0;
+}
+
+static int boot_append(const struct planner *p, size_t cell, const char *kernel, unsigned int rep)
+{
 	size_t seq = json_array_size(p->cells) + 1;
 	HB_FREE char *id =
-		hb_strf("%03zu-%s-%s-%s%u", seq, kernel, c->name, warmup_boot ? "w" : "r", rep);
+		hb_strf("%03zu-%s-%s-%s%u", seq, kernel, p->name[cell], rep ? "r" : "w", rep);
 
 	if (!id)
 		return -ENOMEM;
 	return json_array_append_new(
-		p->cells,
-		json_pack("{s:I, s:s, s:s, s:s, s:i, s:b, s:o, s:f, s:o}", "seq", (json_int_t)seq,
-			  "id", id, "kernel", kernel, "cell", c->name, "rep", rep, "warmup_boot",
-			  warmup_boot, "expect", cell_expect(c, p->kernels, kernel), "deadline_s",
-			  cell_deadline(&c->timing, p->mode), "spec",
-			  cell_spec(c, p->mode, cell_seed(p->mode, p->seed, cell, rep))));
+		p->cells, json_pack("{s:I, s:s, s:I, s:s, s:s, s:i, s:b, s:I}", "seq",
+				    (json_int_t)seq, "id", id, "block", p->block, "kernel", kernel,
+				    "cell", p->name[cell], "rep", rep, "warmup_boot", !rep, "seed",
+				    (json_int_t)cell_seed(p->mode, p->seed, cell, rep)));
 }
 
 /*
  * The arm that boots at @place of repetition @rep: forwards and backwards in turn, and with more
  * than two arms another one begins in every second repetition.
  */
-static const char *arm_at(const json_t *kernels, unsigned int rep, size_t place)
+static const char *arm_at(const json_t *arms, unsigned int rep, size_t place)
 {
-	size_t n = json_array_size(kernels);
+	size_t n = json_array_size(arms);
 	size_t at = (place + (n > 2 ? rep / 2 : 0)) % n;
 
-	return json_string_value(json_array_get(kernels, rep % 2 ? n - 1 - at : at));
+	return json_string_value(json_array_get(arms, rep % 2 ? n - 1 - at : at));
 }
 
-/* One repetition; *@state is the random state of the order, @first[cell] the direction of its first
- * pair. */
-static int repetition_append(const struct planner *p, unsigned int rep, uint64_t *state,
-			     const unsigned char *first)
+/* A boot of every arm, one after another; @turn: see arm_at(). */
+static int block_append(struct planner *p, size_t cell, unsigned int rep, unsigned int turn)
 {
-	size_t order[p->spec->ncells];
-
-	for (size_t i = 0; i < p->spec->ncells; i++)
-		order[i] = i;
-	shuffle(order, p->spec->ncells, state);
-	for (size_t i = 0; i < p->spec->ncells; i++)
-		for (size_t k = 0; k < json_array_size(p->kernels); k++) {
-			const char *arm = arm_at(p->kernels, rep + first[order[i]], k);
-
-			if (cell_append(p, order[i], arm, rep + 1, false))
-				return -ENOMEM;
-		}
+	p->block += rep > 0;
+	for (size_t k = 0; k < json_array_size(p->arms); k++)
+		if (boot_append(p, cell, arm_at(p->arms, turn, k), rep))
+			return -ENOMEM;
 	return 0;
+}
+
+int plan_extend(json_t *plan, unsigned int repetitions)
+{
+	unsigned int there = plan_repetitions(plan);
+	struct planner p;
+	int rc = planner_init(&p, plan);
+	unsigned char first[p.n + 1]; /* direction of a cell's first block */
+	size_t order[p.n + 1];
+	uint64_t state = p.seed;
+
+	for (size_t i = 0; i < p.n; i++)
+		first[i] = random_next(&state) & 1;
+	/* Those that are there are drawn again, so that the others come as if planned at once. */
+	for (unsigned int rep = 1; rep <= repetitions && !rc; rep++) {
+		for (size_t i = 0; i < p.n; i++)
+			order[i] = i;
+		shuffle(order, p.n, &state);
+		for (size_t i = 0; i < p.n && rep > there && !rc; i++)
+			rc = block_append(&p, order[i], rep, rep - 1 + first[order[i]]);
+	}
+	free(p.name);
+	return rc;
 }
 
 /* A boot of every arm that is not counted: image and guest memory come warm to the first that is.
  */
-static int warmup_append(const struct planner *p)
+static int warmup_append(json_t *plan)
 {
-	size_t k;
-	json_t *arm;
+	struct planner p;
+	int rc = planner_init(&p, plan);
 
-	json_array_foreach (p->kernels, k, arm)
-		if (cell_append(p, 0, json_string_value(arm), 0, true))
-			return -ENOMEM;
-	return 0;
+	if (!rc)
+		rc = block_append(&p, 0, 0, 0);
+	free(p.name);
+	return rc;
 }
 
 json_t *plan_make(const struct spec *spec, const char *mode, const json_t *kernels, uint64_t seed,
 		  unsigned int repetitions)
 {
-	struct planner p = {spec, mode, kernels, seed, json_array()};
-	unsigned char first[spec->ncells];
-	uint64_t state = seed;
-	int rc = p.cells ? 0 : -ENOMEM;
+	json_t *common = json_object();
+	json_t *plan = json_pack("{s:i, s:I, s:O, s:o, s:[]}", "format", FORMAT, "seed",
+				 (json_int_t)seed, "arms", kernels, "common", common, "cells");
+	int rc = 0;
 
-	for (size_t i = 0; i < spec->ncells; i++)
-		first[i] = random_next(&state) & 1;
+	for (size_t i = 0; i < spec->ncells && !rc; i++)
+		rc = json_object_set_new(common, spec->cells[i].name,
+					 cell_common(&spec->cells[i], mode, kernels));
 	if (!rc && spec->scenario.warmup_boot)
-		rc = warmup_append(&p);
-	for (unsigned int rep = 0; rep < repetitions && !rc; rep++)
-		rc = repetition_append(&p, rep, &state, first);
-	if (rc) {
-		json_decref(p.cells);
-		return NULL;
-	}
-	return json_pack("{s:i, s:I, s:o}", "format", FORMAT, "seed", (json_int_t)seed, "cells",
-			 p.cells);
+		rc = warmup_append(plan);
+	if (!rc)
+		rc = plan_extend(plan, repetitions);
+	if (!rc)
+		return plan;
+	json_decref(plan);
+	return NULL;
+}
+
+static json_int_t last_number(const json_t *plan, const char *key)
+{
+	const json_t *cells = json_object_get(plan, "cells");
+	const json_t *last = json_array_get(cells, json_array_size(cells) - 1);
+
+	return json_integer_value(json_object_get(last, key));
+}
+
+unsigned int plan_repetitions(const json_t *plan)
+{
+	return last_number(plan, "rep");
+}
+
+unsigned int plan_blocks(const json_t *plan)
+{
+	return last_number(plan, "block");
+}
+
+json_t *plan_boot(const json_t *plan, size_t at)
+{
+	json_t *boot = json_copy(json_array_get(json_object_get(plan, "cells"), at));
+	const char *cell = json_string_value(json_object_get(boot, "cell"));
+	const char *kernel = json_string_value(json_object_get(boot, "kernel"));
+	const json_t *common = json_object_get(json_object_get(plan, "common"), cell);
+	json_t *spec = json_copy(json_object_get(common, "spec"));
+
+	/* A plan of an earlier version has all of it in every entry. */
+	if (!boot || !spec)
+		return boot;
+	json_object_set(spec, "seed", json_object_get(boot, "seed"));
+	json_object_set(boot, "deadline_s", json_object_get(common, "deadline_s"));
+	json_object_set(boot, "expect", json_object_get(json_object_get(common, "expect"), kernel));
+	json_object_set_new(boot, "spec", spec);
+	return boot;
 }
 
 struct estimate {
@@ -205,17 +290,20 @@ struct estimate {
 
 static int plan_estimate(const struct spec *spec, const struct plan_terms *t, struct estimate *est)
 {
-	json_t *plan = plan_make(spec, t->mode, t->kernels, 1, 1), *cell;
-	size_t i;
+	json_t *plan = plan_make(spec, t->mode, t->kernels, 1, 1);
+	size_t n = json_array_size(json_object_get(plan, "cells"));
 
 	*est = (struct estimate){0};
 	if (!plan)
 		return -ENOMEM;
-	json_array_foreach (json_object_get(plan, "cells"), i, cell) {
+	for (size_t i = 0; i < n; i++) {
+		json_t *boot = plan_boot(plan, i);
+		bool warmup = json_is_true(json_object_get(boot, "warmup_boot"));
 		int measured;
-		double seconds = costs_estimate(t->costs, cell, &measured) / t->jobs;
+		double seconds = costs_estimate(t->costs, boot, &measured) / t->jobs;
 
-		if (json_is_true(json_object_get(cell, "warmup_boot"))) {
+		json_decref(boot);
+		if (warmup) {
 			est->warmup += seconds;
 			continue;
 		}

@@ -19,14 +19,27 @@ char *plan_control_name(const char *name);
 /*
  * plan.json (results/FORMAT.md). @kernels: array of names, arms in order, the control arm
  * included. Repetition by repetition; within one, the cells in an order drawn from @seed, and for
- * each cell the arms directly after one another, forwards in one repetition and backwards in the
- * next (A B, B A): slow drift of the host meets both arms alike. New reference; NULL without
+ * each cell the arms directly after one another, a block, forwards in one repetition and backwards
+ * in the next (A B, B A): slow drift of the host meets both arms alike. New reference; NULL without
  * memory.
  */
 json_t *plan_make(const struct spec *spec, const char *mode, const json_t *kernels, uint64_t seed,
 		  unsigned int repetitions);
-
-/* Does the entry @planned of plan.json expect @verdict? One that says nothing expects OK. */
+/*
+ * Make @plan one of @repetitions: the same that plan_make() makes of so many. Nothing is taken
+ * away. -ENOMEM.
+ */
+int plan_extend(json_t *plan, unsigned int repetitions);
+/* Blocks are numbered from 1 to this one; 0 has the warm-up boots, which need not be. */
+unsigned int plan_blocks(const json_t *plan);
+/* Number of repetitions in @plan. */
+unsigned int plan_repetitions(const json_t *plan);
+/*
+ * Entry @at of the plan with what its cell's boots have in common: seq, id, kernel, cell, rep,
+ * warmup_boot, expect, deadline_s, spec. New reference; NULL: there is none, or no memory.
+ */
+json_t *plan_boot(const json_t *plan, size_t at);
+/* Does a boot, as of plan_boot(), expect @verdict? One that says nothing expects OK. */
 bool plan_expects(const json_t *planned, const char *verdict);
 
 /* What the number of repetitions follows from, beside the scenario. */

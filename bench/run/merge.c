@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench/run/merge.h"
+#include "bench/scenario/plan.h"
+
+/* A run or a copy of it, read. */
+struct part {
+	struct store store;
+	json_t *record, *plan;
+};
+
+static const char *text(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+static int part_read(struct part *p, struct hb_error *e)
+{
+	p->record = store_read(&p->store, "run.json", e);
+	p->plan = p->record ? store_read(&p->store, "plan.json", e) : NULL;
+	return p->plan ? 0 : -EPROTO;
+}
+
+static void part_free(struct part *p)
+{
+	json_decref(p->record);
+	json_decref(p->plan);
+	store_close(&p->store);
+}
+
+/* A copy of run @name: @dir itself, or below it. */
+static int part_open(const char *dir, const char *name, struct part *p, struct hb_error *e)
+{
+	HB_FREE char *plan = hb_strf("%s/plan.json", dir);
+
+	*p = (struct part){.store = {.lock = -1, .name = strdup(name)}};
+	p->store.dir = plan && !access(plan, F_OK) ? strdup(dir) : hb_strf("%s/%s", dir, name);
+	if (!plan || !p->store.name || !p->store.dir)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	if (access(p->store.dir, F_OK))
+		return hb_error_set(e, -ENOENT, "%s is no run, and has no run %s in it", dir, name);
+	return part_read(p, e);
+}
+
+static int alien(const struct part *p, const char *what, const char *theirs, const char *ours,
+		 struct hb_error *e)
+{
+	return hb_error_set(
+		e, -EXDEV,
+		"%s does not belong to run %s: its %s is %s, the run's is %s; nothing was "
+		"taken",
+		p->store.dir, p->store.name, what, *theirs ? theirs : "not known",
+		*ours ? ours : "not known");
+}
+
+static int same_kernels(const struct part *run, const struct part *p, struct hb_error *e)
+{
+	const json_t *ours = json_object_get(run->record, "kernels"), *k;
+	size_t i;
+
+	json_array_foreach (ours, i, k) {
+		const json_t *other = json_array_get(json_object_get(p->record, "kernels"), i);
+		HB_FREE char *what = hb_strf("kernel %s", text(k, "name"));
+
+		if (what && strcmp(text(k, "build_id"), text(other, "build_id")))
+			return alien(p, what, text(other, "build_id"), text(k, "build_id"), e);
+	}
+	return 0;
+}
+
+/* Are the boots of @p some of @run? */
+static int belongs(const struct part *run, const struct part *p, struct hb_error *e)
+{
+	const char *image[] = {text(json_object_get(run->record, "image"), "id"),
+			       text(json_object_get(p->record, "image"), "id")};
+	const char *agent[] = {text(run->record, "agent_sha256"), text(p->record, "agent_sha256")};
+	int rc;
+
+	if (!json_equal(run->plan, p->plan))
+		return alien(p, "plan", "another", "its own", e);
+	rc = same_kernels(run, p, e);
+	if (rc)
+		return rc;
+	if (strcmp(image[0], image[1]))
+		return alien(p, "guest image", image[1], image[0], e);
+	if (strcmp(agent[0], agent[1]))
+		return alien(p, "agent", agent[1], agent[0], e);
+	return 0;
+}
+
+/* The boots of a block: entries @first to @end - 1 of the plan. */
+struct block {
+	const json_t *cells;
+	size_t first, end;
+};
+
+static json_int_t block_at(const json_t *cells, size_t i)
+{
+	return json_integer_value(json_object_get(json_array_get(cells, i), "block"));
+}
+
+/* The block that begins at entry @first. */
+static struct block block_from(const json_t *plan, size_t first)
+{
+	struct block b = {json_object_get(plan, "cells"), first, first};
+
+	while (b.end < json_array_size(b.cells) &&
+	       block_at(b.cells, b.end) == block_at(b.cells, first))
+		b.end++;
+	return b;
+}
+
+static const char *id_at(const struct block *b, size_t i)
+{
+	return text(json_array_get(b->cells, i), "id");
+}
+
+/* How many of the block's boots are in @s? */
+static size_t boots_there(const struct block *b, const struct store *s)
+{
+	size_t n = 0;
+
+	for (size_t i = b->first; i < b->end; i++)
+		n += store_has_cell(s, id_at(b, i));
+	return n;
+}
+
+static int file_copy(const char *from, const char *to)
+{
+	HB_FREE char *data = NULL;
+	size_t len;
+	int rc = hb_file_read(from, &data, &len);
+
+	return rc ? rc : hb_file_write_atomic(to, data, len);
+}
+
+/* The plain files of a cell's directory, cell.json apart. */
+static int files_copy(const char *from, const char *to)
+{
+	DIR *d = opendir(from);
+	struct dirent *entry;
+	int rc = d ? 0 : -errno;
+
+	while (!rc && (entry = readdir(d))) {
+		HB_FREE char *source = hb_strf("%s/%s", from, entry->d_name);
+		HB_FREE char *target = hb_strf("%s/%s", to, entry->d_name);
+		struct stat st;
+
+		if (!source || !target)
+			rc = -ENOMEM;
+		else if (strcmp(entry->d_name, "cell.json") && !lstat(source, &st) &&
+			 S_ISREG(st.st_mode))
+			rc = file_copy(source, target);
+	}
+	if (d)
+		closedir(d);
+	return rc;
+}
+
+/* One boot of @p into the run. */
+static int cell_take(const struct part *run, const struct part *p, const char *id,
+		     struct hb_error *e)
+{
+	HB_FREE char *file = hb_strf("cells/%s/cell.json", id);
+	HB_FREE char *from = hb_strf("%s/cells/%s", p->store.dir, id);
+	HB_FREE char *to = NULL;
+	json_t *cell = file ? store_read(&p->store, file, e) : NULL;
+	int rc;
+
+	if (!cell || !from) {
+		json_decref(cell);
+		return -EPROTO;
+	}
+	to = store_cell_begin(&run->store, id, e);
+	rc = to ? files_copy(from, to) : -EIO;
+	if (to && rc) {
+		hb_error_set(e, rc, "cannot copy %s: %s", from, strerror(-rc));
+		store_cell_abort(to);
+	}
+	if (!rc)
+		rc = store_cell_commit(&run->store, id, to, cell, e);
+	json_decref(cell);
+	return rc;
+}
+
+/* Take the block from @p if the run wants it. A part of it in the run is of an unfinished block. */
+static int block_take(const struct part *run, const struct part *p, const struct block *b,
+		      struct merge_count *count, struct hb_error *e)
+{
+	size_t whole = b->end - b->first, theirs = boots_there(b, &p->store);
+	size_t ours = theirs ? boots_there(b, &run->store) : 0;
+	int rc = 0;
+
+	if (!theirs)
+		return 0;
+	if (ours == whole || theirs < whole) {
+		*(ours == whole ? &count->known : &count->partial) += 1;
+		return 0;
+	}
+	for (size_t i = b->first; i < b->end && !rc && ours; i++)
+		if (store_has_cell(&run->store, id_at(b, i)))
+			rc = store_cell_remove(&run->store, id_at(b, i), e);
+	for (size_t i = b->first; i < b->end && !rc; i++)
+		rc = cell_take(run, p, id_at(b, i), e);
+	count->taken += !rc;
+	return rc;
+}
+
+static int part_take(const struct part *run, const struct part *p, struct merge_count *count,
+		     struct hb_error *e)
+{
+	size_t n = json_array_size(json_object_get(run->plan, "cells"));
+	int rc = 0;
+
+	for (size_t i = 0; i < n && !rc;) {
+		struct block b = block_from(run->plan, i);
+
+		rc = block_take(run, p, &b, count, e);
+		i = b.end;
+	}
+	return rc;
+}
+
+static bool is_unexpected(const struct store *s, const char *id)
+{
+	HB_FREE char *file = hb_strf("cells/%s/cell.json", id);
+	json_t *cell = file ? store_read(s, file, NULL) : NULL;
+	bool unexpected = json_is_false(json_object_get(cell, "expected")) &&
+			  !json_is_true(json_object_get(cell, "warmup_boot"));
+
+	json_decref(cell);
+	return unexpected;
+}
+
+/* What the run has now. Warm-up boots, block 0, need not be there. */
+static void run_count(const struct part *run, struct merge_count *count)
+{
+	size_t n = json_array_size(json_object_get(run->plan, "cells"));
+
+	for (size_t i = 0; i < n;) {
+		struct block b = block_from(run->plan, i);
+
+		if (boots_there(&b, &run->store) < b.end - b.first)
+			count->missing += block_at(b.cells, i) > 0;
+		for (i = b.first; i < b.end; i++)
+			count->unexpected += is_unexpected(&run->store, id_at(&b, i));
+	}
+}
+
+static int run_finish(struct part *run, const struct merge_count *count, struct hb_error *e)
+{
+	char now[32] = "";
+	time_t t = time(NULL);
+	struct tm tm;
+
+	if (count->missing)
+		return 0;
+	if (gmtime_r(&t, &tm))
+		strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	if (json_object_set_new(run->record, "status", json_string("finished")) ||
+	    json_object_set_new(run->record, "finished", json_string(now)))
+		return hb_error_set(e, -ENOMEM, "no memory");
+	return store_write(&run->store, "run.json", run->record, e);
+}
+
+/* Open and check all of them, then take. */
+static int parts_take(const struct part *run, char *const *dirs, size_t n, struct part *parts,
+		      struct merge_count *count, struct hb_error *e)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < n && !rc; i++) {
+		rc = part_open(dirs[i], run->store.name, &parts[i], e);
+		if (!rc)
+			rc = belongs(run, &parts[i], e);
+	}
+	for (size_t i = 0; i < n && !rc; i++)
+		rc = part_take(run, &parts[i], count, e);
+	return rc;
+}
+
+int merge_run(const char *results, const char *name, char *const *dirs, size_t n,
+	      struct merge_count *count, char **dir, struct hb_error *e)
+{
+	HB_FREE struct part *parts = calloc(n + 1, sizeof(*parts));
+	struct part run = {.record = NULL};
+	int rc = parts ? store_resume(results, name, &run.store, e) : -ENOMEM;
+
+	*count = (struct merge_count){0};
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < n; i++)
+		parts[i].store.lock = -1;
+	rc = part_read(&run, e);
+	if (!rc)
+		rc = parts_take(&run, dirs, n, parts, count, e);
+	if (!rc)
+		run_count(&run, count);
+	if (!rc)
+		rc = run_finish(&run, count, e);
+	*dir = rc ? NULL : strdup(run.store.dir);
+	for (size_t i = 0; i < n; i++)
+		part_free(&parts[i]);
+	part_free(&run);
+	return rc;
+}

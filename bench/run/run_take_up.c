@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Going on with a run that is there: as its files say, or not at all. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/host/digest.h"
+#include "bench/run/run.h"
+
+static bool spec_is_there(const json_t *plan, const json_t *cell)
+{
+	const char *name = json_string_value(json_object_get(cell, "cell"));
+	const json_t *common = json_object_get(json_object_get(plan, "common"), name);
+
+	return name && (json_is_object(json_object_get(common, "spec")) ||
+			json_is_object(json_object_get(cell, "spec")));
+}
+
+/* Has every cell of the plan what the run takes for granted? Its id is a directory's name. */
+static bool plan_is_whole(const json_t *plan)
+{
+	const json_t *cells = json_object_get(plan, "cells"), *cell;
+	size_t i;
+
+	json_array_foreach (cells, i, cell) {
+		const char *id = json_string_value(json_object_get(cell, "id"));
+
+		if (!id || !*id || strchr(id, '/') ||
+		    !json_is_string(json_object_get(cell, "kernel")) || !spec_is_there(plan, cell))
+			return false;
+	}
+	return json_is_array(cells);
+}
+
+/* The run's settings out of run.json. */
+static int record_settings(struct run *r, struct hb_error *e)
+{
+	const json_t *guest = json_object_get(r->record, "guest"), *kernels, *k;
+	const char *mode = json_string_value(json_object_get(r->record, "mode"));
+	const char *reason = json_string_value(json_object_get(r->record, "mode_reason"));
+	const char *arguments = json_string_value(json_object_get(guest, "arguments"));
+	size_t i;
+
+	kernels = json_object_get(r->record, "kernels");
+	r->arms = json_array();
+	json_array_foreach (kernels, i, k)
+		if (json_is_string(json_object_get(k, "name")))
+			json_array_append(r->arms, json_object_get(k, "name"));
+	if (!mode || !reason || !r->arms || !json_array_size(r->arms) ||
+	    json_array_size(r->arms) != json_array_size(kernels) || !plan_is_whole(r->plan))
+		return hb_error_set(e, -EPROTO, "%s/run.json or plan.json is damaged",
+				    r->store.dir);
+	r->size.vcpus = json_integer_value(json_object_get(guest, "vcpus"));
+	r->size.nodes = json_integer_value(json_object_get(guest, "nodes"));
+	r->size.memory = json_integer_value(json_object_get(guest, "memory"));
+	r->postgres_scale = json_integer_value(
+		json_object_get(json_object_get(r->record, "image"), "postgres_scale"));
+	r->args.mixed_config |= json_is_true(json_object_get(r->record, "mixed_config"));
+	if (run_set_text(&r->mode, strdup(mode), e) ||
+	    run_set_text(&r->mode_reason, strdup(reason), e) ||
+	    run_set_text(&r->command_line, strdup(arguments ? arguments : ""), e))
+		return -ENOMEM;
+	return 0;
+}
+
+/* Is the kernel of arm @i the one that the run began with? */
+static int same_kernel(const struct run *r, size_t i, struct hb_error *e)
+{
+	const json_t *was = json_array_get(json_object_get(r->record, "kernels"), i);
+	const char *build_id = json_string_value(json_object_get(was, "build_id"));
+
+	if (build_id && !strcmp(build_id, r->kernels[i].build_id))
+		return 0;
+	return hb_error_set(
+		e, -EINVAL,
+		"kernel %s has build-id %s now, the run %s began with %s; begin a new run",
+		r->kernels[i].name, r->kernels[i].build_id, r->store.name,
+		build_id ? build_id : "another");
+}
+
+static int same_image(const struct run *r, struct hb_error *e)
+{
+	const json_t *was = json_object_get(r->record, "image");
+	const char *id = json_string_value(json_object_get(was, "id"));
+
+	if (id && !strcmp(id, r->image.id))
+		return 0;
+	return hb_error_set(e, -EINVAL,
+			    "the guest image has changed since the run %s began; begin a new run",
+			    r->store.name);
+}
+
+static int same_native(const struct run *r, struct hb_error *e)
+{
+	HB_FREE char *now = run_native_arm();
+
+	if (now && !strcmp(now, json_string_value(json_array_get(r->arms, 0))))
+		return 0;
+	return hb_error_set(e, -EINVAL,
+			    "the run %s measures kernel %s, and %s is running; begin a new run",
+			    r->store.name, json_string_value(json_array_get(r->arms, 0)), now);
+}
+
+/* The agent of mode native is in no image. */
+static int same_agent(const struct run *r, struct hb_error *e)
+{
+	const char *was = json_string_value(json_object_get(r->record, "agent_sha256"));
+	char now[DIGEST_LEN + 1];
+	int rc = digest_of_file(r->agent, now);
+
+	if (rc)
+		return hb_error_set(e, rc, "cannot read %s: %s", r->agent, strerror(-rc));
+	if (!was || !strcmp(was, now))
+		return 0;
+	return hb_error_set(
+		e, -EINVAL,
+		"the agent %s is another one than when the run %s began; begin a new run", r->agent,
+		r->store.name);
+}
+
+/* Is everything here as it was when the run was prepared? */
+static int same_everything(const struct run *r, struct hb_error *e)
+{
+	int rc = 0;
+
+	if (run_is_native(r))
+		return same_native(r, e) ?: same_agent(r, e);
+	for (size_t i = 0; i < r->nkernels && !rc; i++)
+		rc = same_kernel(r, i, e);
+	return rc ? rc : same_image(r, e);
+}
+
+/* Only one of those that share a planned run writes down what it has found; the others compare. */
+static int prepare_or_compare(struct run *r, struct hb_error *e)
+{
+	HB_CLOSE int lock = -1;
+	int rc = store_lock_record(&r->store, &lock, e);
+
+	if (rc)
+		return rc;
+	json_decref(r->record);
+	r->record = store_read(&r->store, "run.json", e);
+	if (!r->record)
+		return -EPROTO;
+	if (run_is_prepared(r))
+		return same_everything(r, e);
+	rc = run_record_arms(r, e);
+	return rc ? rc : store_write(&r->store, "run.json", r->record, e);
+}
+
+static int store_open(struct run *r, struct hb_error *e)
+{
+	HB_FREE char *name = r->args.name ? strdup(r->args.name) : store_unfinished(r->results, e);
+
+	if (!name)
+		return -ENOENT;
+	return r->args.block == RUN_WHOLE
+		       ? store_resume(r->results, name, &r->store, e)
+		       : store_join(r->results, name, r->args.block, &r->store, e);
+}
+
+int run_take_up(struct run *r, struct hb_error *e)
+{
+	int rc = store_open(r, e);
+
+	if (rc)
+		return rc;
+	r->record = store_read(&r->store, "run.json", e);
+	r->plan = r->record ? store_read(&r->store, "plan.json", e) : NULL;
+	rc = r->plan ? record_settings(r, e) : -EPROTO;
+	if (!rc)
+		rc = run_yes_check(r, e);
+	if (!rc)
+		rc = run_jobs_choose(r, e);
+	if (rc)
+		return rc;
+	r->budget = r->args.budget;
+	if (!run_is_native(r)) {
+		rc = run_kernels(r, e);
+		if (!rc)
+			rc = image_resolve(r->postgres_scale, &r->image, e);
+	}
+	return rc ? rc : prepare_or_compare(r, e);
+}
+
+void run_close(struct run *r)
+{
+	for (size_t i = 0; i < r->nkernels; i++)
+		kernel_free(&r->kernels[i]);
+	free(r->kernels);
+	image_free(&r->image);
+	spec_free(&r->spec);
+	store_close(&r->store);
+	json_decref(r->workloads);
+	json_decref(r->arms);
+	json_decref(r->costs);
+	json_decref(r->machine);
+	json_decref(r->record);
+	json_decref(r->plan);
+	free(r->results);
+	free(r->agent);
+	free(r->mode);
+	free(r->mode_reason);
+	free(r->command_line);
+}
