@@ -54,7 +54,7 @@ $(BUILD)/%.o: %.c | deps
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(HB_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/tests/synthetic.o $(HOST_LIB_OBJ)
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/tests/synthetic.o $(BUILD)/tests/run_command.o $(HOST_LIB_OBJ)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(HB_CFLAGS) -o $@ $^ -lcmocka $(HOST_LIBS)
@@ -65,8 +65,8 @@ $(BUILD)/tests/fake_guest: tests/fake_guest.c bench/base/wire.h
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(HB_CFLAGS) -static -o $@ $<
 
-$(BUILD)/tests/session_test $(BUILD)/tests/e2e_vm_test $(BUILD)/tests/run_test $(BUILD)/tests/workers_test: | $(BUILD)/tests/fake_guest
-$(BUILD)/tests/run_test: | $(BUILD)/hugebench
+$(BUILD)/tests/session_test $(BUILD)/tests/e2e_vm_test $(BUILD)/tests/run_test $(BUILD)/tests/blocks_test $(BUILD)/tests/workers_test: | $(BUILD)/tests/fake_guest
+$(BUILD)/tests/run_test $(BUILD)/tests/blocks_test: | $(BUILD)/hugebench
 
 # tests/guest_*_test.c are about the agent's side.
 $(BUILD)/tests/guest_%: $(BUILD)/tests/guest_%.o $(AGENT_LIB_OBJ)

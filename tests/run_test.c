@@ -3,9 +3,6 @@
  * `hugebench run` from outside: exit statuses, messages, what is on disk afterwards. Mode native
  * with a fake agent, so that no guest boots.
  */
-#include <dirent.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -13,180 +10,18 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 #include <jansson.h>
 
 #include "bench/base/util.h"
-
-static char top[] = "/tmp/hugebench-run-XXXXXX";
-static char command[PATH_MAX + 32], agent[PATH_MAX + 32];
-static char *results, *output;
+#include "tests/run_command.h"
 
 /* Four cells, one boot each. */
 static const char scenario[] = "[scenario]\ndescription = for the test\nmode = native\nrepeat = 4\n"
 			       "warmup = 0\nmeasure = 100ms\ninterval = 50ms\n"
 			       "[cell a]\nworkload = null\n";
-
-static char *path_of(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-static char *path_of(const char *fmt, ...)
-{
-	char tail[PATH_MAX];
-	va_list args;
-	char *path;
-
-	va_start(args, fmt);
-	vsnprintf(tail, sizeof(tail), fmt, args);
-	va_end(args);
-	path = hb_strf("%s/%s", top, tail);
-	assert_non_null(path);
-	return path;
-}
-
-static int setup(void **state)
-{
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	HB_FREE char *cache = NULL;
-
-	(void)state;
-	if (n < 0 || !mkdtemp(top))
-		return -1;
-	self[n] = 0;
-	*strrchr(self, '/') = 0;
-	snprintf(agent, sizeof(agent), "%s/fake_guest", self);
-	*strrchr(self, '/') = 0;
-	snprintf(command, sizeof(command), "%s/hugebench", self);
-	results = path_of("results");
-	output = path_of("output");
-	cache = path_of("cache");
-	return setenv("XDG_CACHE_HOME", cache, 1);
-}
-
-static int teardown(void **state)
-{
-	int rc = hb_remove_all(top);
-
-	(void)state;
-	free(results);
-	free(output);
-	return rc;
-}
-
-static void write_scenario(const char *text)
-{
-	HB_FREE char *path = path_of("t.ini");
-
-	unlink(path);
-	assert_int_equal(hb_file_write(path, text), 0);
-}
-
-/* Start `hugebench run ARGS`, its output to the file @out; NULL: without descriptors. */
-static pid_t start_to(const char *out, char *const args[])
-{
-	char *argv[24] = {command, "run"};
-	size_t n = 2;
-	pid_t pid;
-
-	for (; *args; args++)
-		argv[n++] = *args;
-	pid = fork();
-	assert_true(pid >= 0);
-	if (!pid) {
-		int fd = out ? open(out, O_WRONLY | O_CREAT | O_TRUNC, 0666) : -1;
-
-		if (!out && close_range(0, ~0u, 0))
-			_exit(97);
-		if (out && (fd < 0 || dup2(fd, 1) < 0 || dup2(fd, 2) < 0))
-			_exit(99);
-		execv(command, argv);
-		_exit(98);
-	}
-	return pid;
-}
-
-static pid_t start(char *const args[])
-{
-	return start_to(output, args);
-}
-
-static int finish(pid_t pid)
-{
-	int status;
-
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
-}
-
-/* Run with the usual arguments and those given; the exit status must be @status, the output have
- * @part. */
-static void run_and_expect(int status, const char *part, ...)
-{
-	HB_FREE char *file = path_of("t.ini");
-	HB_FREE char *text = NULL;
-	char *args[20] = {"--results", results, "--agent", agent};
-	size_t n = 4;
-	va_list list;
-	int got;
-
-	va_start(list, part);
-	while (n < 19 && (args[n] = va_arg(list, char *)))
-		if (!strcmp(args[n++], "-s!")) {
-			args[n - 1] = "-s";
-			args[n++] = file;
-		}
-	va_end(list);
-	args[n] = NULL;
-	got = finish(start(args));
-	assert_int_equal(hb_file_read(output, &text, NULL), 0);
-	if (got != status || !strstr(text, part))
-		fail_msg("exit %d, wanted %d with '%s':\n%s", got, status, part, text);
-}
-
-#define expect_run(...) run_and_expect(__VA_ARGS__, (char *)NULL)
-
-static unsigned int cells_of(const char *run, bool unfinished)
-{
-	HB_FREE char *path = path_of("results/%s/cells", run);
-	DIR *d = opendir(path);
-	struct dirent *entry;
-	unsigned int n = 0;
-
-	while (d && (entry = readdir(d)))
-		if (unfinished ? !strncmp(entry->d_name, ".new-", 5) : entry->d_name[0] != '.')
-			n++;
-	if (d)
-		closedir(d);
-	return n;
-}
-
-static json_t *json_of(const char *run, const char *file)
-{
-	HB_FREE char *path = path_of("results/%s/%s", run, file);
-	json_t *j = json_load_file(path, 0, NULL);
-
-	if (!j)
-		fail_msg("%s cannot be read", path);
-	return j;
-}
-
-static void status_is(const char *run, const char *status)
-{
-	json_t *j = json_of(run, "run.json");
-
-	assert_string_equal(json_string_value(json_object_get(j, "status")), status);
-	json_decref(j);
-}
-
-static void wait_for_cells(const char *run, unsigned int n)
-{
-	for (int i = 0; i < 200 && cells_of(run, false) < n; i++)
-		usleep(50000);
-	assert_true(cells_of(run, false) >= n);
-}
 
 static void usage_is_two(void **state)
 {
@@ -325,14 +160,14 @@ static void missing_cells_are_resumed(void **state)
 
 static pid_t start_slow(const char *name)
 {
-	HB_FREE char *file = path_of("t.ini");
-	char *args[] = {"--results", results,  "--agent",    agent, "-s",
-			file,	     "--name", (char *)name, NULL};
+	HB_FREE char *file = path_of("t.ini"), *output = path_of("output");
+	char *args[] = {"run", "--results", command_results, "--agent",	   command_agent,
+			"-s",  file,	    "--name",	     (char *)name, NULL};
 	pid_t pid;
 
 	write_scenario(scenario);
 	setenv("fake", "slow", 1);
-	pid = start(args);
+	pid = command_start(output, args);
 	unsetenv("fake");
 	return pid;
 }
@@ -345,7 +180,7 @@ static void interrupt_keeps_finished_cells(void **state)
 	(void)state;
 	wait_for_cells("stopped", 1);
 	kill(pid, SIGINT);
-	assert_int_equal(finish(pid), 130);
+	assert_int_equal(command_finish(pid), 130);
 	n = cells_of("stopped", false);
 	assert_in_range(n, 1, 3);
 	assert_int_equal(cells_of("stopped", true), 0);
@@ -358,16 +193,16 @@ static void interrupt_keeps_finished_cells(void **state)
 /* An agent that never answers: the second Ctrl-C does not wait for anything. */
 static void second_interrupt_is_forced(void **state)
 {
-	HB_FREE char *file = path_of("t.ini");
-	char *args[] = {"--results", results,  "--agent", agent, "-s",
-			file,	     "--name", "forced",  NULL};
+	HB_FREE char *file = path_of("t.ini"), *output = path_of("output");
+	char *args[] = {"run", "--results", command_results, "--agent", command_agent,
+			"-s",  file,	    "--name",	     "forced",	NULL};
 	uint64_t began;
 	pid_t pid;
 
 	(void)state;
 	write_scenario(scenario);
 	setenv("fake", "silent", 1);
-	pid = start(args);
+	pid = command_start(output, args);
 	unsetenv("fake");
 	for (int i = 0; i < 200 && !cells_of("forced", true); i++)
 		usleep(20000);
@@ -376,7 +211,7 @@ static void second_interrupt_is_forced(void **state)
 	kill(pid, SIGINT);
 	kill(pid, SIGTERM);
 	kill(pid, SIGCONT);
-	assert_int_equal(finish(pid), 130);
+	assert_int_equal(command_finish(pid), 130);
 	assert_true(hb_now_ns() - began < 3 * NSEC_PER_SEC);
 	status_is("forced", "running");
 	expect_run(0, "[4/4]", "--resume", "--name", "forced");
@@ -391,7 +226,7 @@ static void killed_run_is_resumed(void **state)
 	expect_run(2, "killed is in use by another hugebench (process ", "--resume", "--name",
 		   "killed");
 	kill(pid, SIGKILL);
-	assert_int_equal(finish(pid), 1000 + SIGKILL);
+	assert_int_equal(command_finish(pid), 1000 + SIGKILL);
 	status_is("killed", "running");
 	expect_run(0, "[4/4]", "--resume", "--name", "killed");
 	assert_int_equal(cells_of("killed", false), 4);
@@ -435,14 +270,16 @@ static void budget_ends_a_run(void **state)
 static void output_that_cannot_be_written(void **state)
 {
 	HB_FREE char *file = path_of("t.ini"), *lock = path_of("results/mute/.lock");
-	char *args[] = {"--results", results, "--agent", agent, "-s", file, "--name", "mute", NULL};
-	char *dry[] = {"--results", results, "--agent", agent, "-s", file, "--dry-run", NULL};
+	char *args[] = {"run", "--results", command_results, "--agent", command_agent,
+			"-s",  file,	    "--name",	     "mute",	NULL};
+	char *dry[] = {"run", "--results", command_results, "--agent", command_agent,
+		       "-s",  file,	   "--dry-run",	    NULL};
 	HB_FREE char *text = NULL;
 
 	(void)state;
 	write_scenario(scenario);
-	assert_int_equal(finish(start_to("/dev/full", dry)), 3);
-	assert_int_equal(finish(start_to(NULL, args)), 0);
+	assert_int_equal(command_finish(command_start("/dev/full", dry)), 3);
+	assert_int_equal(command_finish(command_start(NULL, args)), 0);
 	status_is("mute", "finished");
 	assert_int_equal(hb_file_read(lock, &text, NULL), 0);
 	assert_int_equal(strncmp(text, "process ", 8), 0);
@@ -542,5 +379,5 @@ int main(void)
 		cmocka_unit_test(other_format_is_refused),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, command_setup, command_teardown);
 }

@@ -14,7 +14,6 @@
 #include "bench/build/hostqemu.h"
 #include "bench/guest/accel.h"
 #include "bench/base/units.h"
-#include "bench/host/digest.h"
 #include "bench/host/machine.h"
 #include "bench/run/doctor.h"
 #include "bench/host/memory.h"
