@@ -169,7 +169,7 @@ static void other_host(json_t *j)
 static void unfinished_block_of_another_machine(void **state)
 {
 	HB_FREE char *file = path_of("results/moved/plan.json");
-	HB_FREE char *first = NULL, *second = NULL, *cell = NULL;
+	HB_FREE char *first = NULL, *second = NULL, *cell = NULL, *text = NULL;
 	ino_t inode;
 
 	(void)state;
@@ -185,11 +185,11 @@ static void unfinished_block_of_another_machine(void **state)
 	assert_int_equal(inode_of(first), inode); /* ours: it stays */
 	json_change(cell, other_host);
 	expect_run(0, "", "--name", "moved", "--block", "1");
-	assert_int_not_equal(access(cell, F_OK), -1); /* whole: it stays, whosever it is */
-	inode = inode_of(first);
+	assert_int_equal(inode_of(first), inode); /* whole: it stays, whosever it is */
 	assert_int_equal(hb_remove_all(second), 0);
 	expect_run(0, "[2/2]", "--name", "moved", "--block", "1");
-	assert_int_not_equal(inode_of(first), inode);
+	assert_int_equal(hb_file_read(cell, &text, NULL), 0);
+	assert_null(strstr(text, "another"));
 }
 
 static void of_another_agent(json_t *j)

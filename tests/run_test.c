@@ -306,23 +306,24 @@ static char *printed_commands(const char *report)
  * report. */
 static void printed_commands_work(void **state)
 {
-	char *args[] = {"--agent",	agent,	  "-s",	   "./t.ini", "--results",
-			"other's runs", "--name", "again", NULL};
+	char *args[] = {"run",	     "--agent",	     command_agent, "-s",    "./t.ini",
+			"--results", "other's runs", "--name",	    "again", NULL};
+	HB_FREE char *top = path_of("."), *output = path_of("output");
 	HB_FREE char *kernels = path_of("my kernels"), *home = path_of("home");
 	HB_FREE char *home_is = hb_strf("HOME=%s", home);
 	HB_FREE char *report = path_of("other's runs/again/report.txt");
 	HB_FREE char *second = path_of("other's runs/again-2/report.txt");
 	HB_FREE char *commands = NULL, *text = NULL;
 	char *shell[] = {"env", "-i", home_is, "PATH=/usr/bin:/bin", "sh", "-e", "-c", NULL, NULL};
-	char before[PATH_MAX];
+	HB_FREE char *before = getcwd(NULL, 0);
 
 	(void)state;
-	assert_non_null(getcwd(before, sizeof(before)));
+	assert_non_null(before);
 	assert_int_equal(hb_mkdir_all(kernels), 0);
 	write_scenario(scenario);
 	assert_int_equal(setenv("HUGEBENCH_KERNELS", kernels, 1), 0);
 	assert_int_equal(chdir(top), 0);
-	assert_int_equal(finish(start(args)), 0);
+	assert_int_equal(command_finish(command_start(output, args)), 0);
 	unsetenv("HUGEBENCH_KERNELS");
 	assert_int_equal(chdir("/"), 0);
 	commands = printed_commands(report);
