@@ -33,7 +33,7 @@ static int setup(void **state)
 		"[scenario]\nwarmup = 2s\nmeasure = 8s\nstall = 20s\n[cell a]\nworkload = w\n"
 		"[cell b]\nworkload = w\nantagonists = x\nexpect.base = HANG\n"
 		"[cell c]\nworkload = w\n",
-		workloads, NULL, &spec, &e);
+		workloads, NULL, SPEC_VCPUS, &spec, &e);
 }
 
 static int teardown(void **state)

@@ -25,6 +25,7 @@ static const char agent[] = "[{\"name\":\"pmdshare\",\"role\":\"workload\",\"sum
 			    "\"help\":\"\"}],\"metrics\":[]}]";
 
 static json_t *workloads;
+static unsigned int vcpus = SPEC_VCPUS;
 
 static int load_workloads(void **state)
 {
@@ -47,7 +48,7 @@ static int parse(const char *text, const char *overrides, struct spec *spec, str
 
 	assert_non_null(list);
 	e->text[0] = 0;
-	rc = spec_parse("dir/t.ini", text, workloads, list, spec, e);
+	rc = spec_parse("dir/t.ini", text, workloads, list, vcpus, spec, e);
 	json_decref(list);
 	return rc;
 }
@@ -170,6 +171,35 @@ static void sweeps_make_cells(void **state)
 	assert_int_equal(tasks(&s, 5, 0), 4);
 	assert_string_equal(option(&s, 5, 0, "size"), "1G");
 	spec_free(&s);
+}
+
+static void tasks_in_terms_of_the_machine(void **state)
+{
+	static const char text[] = "[scenario]\n[cell a]\nworkload = pmdshare, forkexit\n"
+				   "sweep.pmdshare.tasks = 1, vcpus/4, vcpus\n"
+				   "forkexit.tasks = vcpus/2\n";
+	struct hb_error e;
+	struct spec spec;
+
+	(void)state;
+	accepted(text, "[]", &spec);
+	assert_true(spec.of_vcpus);
+	/* A quarter of four is one, which is there already. */
+	assert_int_equal(spec.ncells, 2);
+	assert_string_equal(spec.cells[1].name, "a-4");
+	spec_free(&spec);
+	vcpus = 64;
+	assert_int_equal(parse(text, "[]", &spec, &e), 0);
+	vcpus = SPEC_VCPUS;
+	assert_int_equal(spec.ncells, 3);
+	assert_string_equal(spec.cells[1].name, "a-16");
+	assert_string_equal(spec.cells[2].name, "a-64");
+	assert_int_equal(json_integer_value(json_object_get(
+				 json_array_get(spec.cells[0].instances, 1), "tasks")),
+			 32);
+	spec_free(&spec);
+	refused("[scenario]\n[cell a]\nworkload = forkexit\ntasks = vcpus/0\n", -EINVAL, "vcpus/0");
+	refused("[scenario]\n[cell a]\nworkload = forkexit\ntasks = 2vcpus\n", -EINVAL, "t.ini:4");
 }
 
 static void overrides_win(void **state)
@@ -371,6 +401,7 @@ int main(void)
 		cmocka_unit_test(cells_observe_for_themselves),
 		cmocka_unit_test(order_of_lines_does_not_matter),
 		cmocka_unit_test(sweeps_make_cells),
+		cmocka_unit_test(tasks_in_terms_of_the_machine),
 		cmocka_unit_test(overrides_win),
 		cmocka_unit_test(expectations_are_inherited),
 		cmocka_unit_test(wrong_keys_are_placed),

@@ -110,7 +110,7 @@ static int print_scenario(const char *name, const json_t *workloads)
 	struct hb_error e = {""};
 	HB_FREE char *path = spec_find(name, &e);
 	struct spec spec = {0};
-	int rc = path ? spec_load(path, workloads, NULL, &spec, &e) : -ENOENT;
+	int rc = path ? spec_load(path, workloads, NULL, SPEC_VCPUS, &spec, &e) : -ENOENT;
 
 	if (rc) {
 		printf("  %s: not usable: %s\n", name, e.text);

@@ -14,6 +14,7 @@
 #include "bench/host/machine.h"
 #include "bench/host/paths.h"
 #include "bench/run/run.h"
+#include "bench/host/placement.h"
 #include "bench/host/tsc.h"
 
 int run_set_text(char **field, char *text, struct hb_error *e)
@@ -178,6 +179,29 @@ static int size_choose(struct run *r, struct hb_error *e)
 				      : rc;
 }
 
+static int spec_read(struct run *r, const char *path, unsigned int vcpus, struct hb_error *e)
+{
+	int rc = spec_load(path, r->workloads, r->args.overrides, vcpus, &r->spec, e);
+
+	if (!rc && r->args.cells)
+		rc = spec_keep_cells(&r->spec, r->args.cells, e)
+			     ? hb_error_prefix(e, -EINVAL, "--cells")
+			     : 0;
+	return rc;
+}
+
+/* Cells whose tasks are given in vCPUs, once their number is known. */
+static int spec_again(struct run *r, unsigned int vcpus, struct hb_error *e)
+{
+	HB_FREE char *path = NULL;
+
+	if (!r->spec.of_vcpus || r->spec.vcpus == vcpus)
+		return 0;
+	path = HB_STEAL(r->spec.path);
+	spec_free(&r->spec);
+	return spec_read(r, path, vcpus, e);
+}
+
 /* What the mode and the host's size decide; done again when mode auto is settled. */
 static int mode_check(struct run *r, struct hb_error *e)
 {
@@ -186,7 +210,12 @@ static int mode_check(struct run *r, struct hb_error *e)
 	if (!rc)
 		rc = run_jobs_check(r, e);
 	r->jobs = 1;
-	return rc || run_is_native(r) ? rc : size_choose(r, e);
+	if (rc)
+		return rc;
+	if (run_is_native(r))
+		return spec_again(r, placement_host().cpus, e);
+	rc = size_choose(r, e);
+	return rc ? rc : spec_again(r, r->size.vcpus, e);
 }
 
 /* The "scale" of a PostgreSQL instance, given or by default; 0: it has none. */
@@ -251,12 +280,8 @@ int run_read(struct run *r, struct hb_error *e)
 {
 	HB_FREE char *path = spec_find(r->args.scenario, e);
 	const char *mode;
-	int rc = path ? spec_load(path, r->workloads, r->args.overrides, &r->spec, e) : -ENOENT;
+	int rc = path ? spec_read(r, path, SPEC_VCPUS, e) : -ENOENT;
 
-	if (!rc && r->args.cells)
-		rc = spec_keep_cells(&r->spec, r->args.cells, e)
-			     ? hb_error_prefix(e, -EINVAL, "--cells")
-			     : 0;
 	if (rc)
 		return rc;
 	mode = spec_modes[r->spec.scenario.mode];

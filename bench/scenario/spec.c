@@ -88,6 +88,8 @@ static int read_all(struct spec_reader *r, const json_t *overrides)
 		if (!rc)
 			rc = spec_override_apply(r, json_string_value(text));
 	if (!rc)
+		rc = spec_vcpus_resolve(r);
+	if (!rc)
 		rc = scenario_fill(r, expect);
 	for (i = 0; i < r->ini.n && !rc; i++)
 		if (spec_is_cell(&r->ini.sections[i]))
@@ -112,12 +114,13 @@ static char *scenario_name(const char *path)
 }
 
 int spec_parse(const char *path, const char *text, const json_t *workloads, const json_t *overrides,
-	       struct spec *spec, struct hb_error *e)
+	       unsigned int vcpus, struct spec *spec, struct hb_error *e)
 {
-	struct spec_reader r = {.workloads = workloads, .spec = spec, .e = e};
+	struct spec_reader r = {.workloads = workloads, .vcpus = vcpus, .spec = spec, .e = e};
 	int rc;
 
 	*spec = (struct spec){
+		.vcpus = vcpus,
 		.name = scenario_name(path),
 		.path = strdup(path),
 		.text = strdup(text),
@@ -137,8 +140,8 @@ int spec_parse(const char *path, const char *text, const json_t *workloads, cons
 	return rc;
 }
 
-int spec_load(const char *path, const json_t *workloads, const json_t *overrides, struct spec *spec,
-	      struct hb_error *e)
+int spec_load(const char *path, const json_t *workloads, const json_t *overrides,
+	      unsigned int vcpus, struct spec *spec, struct hb_error *e)
 {
 	HB_FREE char *text = NULL;
 	size_t len;
@@ -150,7 +153,7 @@ int spec_load(const char *path, const json_t *workloads, const json_t *overrides
 				    "cannot read the scenario %s: %s", path, strerror(-rc));
 	if (strlen(text) != len)
 		return hb_error_set(e, -EINVAL, "%s: not a text file (it has a NUL byte)", path);
-	return spec_parse(path, text, workloads, overrides, spec, e);
+	return spec_parse(path, text, workloads, overrides, vcpus, spec, e);
 }
 
 static void cell_free(struct spec_cell *cell)

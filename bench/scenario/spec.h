@@ -30,6 +30,9 @@ struct spec_timing {
 };
 
 /* The [scenario] section. */
+/* The number to load a scenario with before the guest's size is known. */
+#define SPEC_VCPUS 4
+
 struct spec_scenario {
 	char description[HB_OPTION_STRING];
 	char kernels[HB_OPTION_STRING];
@@ -63,7 +66,9 @@ struct spec {
 	char *text;	   /* the whole file */
 	json_t *overrides; /* array of "key=value", as given */
 	struct spec_scenario scenario;
-	json_t *kernels; /* array of names, at least one */
+	json_t *kernels;    /* array of names, at least one */
+	unsigned int vcpus; /* the number it was loaded with */
+	bool of_vcpus;	    /* some cell's tasks or clients are given in vCPUs */
 	struct spec_cell *cells;
 	size_t ncells;
 };
@@ -76,15 +81,16 @@ extern const struct option_row spec_scenario_rows[], spec_cell_rows[];
 char *spec_find(const char *name, struct hb_error *e);
 /*
  * Read and check the scenario at @path. @workloads: describe_agent(). @overrides: array of
- * "key=value" or "CELL:key=value" (NULL: none); they win over the file. Release with spec_free(),
+ * "key=value" or "CELL:key=value" (NULL: none); they win over the file. @vcpus: what "vcpus" in a
+ * number of tasks or clients stands for. Release with spec_free(),
  * also after an error. -EINVAL, -ERANGE, -ENOENT: the scenario or an override is wrong, or cannot
  * be read; -ENOMEM.
  */
-int spec_load(const char *path, const json_t *workloads, const json_t *overrides, struct spec *spec,
-	      struct hb_error *e);
+int spec_load(const char *path, const json_t *workloads, const json_t *overrides,
+	      unsigned int vcpus, struct spec *spec, struct hb_error *e);
 /* spec_load() of a text; @path is only for messages. */
 int spec_parse(const char *path, const char *text, const json_t *workloads, const json_t *overrides,
-	       struct spec *spec, struct hb_error *e);
+	       unsigned int vcpus, struct spec *spec, struct hb_error *e);
 void spec_free(struct spec *spec);
 /*
  * Keep the cells whose names match one of the shell patterns in @patterns ("faults-*, forks").

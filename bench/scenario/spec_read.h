@@ -13,6 +13,7 @@
 struct spec_reader {
 	struct ini_file ini;
 	const json_t *workloads; /* describe_agent() */
+	unsigned int vcpus;	 /* what the word stands for */
 	struct spec *spec;	 /* being filled */
 	struct hb_error *e;
 };
@@ -40,6 +41,8 @@ void spec_nearest_try(struct spec_nearest *n, const char *wanted, const char *ca
 
 /* Apply one "key=value" or "CELL:key=value" of the command line to r->ini. */
 int spec_override_apply(struct spec_reader *r, const char *text);
+/* Put numbers for "vcpus" and "vcpus/N" where r->ini counts tasks or clients. */
+int spec_vcpus_resolve(struct spec_reader *r);
 /* Append to r->spec the cells of section @s: one, or one for every combination of its sweeps. */
 int spec_section_cells(const struct spec_reader *r, const struct ini_section *s);
 /* Append the cell @name that @s describes, whose sweeps are resolved. */
