@@ -54,7 +54,10 @@ $(BUILD)/%.o: %.c | deps
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(HB_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/tests/synthetic.o $(BUILD)/tests/run_command.o $(HOST_LIB_OBJ)
+# What tests of the host's side share.
+TEST_HELPER_OBJ := $(addprefix $(BUILD)/tests/,leftovers.o run_command.o synthetic.o)
+
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_HELPER_OBJ) $(HOST_LIB_OBJ)
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(HB_CFLAGS) -o $@ $^ -lcmocka $(HOST_LIBS)
@@ -77,7 +80,7 @@ $(BUILD)/tests/guest_%: $(BUILD)/tests/guest_%.o $(AGENT_LIB_OBJ)
 E2E_TESTS := $(filter $(BUILD)/tests/e2e_%,$(TESTS))
 UNIT_TESTS := $(filter-out $(E2E_TESTS),$(TESTS))
 
-$(BUILD)/run_tests: $(BUILD)/tests/run_tests.o $(BASE_OBJ)
+$(BUILD)/run_tests: $(BUILD)/tests/run_tests.o $(BUILD)/tests/leftovers.o $(BASE_OBJ)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(HB_CFLAGS) -o $@ $^ -ljansson -lz -lm
 

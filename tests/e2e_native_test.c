@@ -20,6 +20,7 @@
 #include <jansson.h>
 
 #include "bench/base/util.h"
+#include "tests/leftovers.h"
 
 #define HUGEBENCH "build/hugebench"
 #define POOL	  "/proc/sys/vm/nr_hugepages"
@@ -372,18 +373,19 @@ static int teardown(void **state)
 
 int main(void)
 {
+#define T(name) cmocka_unit_test_setup_teardown(name, leftovers_setup, leftovers_teardown)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(this_machine_lets_its_pool_change),
-		cmocka_unit_test(nothing_changes_without_yes),
-		cmocka_unit_test(antagonists_want_yes),
-		cmocka_unit_test(yes_is_for_native),
-		cmocka_unit_test(finished_run_puts_back),
-		cmocka_unit_test(interrupted_run_puts_back),
-		cmocka_unit_test(agent_puts_back_alone),
-		cmocka_unit_test(doctor_puts_back),
-		cmocka_unit_test(next_run_puts_back),
-		cmocka_unit_test(one_run_at_a_time),
-		cmocka_unit_test(others_may_not_grow_it),
+		T(this_machine_lets_its_pool_change),
+		T(nothing_changes_without_yes),
+		T(antagonists_want_yes),
+		T(yes_is_for_native),
+		T(finished_run_puts_back),
+		T(interrupted_run_puts_back),
+		T(agent_puts_back_alone),
+		T(doctor_puts_back),
+		T(next_run_puts_back),
+		T(one_run_at_a_time),
+		T(others_may_not_grow_it),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

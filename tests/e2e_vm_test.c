@@ -10,7 +10,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +20,7 @@
 #include "bench/build/cpio.h"
 #include "bench/build/kernel.h"
 #include "bench/guest/session.h"
+#include "tests/leftovers.h"
 
 struct fixture {
 	char directory[64];
@@ -79,6 +79,7 @@ static int setup(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	assert_non_null(f);
+	assert_int_equal(leftovers_adopt(), 0);
 	snprintf(f->directory, sizeof(f->directory), "/tmp/e2e_vm_test.XXXXXX");
 	assert_non_null(mkdtemp(f->directory));
 	f->bzimage = kernel.bzimage;
@@ -107,7 +108,7 @@ static int teardown(void **state)
 	free(f->command_line);
 	assert_int_equal(hb_remove_all(f->directory), 0);
 	free(f);
-	return 0;
+	return leftovers_teardown(state);
 }
 
 static int run_as(struct fixture *f, const char *fake)
@@ -329,12 +330,9 @@ static void test_we_are_killed(void **state)
 {
 	struct fixture *f = *state;
 	int status;
-	pid_t pid, qemu;
+	pid_t pid = fork(), qemu;
 	char path[64], *text = NULL;
 
-	/* Orphans come to us, so that the end of QEMU can be waited for. */
-	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
-	pid = fork();
 	if (!pid) {
 		run_as(f, "silent");
 		_exit(0);
@@ -358,7 +356,6 @@ static void test_we_are_killed(void **state)
 	alarm(0);
 	assert_true(WIFSIGNALED(status));
 	assert_int_equal(WTERMSIG(status), SIGKILL);
-	prctl(PR_SET_CHILD_SUBREAPER, 0);
 }
 
 /* The accelerator's probe must be able to succeed: with emulation it does. */

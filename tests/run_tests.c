@@ -5,8 +5,8 @@
  *	run_tests [-t SECONDS] PROGRAM...
  *
  * Each program speaks TAP (cmocka does, when asked by its environment). A program that dies, runs
- * into the deadline or reports fewer tests than it planned counts one failure more; its whole
- * output is printed then.
+ * into the deadline, reports fewer tests than it planned or leaves processes running counts one
+ * failure more; its whole output is printed then.
  */
 #include <argp.h>
 #include <fcntl.h>
@@ -20,6 +20,7 @@
 
 #include "bench/base/units.h"
 #include "bench/base/util.h"
+#include "tests/leftovers.h"
 
 struct totals {
 	unsigned int passed, failed, skipped;
@@ -148,6 +149,7 @@ static void run_program(const char *program, uint64_t deadline_ns, struct totals
 	uint64_t start = hb_now_ns();
 	struct output o = {0};
 	struct totals before = *t;
+	unsigned int left;
 	int fd, status = 0, err;
 	pid_t pid = spawn(program, &fd);
 	bool bad;
@@ -165,9 +167,16 @@ static void run_program(const char *program, uint64_t deadline_ns, struct totals
 		kill(-pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
+	/* What outlives its program would disturb the next one. */
+	left = leftovers_end();
 	bad = count_output(&o, t);
 	if (err || WIFSIGNALED(status) || (WEXITSTATUS(status) && !bad)) {
 		printf("  FAIL %s\n", err == -ETIME ? "ran into its deadline" : "ended badly");
+		t->failed++;
+		bad = true;
+	}
+	if (left) {
+		printf("  FAIL left %u processes running, which are killed now\n", left);
 		t->failed++;
 		bad = true;
 	}
@@ -210,6 +219,8 @@ int main(int argc, char **argv)
 	struct totals t = {0};
 
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	if (leftovers_adopt())
+		fprintf(stderr, "run_tests: orphans are not taken in: %s\n", strerror(errno));
 	for (char **p = a.programs; p && *p; p++)
 		run_program(*p, a.deadline_ns, &t);
 	printf("%u passed, %u failed", t.passed, t.failed);
