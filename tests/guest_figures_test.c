@@ -68,7 +68,7 @@ static int make(void **state)
 			f->task[i][k].counter[PAGES] = 10 + k;
 		}
 	}
-	link_init(&f->link, -1, 1);
+	link_init_held(&f->link, NULL);
 	*state = f;
 	return 0;
 }

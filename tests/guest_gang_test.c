@@ -98,7 +98,7 @@ static void prepare(struct fixture *f, const struct workload_ops *ops, unsigned 
 	f->in = (struct instance){
 		.ops = ops, .cell = &f->cell, .ntasks = tasks, .gauges = json_object()};
 	f->cell = (struct cell){.instances = &f->in, .ninstances = 1, .seed = 7};
-	assert_int_equal(gang_prepare(&f->g, &f->cell, "any", &e), 0);
+	assert_int_equal(gang_prepare(&f->g, &f->cell, &e), 0);
 }
 
 static void release(struct fixture *f)
@@ -113,7 +113,7 @@ static void fire(struct fixture *f, const struct workload_ops *ops, unsigned int
 	struct hb_error e = {""};
 
 	prepare(f, ops, tasks);
-	assert_int_equal(gang_start(&f->g, TIMEOUT_NS, &e), 0);
+	assert_int_equal(gang_start(&f->g, "any", TIMEOUT_NS, &e), 0);
 	assert_int_equal(gang_fire(&f->g), 0);
 }
 
@@ -159,7 +159,7 @@ static void run_counting(unsigned int tasks, int threads)
 
 	prepare(&f, &ops, tasks);
 	f.in.threads = threads;
-	assert_int_equal(gang_start(&f.g, TIMEOUT_NS, &e), 0);
+	assert_int_equal(gang_start(&f.g, "any", TIMEOUT_NS, &e), 0);
 	assert_int_equal(f.g.nprocesses, threads ? 1 : tasks);
 	/* Nobody passes before the gun, and nothing counts before the measured phase. */
 	usleep(20000);
@@ -224,7 +224,7 @@ static void init_failure_names_the_task(void **state)
 	(void)state;
 	ops.task_init = failing_init;
 	prepare(&f, &ops, 4);
-	assert_int_equal(gang_start(&f.g, TIMEOUT_NS, &e), -EIO);
+	assert_int_equal(gang_start(&f.g, "any", TIMEOUT_NS, &e), -EIO);
 	assert_string_equal(e.text, "test task 2: no device for task 2");
 	assert_int_equal(gang_kill(&f.g), 0);
 	release(&f);
@@ -266,7 +266,7 @@ static void drain_has_a_deadline(void **state)
 	release(&f);
 }
 
-static void exact_does_the_work_and_no_more(void **state)
+static void fixed_work_is_done_and_no_more(void **state)
 {
 	struct workload_ops ops = ops_of(count_run);
 	struct hb_error e = {""};
@@ -274,9 +274,8 @@ static void exact_does_the_work_and_no_more(void **state)
 
 	(void)state;
 	prepare(&f, &ops, 2);
-	f.cell.exact = 1;
 	f.cell.work = 40;
-	assert_int_equal(gang_start(&f.g, TIMEOUT_NS, &e), 0);
+	assert_int_equal(gang_start(&f.g, "any", TIMEOUT_NS, &e), 0);
 	gang_fire(&f.g);
 	assert_int_equal(gang_wait(&f.g, 0), 0);
 	assert_int_equal(atomic_load(&f.in.task[0]->counter[0]), 40);
@@ -338,7 +337,8 @@ static void unknown_node_is_refused(void **state)
 
 	(void)state;
 	in.cell = &cell;
-	assert_int_equal(gang_prepare(&g, &cell, "77", &e), -EINVAL);
+	assert_int_equal(gang_prepare(&g, &cell, &e), 0);
+	assert_int_equal(gang_start(&g, "77", TIMEOUT_NS, &e), -EINVAL);
 	assert_non_null(strstr(e.text, "nodes = 77"));
 	gang_free(&g);
 }
@@ -354,7 +354,7 @@ int main(void)
 		cmocka_unit_test(death_is_noticed),
 		cmocka_unit_test(quiet_exit_is_noticed),
 		cmocka_unit_test(drain_has_a_deadline),
-		cmocka_unit_test(exact_does_the_work_and_no_more),
+		cmocka_unit_test(fixed_work_is_done_and_no_more),
 		cmocka_unit_test(pace_keeps_the_rate),
 		cmocka_unit_test(random_streams),
 		cmocka_unit_test(unknown_node_is_refused),

@@ -446,6 +446,6 @@ int main(void)
 		cmocka_unit_test(clock_does_not_run_backwards),
 	};
 
-	clock_setup(0, 0);
+	clock_setup();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

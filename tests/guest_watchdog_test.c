@@ -128,7 +128,7 @@ static void agent_main(struct fixture *f, const struct script *script)
 			behave(f->task[i], script->manner[i], self);
 		atomic_store(&f->task[i]->tid, p->pid);
 	}
-	link_init(&link, f->fd[1], 0);
+	link_init(&link, f->fd[1]);
 	w.link = &link;
 	w.parameters = json_object();
 	if (watchdog_start(&w, NULL))

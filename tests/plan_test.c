@@ -301,7 +301,8 @@ static void size_comes_from_the_host(void **state)
 	struct host_size small = {.cores = 2, .cpus = 2, .memory = 23 * GIB, .limit = 18 * GIB};
 	struct host_size large = {
 		.cores = 64, .cpus = 128, .memory = 512 * GIB, .limit = 490 * GIB};
-	struct spec_scenario s = {.nodes = 2};
+	struct spec_cell cell = {.name = "one"};
+	struct spec s = {.scenario.nodes = 2, .cells = &cell, .ncells = 1};
 	struct guest_size g;
 	struct hb_error e;
 
@@ -311,23 +312,27 @@ static void size_comes_from_the_host(void **state)
 	assert_int_equal(g.memory, 8 * GIB);
 	assert_int_equal(guest_size_choose(&s, "kvm", &small, &g, &e), 0);
 	assert_int_equal(g.vcpus, 2);
+	assert_int_equal(guest_size_choose(&s, "exact", &large, &g, &e), 0);
+	assert_int_equal(g.vcpus, 4);
+	assert_int_equal(g.memory, 4 * GIB);
+	cell.timing.work = 1;
 	assert_int_equal(guest_size_choose(&s, "exact", &small, &g, &e), 0);
 	assert_int_equal(g.vcpus, 1);
 	assert_int_equal(g.nodes, 2);
 	assert_int_equal(guest_size_choose(&s, "kvm", &large, &g, &e), 0);
 	assert_int_equal(g.vcpus, 62);
 	assert_int_equal(g.memory, 64 * GIB);
-	s.nodes = 3;
+	s.scenario.nodes = 3;
 	assert_int_equal(guest_size_choose(&s, "emulated", &small, &g, &e), 0);
 	assert_int_equal(g.vcpus, 3);
-	s.vcpus = 4;
+	s.scenario.vcpus = 4;
 	assert_int_equal(guest_size_choose(&s, "emulated", &small, &g, &e), -EINVAL);
 }
 
 static void memory_that_is_not_there_is_refused(void **state)
 {
 	struct host_size h = {.cores = 2, .cpus = 2, .memory = 8 * GIB, .limit = 3 * GIB};
-	struct spec_scenario s = {.nodes = 2, .memory = 4 * GIB};
+	struct spec s = {.scenario = {.nodes = 2, .memory = 4 * GIB}};
 	struct guest_size g;
 	struct hb_error e;
 

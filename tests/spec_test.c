@@ -356,9 +356,16 @@ static void modes_decide(void **state)
 	assert_non_null(strstr(e.text, "only mode exact"));
 	spec_free(&s);
 	accepted(CELL, "[]", &s);
-	assert_int_equal(spec_check_mode(&s, "exact", &e), -EINVAL);
-	assert_non_null(strstr(e.text, "no 'work'"));
+	assert_int_equal(spec_check_mode(&s, "exact", &e), 0);
 	assert_int_equal(spec_check_mode(&s, "emulated", &e), 0);
+	spec_free(&s);
+	accepted(CELL "work = 1\n[cell b]\nworkload = forkexit\n", "[]", &s);
+	assert_int_equal(spec_check_mode(&s, "exact", &e), -EINVAL);
+	assert_non_null(strstr(e.text, "[cell b] has no 'work' and others have"));
+	spec_free(&s);
+	accepted(CELL, "[\"vcpus=128\"]", &s);
+	assert_int_equal(spec_check_mode(&s, "exact", &e), -EINVAL);
+	assert_non_null(strstr(e.text, "at most 64"));
 	spec_free(&s);
 	accepted(CELL "work = 1\n", "[\"vcpus=2\"]", &s);
 	assert_int_equal(spec_check_mode(&s, "exact", &e), -EINVAL);

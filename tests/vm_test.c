@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "bench/build/hostqemu.h"
+#include "bench/base/exact.h"
 #include "bench/guest/vm.h"
 #include "bench/host/memory.h"
 
@@ -148,6 +149,29 @@ static void test_exact_is_deterministic(void **state)
 	has(all, "-numa node,nodeid=1,memdev=mem1 ");
 	lacks(all, "rdrand");
 	lacks(all, "virtio-serial");
+	has(all, "hpet=off");
+	lacks(all, "idle=poll");
+	free(all);
+}
+
+static void test_exact_vcpus_take_turns(void **state)
+{
+	struct vm_config c = emulated();
+	char *all;
+
+	(void)state;
+	c.mode = VM_EXACT;
+	c.vcpus = 4;
+	all = line(&c, -1, -1);
+	has(all, "-accel tcg,thread=single ");
+	has(all, "-icount shift=3,sleep=off ");
+	has(all, "hpet=on");
+	has(all, " idle=poll maxcpus=1 hpet=disable ");
+	has(all, "prealloc=off");
+	free(all);
+	c.vcpus = 48;
+	all = line(&c, -1, -1);
+	has(all, "-icount shift=0,sleep=off ");
 	free(all);
 }
 
@@ -259,7 +283,8 @@ static void test_impossible_guests(void **state)
 	refused(c, "NUMA nodes");
 	c = emulated();
 	c.mode = VM_EXACT;
-	refused(c, "one vCPU");
+	c.vcpus = EXACT_VCPUS_MAX + 2;
+	refused(c, "at most 64 vCPUs");
 	c = emulated();
 	c.memory = 100 << 20;
 	refused(c, "64 MiB");
@@ -278,6 +303,7 @@ int main(void)
 		cmocka_unit_test(test_kvm_keeps_the_hosts_cpu),
 		cmocka_unit_test(test_apic_ids_end_at_254),
 		cmocka_unit_test(test_exact_is_deterministic),
+		cmocka_unit_test(test_exact_vcpus_take_turns),
 		cmocka_unit_test(test_memory_files_and_binding),
 		cmocka_unit_test(test_initramfs_without_a_name),
 		cmocka_unit_test(test_root_disk),

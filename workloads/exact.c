@@ -134,7 +134,7 @@ static int exact_task_init(struct task *t, struct hb_error *e)
 static void sample(struct task *t, enum exact_op op, uint64_t begin, uint64_t end)
 {
 	struct exact_task *x = t->priv;
-	uint64_t value = task_ticks_to_insn(end - begin - x->clock_cost);
+	uint64_t value = task_latency_unit(task_ticks_to_ns(end - begin - x->clock_cost));
 
 	if (t->shared != t->live)
 		return;

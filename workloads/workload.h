@@ -137,9 +137,9 @@ struct cell {
 	unsigned int ninstances;
 	uint64_t huge_page_bytes; /* default huge page size */
 	int native;		  /* 1: on the running kernel, no guest */
-	int exact;		  /* 1: fixed work, task_ticks() counts instructions */
+	int exact;		  /* 1: the clock counts instructions, task_clock.insn_ns */
 	uint64_t seed;		  /* for every pseudo-random choice; the same in both arms */
-	uint64_t work;		  /* exact: operations per task, else 0 */
+	uint64_t work;		  /* exact, one vCPU: operations per task instead of phases */
 	uint64_t memory;	  /* bytes of RAM */
 };
 
@@ -165,7 +165,7 @@ struct task {
 	struct task_shared *scratch;
 	unsigned int index; /* 0 .. ntasks - 1 */
 	int phase;	    /* last phase seen */
-	uint64_t left;	    /* exact: operations still to do */
+	uint64_t left;	    /* fixed work: operations still to do */
 	uint64_t rng;	    /* task_random() */
 	void *priv;
 };
@@ -188,18 +188,18 @@ static inline bool task_moved(struct task *t)
 
 static inline bool task_continue(struct task *t)
 {
-	if (__builtin_expect(!task_moved(t) && !t->in->cell->exact, 1))
+	if (__builtin_expect(!task_moved(t) && !t->in->cell->work, 1))
 		return true;
 	return task_advance(t);
 }
 
 /*
  * The same within a long operation whose figures are complete up to here, so that a phase can begin
- * in its middle; takes nothing from mode exact's work. False: cut the operation short.
+ * in its middle; takes nothing from fixed work. False: cut the operation short.
  */
 static inline bool task_step(struct task *t)
 {
-	if (__builtin_expect(!task_moved(t) || t->in->cell->exact, 1))
+	if (__builtin_expect(!task_moved(t) || t->in->cell->work, 1))
 		return true;
 	return task_advance(t);
 }
@@ -213,19 +213,28 @@ static inline void task_count(struct task *t, unsigned int row, uint64_t n)
 			      memory_order_relaxed);
 }
 
-/* Record into a METRIC_HIST row (ns). */
-static inline void task_latency(struct task *t, unsigned int row, uint64_t ns)
-{
-	hist_record(t->shared->hist[row], ns);
-}
-
-/* Set by clock_setup() before the first fork, read-only afterwards; for the two functions below. */
+/* Set by clock_setup() before the first fork, read-only afterwards; for the functions below. */
 struct task_clock {
 	int tsc;	  /* 1: the CPU's counter, 0: clock_raw_ns() */
 	uint64_t ns_mult; /* ns per tick, scaled by 2^32 */
+	/* Mode exact: ns of the guest's clock in which a CPU executes an instruction; else 1. */
+	unsigned int insn_ns;
 };
 
 extern struct task_clock task_clock;
+
+/* What a METRIC_HIST row holds of @ns: ns, in mode exact instructions that a CPU executes in it. */
+static inline uint64_t task_latency_unit(uint64_t ns)
+{
+	return __builtin_expect(task_clock.insn_ns == 1, 1) ? ns : ns / task_clock.insn_ns;
+}
+
+/* Record @ns into a METRIC_HIST row. */
+static inline void task_latency(struct task *t, unsigned int row, uint64_t ns)
+{
+	hist_record(t->shared->hist[row], task_latency_unit(ns));
+}
+
 uint64_t clock_raw_ns(void);
 
 /*
@@ -257,9 +266,6 @@ static inline uint64_t task_ticks_to_ns(uint64_t ticks)
 		return 0;
 	return ((unsigned __int128)ticks * task_clock.ns_mult) >> 32;
 }
-
-/* Guest instructions in a difference of ticks; mode exact only. */
-uint64_t task_ticks_to_insn(uint64_t ticks);
 
 /* xorshift64*, seeded from cell seed, instance and task index: the same stream in both arms. */
 uint64_t task_random(struct task *t);

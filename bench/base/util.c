@@ -270,6 +270,15 @@ int hb_shell_word(FILE *out, const char *word)
 	return n + fprintf(out, "'");
 }
 
+uint64_t hb_random(uint64_t *state)
+{
+	uint64_t z = *state += 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return z ^ (z >> 31);
+}
+
 int hb_run(char *const argv[], int log_fd)
 {
 	pid_t pid = fork();

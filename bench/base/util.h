@@ -78,6 +78,9 @@ void hb_sleep_until_ns(uint64_t when);
 /* Write @word as a shell takes it for one word; returns the bytes written. */
 int hb_shell_word(FILE *out, const char *word);
 
+/* splitmix64 (Steele, Lea, Flood, OOPSLA 2014): one step of the state; any state will do. */
+uint64_t hb_random(uint64_t *state);
+
 /*
  * Run @argv (argv[0] looked up in PATH) and wait; stdout and stderr go to @log_fd (or stay where
  * they are for -1). Returns the exit status (0..255), 128 + signal, or -errno when it could not

@@ -10,6 +10,11 @@
 #include "bench/build/elfinfo.h"
 
 #define VMLINUX_MAX (256u << 20)
+#define GZIP_MAGIC  "\x1f\x8b"
+/* The last four bytes of the payload are the length of what is in it. */
+#define LENGTH_BYTES 4
+/* zlib's memLevel that packs a kernel a little smaller than gzip -9 does. */
+#define PACK_MEMORY 8
 
 static uint32_t get32(const char *p)
 {
@@ -28,7 +33,7 @@ static uint16_t get16(const char *p)
 }
 
 /* Where the payload is inside the image; -EINVAL for what is no bzImage. */
-static int find_payload(const char *image, size_t size, const char **payload, size_t *len)
+static int find_payload(char *image, size_t size, char **payload, size_t *len)
 {
 	uint64_t start;
 
@@ -46,8 +51,7 @@ static int find_payload(const char *image, size_t size, const char **payload, si
 
 static int unpack_gzip(const char *in, size_t in_len, char **out, size_t *out_len)
 {
-	/* The last four bytes of the payload are the length of what is in it. */
-	size_t size = get32(in + in_len - 4);
+	size_t size = get32(in + in_len - LENGTH_BYTES);
 	z_stream z = {.next_in = (Bytef *)in, .avail_in = in_len};
 	int rc;
 
@@ -124,7 +128,7 @@ static int unpack_payload(const char *in, size_t in_len, char **out, size_t *out
 	};
 	int rc;
 
-	if (!memcmp(in, "\x1f\x8b", 2))
+	if (!memcmp(in, GZIP_MAGIC, 2))
 		return unpack_gzip(in, in_len, out, out_len);
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		if (memcmp(in, kinds[i].magic, kinds[i].len))
@@ -152,8 +156,8 @@ int bzimage_identify(const char *path, char **version, char **build_id, struct h
 {
 	HB_FREE char *image = NULL;
 	HB_FREE char *vmlinux = NULL;
-	const char *payload;
 	size_t size, len, vmlinux_size = 0;
+	char *payload;
 	int rc = hb_file_read(path, &image, &size);
 
 	if (rc)
@@ -174,4 +178,47 @@ int bzimage_identify(const char *path, char **version, char **build_id, struct h
 	free(*build_id);
 	*build_id = NULL;
 	return hb_error_set(e, -EINVAL, "%s does not tell its version", path);
+}
+
+/* Fill the payload anew: what it holds has the same length, so only that of the gzip stream moves.
+ */
+static int pack_gzip(const char *vmlinux, size_t vmlinux_size, char *payload, size_t len)
+{
+	z_stream z = {.next_in = (Bytef *)vmlinux, .avail_in = vmlinux_size};
+	size_t room = len - LENGTH_BYTES;
+	int rc;
+
+	if (deflateInit2(&z, Z_BEST_COMPRESSION, Z_DEFLATED, 16 + MAX_WBITS, PACK_MEMORY,
+			 Z_DEFAULT_STRATEGY) != Z_OK)
+		return -ENOMEM;
+	z.next_out = (Bytef *)payload;
+	z.avail_out = room;
+	rc = deflate(&z, Z_FINISH);
+	memset(payload + room - z.avail_out, 0, z.avail_out);
+	deflateEnd(&z);
+	return rc == Z_STREAM_END ? 0 : -ENOSPC;
+}
+
+int bzimage_edit(const char *from, const char *to, bzimage_change change, struct hb_error *e)
+{
+	HB_FREE char *image = NULL;
+	HB_FREE char *vmlinux = NULL;
+	size_t size, len, vmlinux_size;
+	char *payload;
+	int rc = hb_file_read(from, &image, &size);
+
+	if (!rc)
+		rc = find_payload(image, size, &payload, &len);
+	if (!rc && memcmp(payload, GZIP_MAGIC, 2))
+		return hb_error_set(e, -EOPNOTSUPP, "%s is not compressed with gzip", from);
+	if (!rc)
+		rc = unpack_gzip(payload, len, &vmlinux, &vmlinux_size);
+	if (rc)
+		return hb_error_set(e, rc, "cannot unpack %s: %s", from, strerror(-rc));
+	rc = change(vmlinux, vmlinux_size, e);
+	if (rc)
+		return rc;
+	rc = pack_gzip(vmlinux, vmlinux_size, payload, len)
+		     ?: hb_file_write_atomic(to, image, size);
+	return rc ? hb_error_set(e, rc, "cannot pack %s: %s", to, strerror(-rc)) : 0;
 }

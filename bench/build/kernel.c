@@ -8,6 +8,7 @@
 #include "bench/build/kbuild.h"
 #include "bench/build/kernel.h"
 #include "bench/host/paths.h"
+#include "bench/build/pause.h"
 #include "bench/build/variant.h"
 
 /* What resolving needs to know about the place. */
@@ -288,6 +289,14 @@ int kernel_resolve(const char *name, struct kernel *k, struct hb_error *e)
 	return rc;
 }
 
+int kernel_exact(struct kernel *k, struct hb_error *e)
+{
+	HB_FREE char *cache = paths_cache(e);
+	int rc = cache ? pause_remove(k->bzimage, cache, &k->bzimage_exact, e) : -ENOENT;
+
+	return rc ? hb_error_prefix(e, rc, "kernel %s for mode exact", k->name) : 0;
+}
+
 int kernel_check(const char *name, struct hb_error *e)
 {
 	struct variant v;
@@ -311,6 +320,7 @@ void kernel_free(struct kernel *k)
 	free(k->build_id);
 	free(k->source);
 	free(k->bzimage);
+	free(k->bzimage_exact);
 	free(k->config);
 	json_decref(k->series);
 	*k = (struct kernel){0};

@@ -15,8 +15,9 @@ struct kernel {
 	char *build_id;	   /* hexadecimal GNU build-id of vmlinux; as /sys/kernel/notes shows it */
 	char *source;	   /* "linux-source-5.10 5.10.262-1", path of a tarball, or "tree@ref" */
 	char *bzimage;	   /* path */
-	char *config;	   /* path of the .config */
-	json_t *series;	   /* array of patch files, in order, as in struct variant */
+	char *bzimage_exact; /* path of the same without PAUSE, after kernel_exact(); else NULL */
+	char *config;	     /* path of the .config */
+	json_t *series;	     /* array of patch files, in order, as in struct variant */
 };
 
 /*
@@ -30,6 +31,8 @@ int kernel_resolve(const char *name, struct kernel *k, struct hb_error *e);
 /* The same for the clone at @root with the existing cache directory @cache. */
 int kernel_resolve_in(const char *root, const char *cache, const char *name, struct kernel *k,
 		      struct hb_error *e);
+/* Make the image for several vCPUs in mode exact, or find it; errors as pause_remove(). */
+int kernel_exact(struct kernel *k, struct hb_error *e);
 void kernel_free(struct kernel *k);
 /* Is there a variant @name, and can its file be read? Builds nothing. Errors as kernel_resolve().
  */

@@ -13,6 +13,7 @@
 
 #include "bench/guest/console.h"
 #include "bench/build/cpio.h"
+#include "bench/base/exact.h"
 #include "bench/guest/session_state.h"
 
 /* Between two looks at QEMU's events and at the interrupt flag. */
@@ -22,6 +23,9 @@
 /* Time for a panicking kernel to print its trace, and for one to print its blocked tasks. */
 #define PANIC_GRACE_NS (10 * SEC)
 #define DUMP_GRACE_NS  (4 * SEC)
+/* Mode exact: boot and set-up on a slow host, and what such a host executes. */
+#define EXACT_BEYOND_S	 900
+#define EXACT_INSN_PER_S 500000.
 /* A frame from the guest may be on its way for this long. */
 #define FRAME_LATE_NS (SEC / 2)
 
@@ -37,8 +41,8 @@ static uint64_t step_timeout(const struct session *s, enum session_step step)
 		[STEP_SETUP] = 300 * SEC, [STEP_WARMUP] = 60 * SEC,   [STEP_MEASURE] = 60 * SEC,
 		[STEP_DRAIN] = 60 * SEC,  [STEP_COLLECT] = 120 * SEC,
 	};
-	uint64_t planned = step == STEP_WARMUP	  ? session_spec_ns(s, "warmup_ns")
-			   : step == STEP_MEASURE ? session_spec_ns(s, "measure_ns")
+	uint64_t planned = step == STEP_WARMUP	  ? session_spec(s, "warmup_ns")
+			   : step == STEP_MEASURE ? session_spec(s, "measure_ns")
 						  : 0;
 
 	if (step == STEP_BOOT)
@@ -159,10 +163,24 @@ static int converse(struct session *s, struct hb_error *e)
 	return rc < 0 ? rc : 0;
 }
 
+/* The cell's specification with the machine's; owned by the caller. */
+static char *exact_spec(struct session *s)
+{
+	json_t *spec = json_copy((json_t *)s->spec);
+	uint64_t seed = json_integer_value(json_object_get(s->spec, "seed"));
+	char *text;
+
+	s->machine = exact_machine(s->c->vm.vcpus, seed, EXACT_TURN);
+	json_object_set(spec, "machine", s->machine);
+	text = json_dumps(spec, JSON_COMPACT);
+	json_decref(spec);
+	return text;
+}
+
 /* Exact mode: no input during the run, so the specification is part of the initramfs. */
 static int make_initrd(struct session *s, struct hb_error *e)
 {
-	HB_FREE char *agent = NULL, *text = json_dumps(s->spec, JSON_COMPACT);
+	HB_FREE char *agent = NULL, *text = exact_spec(s);
 	HB_FCLOSE FILE *out = NULL;
 	size_t size;
 	int rc = hb_file_read(s->c->vm.initramfs, &agent, &size), fd;
@@ -266,7 +284,7 @@ static int judge_console(struct session *s, struct hb_error *e)
  */
 static void judge_clock(struct session *s)
 {
-	uint64_t planned = session_spec_ns(s, "measure_ns"), took = s->took[STEP_MEASURE];
+	uint64_t planned = session_spec(s, "measure_ns"), took = s->took[STEP_MEASURE];
 	const char *agent = json_string_value(json_object_get(s->result, "verdict"));
 
 	if (agent && !strcmp(agent, "OK") && took + planned / 10 + FRAME_LATE_NS < planned)
@@ -297,6 +315,7 @@ static void release(struct session *s)
 	free(s->console_path);
 	free(s->boot_warning);
 	wire_reader_free(&s->reader);
+	json_decref(s->machine);
 	json_decref(s->hello);
 	json_decref(s->result);
 	json_decref(s->evidence);
@@ -310,6 +329,21 @@ static void add_note(json_t *cell, const char *key, const char *text)
 		json_pack("{s:s, s:s, s:s}", "source", "host", "key", key, "text", text));
 }
 
+/*
+ * Seconds for a cell of mode exact: what its instructions take on a slow host, those included that
+ * the watchdog needs to find a hang. Of fixed work nothing is known.
+ */
+static double exact_deadline(const struct session *s)
+{
+	static const char *const keys[] = {"warmup_insn", "measure_insn", "stall_insn"};
+	static const unsigned int times[] = {1, 1, 6};
+	double insn = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		insn += (double)times[i] * session_spec(s, keys[i]);
+	return EXACT_BEYOND_S + insn * s->c->vm.vcpus / EXACT_INSN_PER_S;
+}
+
 static int run_guest(struct session *s, json_t **cell, struct hb_error *e)
 {
 	double deadline_s = json_number_value(json_object_get(s->c->planned, "deadline_s"));
@@ -321,6 +355,8 @@ static int run_guest(struct session *s, json_t **cell, struct hb_error *e)
 
 	strftime(started, sizeof(started), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
 	s->started = s->step_started = hb_now_ns();
+	if (session_is_exact(s) && deadline_s <= 0)
+		deadline_s = exact_deadline(s);
 	s->deadline = deadline_s > 0 ? s->started + (uint64_t)(deadline_s * SEC) : 0;
 	rc = start_guest(s, e);
 	if (rc)

@@ -45,6 +45,9 @@ static void fill_planned(const struct session *s, json_t *cell)
 			json_object_set(cell, keys[i], json_object_get(s->c->planned, keys[i]));
 	json_object_set_new(cell, "mode",
 			    json_string(s->c->native ? "native" : vm_mode_name(s->c->vm.mode)));
+	json_object_set(cell, "seed", json_object_get(s->spec, "seed"));
+	if (s->machine)
+		json_object_set(cell, "machine", s->machine);
 	json_array_foreach (json_object_get(s->spec, "instances"), i, instance) {
 		const char *role = json_string_value(json_object_get(instance, "role"));
 		bool antagonist = role && !strcmp(role, "antagonist");

@@ -76,7 +76,7 @@ void session_tell(struct session *s, const json_t *frame)
 		s->c->progress(s->c->progress_arg, session_steps[s->step], frame);
 }
 
-uint64_t session_spec_ns(const struct session *s, const char *key)
+uint64_t session_spec(const struct session *s, const char *key)
 {
 	json_int_t v = json_integer_value(json_object_get(json_object_get(s->spec, "phases"), key));
 

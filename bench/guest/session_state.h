@@ -28,7 +28,8 @@ struct session {
 	struct native native;
 	struct wire_reader reader;
 	FILE *intervals;
-	int initrd_fd; /* exact: agent and specification in one initramfs */
+	int initrd_fd;	 /* exact: agent and specification in one initramfs */
+	json_t *machine; /* exact_machine(), else NULL */
 	char *console_path;
 	char *boot_warning; /* the first of the console before the agent's start marker, or NULL */
 
@@ -56,8 +57,9 @@ void session_evidence_array(struct session *s, const json_t *lines);
 void session_enter(struct session *s, enum session_step step);
 /* Tell the user's display of @frame. */
 void session_tell(struct session *s, const json_t *frame);
-/* A phase's length out of the specification, ns; 0 when it is not there. */
-uint64_t session_spec_ns(const struct session *s, const char *key);
+/* A phase's length out of the specification ("measure_ns", "measure_insn"); 0 when it is not there.
+ */
+uint64_t session_spec(const struct session *s, const char *key);
 bool session_is_exact(const struct session *s);
 /* The stream to the agent. */
 int session_fd(const struct session *s);

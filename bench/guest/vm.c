@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench/base/exact.h"
 #include "bench/base/units.h"
 #include "bench/base/wire.h"
 #include "bench/build/hostqemu.h"
@@ -131,8 +132,9 @@ static int config_check(const struct vm_config *c, struct hb_error *e)
 		return hb_error_set(e, -EINVAL,
 				    "%u vCPUs; allowed: 1 to %d, a multiple of %u nodes", c->vcpus,
 				    VM_MAX_VCPUS, c->nodes);
-	if (c->mode == VM_EXACT && c->vcpus != 1)
-		return hb_error_set(e, -EINVAL, "mode exact has one vCPU, not %u", c->vcpus);
+	if (c->mode == VM_EXACT && c->vcpus > EXACT_VCPUS_MAX)
+		return hb_error_set(e, -EINVAL, "mode exact has at most %d vCPUs, not %u",
+				    EXACT_VCPUS_MAX, c->vcpus);
 	if (highest_apic(c) > APIC_MAX)
 		return hb_error_set(e, -EINVAL,
 				    "%u vCPUs in %u sockets need APIC ids up to %u; allowed: %u",
@@ -141,6 +143,12 @@ static int config_check(const struct vm_config *c, struct hb_error *e)
 		return hb_error_set(e, -EINVAL, "%llu MiB of guest memory; a node needs 64 MiB",
 				    (unsigned long long)c->memory >> 20);
 	return 0;
+}
+
+/* Several vCPUs in turn on one thread. */
+static bool has_turns(const struct vm_config *c)
+{
+	return c->mode == VM_EXACT && c->vcpus > 1;
 }
 
 char *vm_command_line(const struct vm_config *c)
@@ -161,13 +169,18 @@ char *vm_command_line(const struct vm_config *c)
 	 */
 	static const char tcg[] = " tsc=reliable no_timer_check nokaslr";
 	static const char exact[] = " norandmaps";
+	/*
+	 * A CPU that halts ends its turn, and the clock would count work instead of time: it polls.
+	 * The agent brings up the other CPUs when all is set up, and has the HPET to itself.
+	 */
+	static const char turns[] = " idle=poll maxcpus=1 hpet=disable";
 	const char *own = c->command_line ? c->command_line : "";
 	char frequency[40] = "";
 
 	if (c->mode == VM_EMULATED && c->tsc_khz)
 		snprintf(frequency, sizeof(frequency), " tsc_early_khz=%u", c->tsc_khz);
-	return hb_strf("%s%s%s%s%s%s%s", common, c->mode == VM_KVM ? "" : tcg, frequency,
-		       c->mode == VM_EXACT ? exact : "",
+	return hb_strf("%s%s%s%s%s%s%s%s", common, c->mode == VM_KVM ? "" : tcg, frequency,
+		       c->mode == VM_EXACT ? exact : "", has_turns(c) ? turns : "",
 		       c->root ? " root=/dev/vda rw init=/sbin/hugebench-agent" : "",
 		       *own ? " " : "", own);
 }
@@ -186,8 +199,9 @@ static void push_machine(struct args *a, const struct hostqemu *q, const struct 
 	push_option(a, "-display", strdup("none"));
 	/* The HPET is slow to read and to calibrate against; the TSC is the clock. */
 	push_option(a, "-machine",
-		    strdup("pc,hpet=off,usb=off,vmport=off,graphics=off,dump-guest-core=off,"
-			   "mem-merge=off"));
+		    hb_strf("pc,hpet=%s,usb=off,vmport=off,graphics=off,dump-guest-core=off,"
+			    "mem-merge=off",
+			    has_turns(c) ? "on" : "off"));
 	/* The panic is reported, then the guest goes on to print its trace and to reset. */
 	push_option(a, "-action", strdup("panic=none"));
 	if (c->mode == VM_EXACT)
@@ -209,7 +223,7 @@ static void push_accelerator(struct args *a, const struct vm_config *c)
 		break;
 	case VM_EXACT:
 		push_option(a, "-accel", strdup("tcg,thread=single"));
-		push_option(a, "-icount", strdup("shift=3,sleep=off"));
+		push_option(a, "-icount", hb_strf("shift=%u,sleep=off", exact_shift(c->vcpus)));
 		/* No rdrand: it would hand the guest the host's random numbers. */
 		push_option(a, "-cpu", strdup("qemu64,+pdpe1gb,+rdtscp"));
 		break;
@@ -252,9 +266,9 @@ static void push_memory(struct args *a, const struct vm_config *c, const struct 
 		}
 		push_option(
 			a, "-object",
-			hb_strf("%s,id=mem%u,size=%lluM,prealloc=on%s", backend, n,
+			hb_strf("%s,id=mem%u,size=%lluM,prealloc=%s%s", backend, n,
 				(unsigned long long)memory_node_bytes(c->memory, c->nodes) >> 20,
-				bind));
+				c->mode == VM_EXACT ? "off" : "on", bind));
 		push_option(a, "-numa", hb_strf("node,nodeid=%u%s,memdev=mem%u", n, cpus, n));
 	}
 }

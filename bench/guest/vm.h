@@ -12,7 +12,7 @@
 enum vm_mode {
 	VM_KVM,
 	VM_EMULATED, /* TCG, a thread per vCPU */
-	VM_EXACT,    /* TCG -icount, one vCPU, deterministic */
+	VM_EXACT,    /* TCG -icount, deterministic: exact.h */
 };
 
 struct vm_config {

@@ -49,6 +49,16 @@ static void mode_notice(const struct compare_model *m, struct doc *d)
 		doc_paragraph(d, "EMULATED: QEMU's TCG executed the guest, several vCPUs on host "
 				 "threads. Ratios between the arms, counts and verdicts mean "
 				 "something; absolute times and rates do not.");
+	else if (!strcmp(mode, "exact") && !compare_is_exact(m))
+		doc_paragraph(
+			d, "EXACT: QEMU's TCG executed the guest's equal CPUs in turns of some "
+			   "hundred instructions, an instruction per unit of time each; a latency "
+			   "is the instructions that one CPU executes meanwhile, waiting included, "
+			   "a rate is per million of them (Minsn), and a boot's seed decides how "
+			   "the turns interleave. This machine shows the order and the length of "
+			   "what holds locks, and who waits for whom; it has no caches, no memory "
+			   "latency, no cost of moving a cache line and no NUMA distance, so what "
+			   "only saves these is invisible.");
 	else if (!strcmp(mode, "exact"))
 		doc_paragraph(d,
 			      "EXACT: QEMU's TCG executed the guest on one vCPU and counted its "

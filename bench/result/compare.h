@@ -121,10 +121,10 @@ int compare_build(struct load_run *first, struct load_run *second, const struct 
 		  struct compare_model **model, struct hb_error *e);
 void compare_free(struct compare_model *m);
 
-/* Instructions, the same in every boot: there is no spread and nothing to test. */
+/* Instructions of fixed work, the same in every boot: there is no spread and nothing to test. */
 static inline bool compare_is_exact(const struct compare_model *m)
 {
-	return !strcmp(m->runs[0]->mode, "exact");
+	return m->runs[0]->counted;
 }
 
 static inline const struct compare_figure *compare_figure(const struct compare_model *m,

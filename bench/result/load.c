@@ -198,11 +198,11 @@ static int read_cells(struct load_run *run, struct hb_error *e)
 	return 0;
 }
 
-/* Boots of one kernel and cell whose figures count. */
+/* Boots of one kernel, cell and seed whose figures count. */
 static bool same_arm(const struct load_cell *a, const struct load_cell *b)
 {
-	return a->kernel == b->kernel && a->cell == b->cell && a->verdict == CELL_OK &&
-	       b->verdict == CELL_OK && !a->warmup_boot && !b->warmup_boot;
+	return a->kernel == b->kernel && a->cell == b->cell && a->seed == b->seed &&
+	       a->verdict == CELL_OK && b->verdict == CELL_OK && !a->warmup_boot && !b->warmup_boot;
 }
 
 static const struct load_metric *metric_like(const struct load_cell *c, const struct load_metric *m)
@@ -308,6 +308,16 @@ static int check_agreement(struct load_run *run, struct hb_error *e)
 	return 0;
 }
 
+/* Are the figures counts of instructions? */
+static bool is_counted(const struct load_run *run)
+{
+	for (size_t i = 0; i < run->ncells; i++)
+		for (unsigned int k = 0; k < run->cells[i].nmetrics; k++)
+			if (run->cells[i].metrics[k].kind == METRIC_EXACT)
+				return !strcmp(run->mode, "exact");
+	return false;
+}
+
 int load_run(const char *dir, struct load_run **out, struct hb_error *e)
 {
 	struct load_run *run = calloc(1, sizeof(*run));
@@ -334,6 +344,7 @@ int load_run(const char *dir, struct load_run **out, struct hb_error *e)
 		err = check_agreement(run, e);
 	if (err)
 		goto fail;
+	run->counted = is_counted(run);
 	*out = run;
 	return 0;
 fail:

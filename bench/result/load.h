@@ -25,7 +25,7 @@ struct load_metric {
 	enum metric_better better;
 	bool primary;
 	unsigned int tasks;
-	double value, seconds; /* seconds: rates only */
+	double value, seconds; /* seconds, in mode exact Minsn of a CPU: rates only */
 	double count, min, max;
 };
 
@@ -38,6 +38,7 @@ struct load_cell {
 	const char *parameters; /* "name=value; ...", sorted by name */
 	const char *kernel_version, *build_id, *command_line, *clocksource;
 	unsigned int seq, rep, tasks;
+	uint64_t seed; /* of the boot; 0: not known */
 	bool warmup_boot, expected, conserved;
 	enum cell_verdict verdict;
 	struct load_metric *metrics;
@@ -56,15 +57,16 @@ struct load_run {
 	struct load_cell *cells; /* by seq, then id */
 	size_t ncells;
 	size_t ndisagree; /* cells that are INVALID since boots of mode exact disagree */
+	bool counted;	  /* mode exact, fixed work: instructions are counted, there is no spread */
 	char **problems;
 	size_t nproblems;
 };
 
 /*
- * Read the run in @dir. In mode exact the boots of a kernel and cell must agree to the digit: where
- * they do not, all of them are INVALID here, whatever their files say, with the figures that moved
- * as the reason. Fails only when run.json cannot be used (absent, damaged, another format); the
- * message has the file. Release with load_free().
+ * Read the run in @dir. In mode exact the boots of a kernel, cell and seed must agree to the digit:
+ * where they do not, all of them are INVALID here, whatever their files say, with the figures that
+ * moved as the reason. Fails only when run.json cannot be used (absent, damaged, another format);
+ * the message has the file. Release with load_free().
  */
 int load_run(const char *dir, struct load_run **run, struct hb_error *e);
 void load_free(struct load_run *run);

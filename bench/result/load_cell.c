@@ -100,7 +100,9 @@ static int parse_figures(struct load_run *run, const json_t *j, struct load_metr
 	if (m->kind != METRIC_HIST) {
 		err = get_number(j, "value", true, may_be_negative, &m->value, e);
 		if (!err && m->kind == METRIC_RATE) {
-			err = get_number(j, "seconds", true, false, &m->seconds, e);
+			const char *key = json_object_get(j, "minsn") ? "minsn" : "seconds";
+
+			err = get_number(j, key, true, false, &m->seconds, e);
 			err = err ?: get_count(j, "count", true, &m->count, e);
 		}
 		if (!err && m->kind == METRIC_RATE && !(m->seconds > 0))
@@ -309,6 +311,7 @@ int load_cell_parse(struct load_run *run, const json_t *j, struct load_cell *c, 
 	err = err ?: get_string(run, j, "reason", false, &c->reason, e);
 	err = err ?: get_unsigned(j, "seq", &c->seq, e);
 	err = err ?: get_unsigned(j, "rep", &c->rep, e);
+	c->seed = json_integer_value(json_object_get(j, "seed"));
 	err = err ?: get_unsigned(j, "tasks", &c->tasks, e);
 	err = err ?: get_bool(j, "warmup_boot", false, &c->warmup_boot, e);
 	err = err ?: get_bool(j, "expected", false, &c->expected, e);

@@ -18,6 +18,9 @@
 #define LARGE_CORES  8
 #define SMALL_MEMORY (32 * GIB)
 
+#define EXACT_VCPUS  4
+#define EXACT_MEMORY (4 * GIB)
+
 int guest_size_host(struct host_size *h, struct hb_error *e)
 {
 	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGE_SIZE);
@@ -63,11 +66,7 @@ static unsigned int emulated_vcpus(const struct host_size *h)
 /* Every node gets as many as the others. */
 static unsigned int vcpus_choose(const char *mode, const struct host_size *h, unsigned int nodes)
 {
-	unsigned int vcpus;
-
-	if (!strcmp(mode, "exact"))
-		return 1;
-	vcpus = !strcmp(mode, "kvm") ? kvm_vcpus(h, nodes) : emulated_vcpus(h);
+	unsigned int vcpus = !strcmp(mode, "kvm") ? kvm_vcpus(h, nodes) : emulated_vcpus(h);
 	return vcpus < nodes ? nodes : vcpus - vcpus % nodes;
 }
 
@@ -83,15 +82,33 @@ static uint64_t memory_choose(const struct host_size *h)
 	return memory >= GIB ? memory / GIB * GIB : memory / (256 * MIB) * (256 * MIB);
 }
 
-int guest_size_choose(const struct spec_scenario *spec, const char *mode, const struct host_size *h,
+/* Mode exact gives the same figures everywhere, so the host has no say. */
+static void exact_choose(const struct spec *spec, struct guest_size *g)
+{
+	unsigned int vcpus = spec_is_work(spec) ? 1 : EXACT_VCPUS;
+
+	g->vcpus = spec->scenario.vcpus ? spec->scenario.vcpus : vcpus;
+	g->memory = spec->scenario.memory ? spec->scenario.memory : EXACT_MEMORY;
+}
+
+static void host_choose(const struct spec_scenario *spec, const char *mode,
+			const struct host_size *h, struct guest_size *g)
+{
+	g->vcpus = spec->vcpus ? spec->vcpus : vcpus_choose(mode, h, g->nodes);
+	g->memory = spec->memory ? spec->memory : memory_choose(h);
+}
+
+int guest_size_choose(const struct spec *spec, const char *mode, const struct host_size *h,
 		      struct guest_size *g, struct hb_error *e)
 {
 	char wanted[32], allowed[32];
 
-	g->nodes = spec->nodes;
-	g->vcpus = spec->vcpus ? spec->vcpus : vcpus_choose(mode, h, g->nodes);
-	g->memory = spec->memory ? spec->memory : memory_choose(h);
-	/* Mode exact has one vCPU; its other node is memory to migrate to. */
+	g->nodes = spec->scenario.nodes;
+	if (!strcmp(mode, "exact"))
+		exact_choose(spec, g);
+	else
+		host_choose(&spec->scenario, mode, h, g);
+	/* One vCPU of mode exact has another node: memory to migrate to. */
 	if (g->vcpus % g->nodes && strcmp(mode, "exact"))
 		return hb_error_set(e, -EINVAL,
 				    "%u vCPUs cannot be shared out evenly to %u nodes; give "

@@ -26,7 +26,7 @@ int guest_size_host(struct host_size *h, struct hb_error *e);
  * boot, so more than the host has free is refused: -ENOMEM with what to do. -EINVAL: the
  * scenario's sizes do not fit one another.
  */
-int guest_size_choose(const struct spec_scenario *spec, const char *mode, const struct host_size *h,
+int guest_size_choose(const struct spec *spec, const char *mode, const struct host_size *h,
 		      struct guest_size *g, struct hb_error *e);
 
 #endif

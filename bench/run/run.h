@@ -97,6 +97,10 @@ void run_close(struct run *r);
 bool run_is_native(const struct run *r);
 /* The mode as vm.h has it; not for mode native. */
 enum vm_mode run_vm_mode(const struct run *r);
+/* Mode exact with several vCPUs (exact.h)? */
+bool run_takes_turns(const struct run *r);
+/* The image of @k that the run's guests boot; borrowed. */
+const char *run_bzimage(const struct run *r, const struct kernel *k);
 /* Root image or initramfs: one decision for all cells of a run. */
 void run_image(const struct run *r, struct vm_config *vm);
 /* Write run.json with @status ("running", "finished", "interrupted"). */
@@ -109,6 +113,9 @@ int run_record_arms(struct run *r, struct hb_error *e);
 bool run_is_prepared(const struct run *r);
 /* Build or find the arms' kernels; the control arm is the first kernel again under its own name. */
 int run_kernels(struct run *r, struct hb_error *e);
+/* Several vCPUs of mode exact boot the kernels without PAUSE: make them, once the mode is settled.
+ */
+int run_kernels_exact(struct run *r, struct hb_error *e);
 /* Replace *@field by @text, which is freed with the run; -ENOMEM for NULL. */
 int run_set_text(char **field, char *text, struct hb_error *e);
 /* The arm of mode native: the running kernel's release; owned by the caller. */

@@ -114,7 +114,7 @@ static int cell_measure(const struct run *r, const struct run_boot *b, const cha
 	}
 	c.vm = (struct vm_config){
 		.mode = run_vm_mode(r),
-		.bzimage = k->bzimage,
+		.bzimage = run_bzimage(r, k),
 		.command_line = r->command_line,
 		.memory_fd = b->memory_fd,
 		.vcpus = r->size.vcpus,

@@ -16,6 +16,16 @@ enum vm_mode run_vm_mode(const struct run *r)
 	return strcmp(r->mode, "exact") ? VM_EMULATED : VM_EXACT;
 }
 
+bool run_takes_turns(const struct run *r)
+{
+	return run_vm_mode(r) == VM_EXACT && r->size.vcpus > 1;
+}
+
+const char *run_bzimage(const struct run *r, const struct kernel *k)
+{
+	return run_takes_turns(r) ? k->bzimage_exact : k->bzimage;
+}
+
 void run_image(const struct run *r, struct vm_config *vm)
 {
 	if (r->image.root)

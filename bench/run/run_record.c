@@ -108,7 +108,7 @@ static json_t *guest_record(const struct run *r)
 	const struct hostqemu *qemu = hostqemu(NULL);
 	struct vm_config vm = {
 		.mode = run_vm_mode(r),
-		.bzimage = r->kernels[0].bzimage,
+		.bzimage = run_bzimage(r, &r->kernels[0]),
 		.command_line = r->command_line,
 		.vcpus = r->size.vcpus,
 		.nodes = r->size.nodes,

@@ -175,7 +175,7 @@ int run_take_up(struct run *r, struct hb_error *e)
 		return rc;
 	r->budget = r->args.budget;
 	if (!run_is_native(r)) {
-		rc = run_kernels(r, e);
+		rc = run_kernels(r, e) ?: run_kernels_exact(r, e);
 		if (!rc)
 			rc = image_resolve(r->postgres_scale, &r->image, e);
 	}

@@ -69,7 +69,8 @@ int workers_open(const struct run *r, struct progress *p, struct workers *ws, st
 	for (; ws->n < r->jobs && !rc; ws->n++) {
 		struct memory *m = &ws->w[ws->n].memory;
 
-		if (run_is_native(r))
+		/* Mode exact begins with empty memory each time, which QEMU gets page by page. */
+		if (run_is_native(r) || run_vm_mode(r) == VM_EXACT)
 			continue;
 		rc = memory_open(&placement, r->size.nodes, r->size.memory, &interrupted, m, e);
 		if (!rc && !ws->n)
@@ -127,7 +128,7 @@ static void work(const struct workers *ws, struct worker *w)
 {
 	struct run_boot b = {
 		.planned = w->cell.planned,
-		.memory_fd = w->memory.fd,
+		.memory_fd = w->memory.nodes ? w->memory.fd : NULL,
 		.interrupted = &interrupted,
 		.progress = tell_progress,
 		.progress_arg = w,

@@ -10,31 +10,21 @@
 #define REPETITIONS_MAX 40		   /* more boots than any comparison here gains from */
 #define SEED_MAX	((1ULL << 52) - 1) /* whole in a double, so in every JSON reader */
 
-/* splitmix64 (Steele, Lea, Flood, OOPSLA 2014): one step of the state. */
-static uint64_t random_next(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15ULL;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return z ^ (z >> 31);
-}
-
 /*
- * The workloads' seed: one for a cell and repetition, the same in all arms. In mode exact one for
- * all boots of all runs: reading another number takes other instructions.
+ * The seed of a boot: one for a cell and repetition, the same in all arms. Where the work is fixed
+ * it is one for all boots of all runs: reading another number takes other instructions.
  */
-static uint64_t cell_seed(const char *mode, uint64_t seed, size_t cell, unsigned int rep)
+static uint64_t cell_seed(bool work, uint64_t seed, size_t cell, unsigned int rep)
 {
 	uint64_t state = seed ^ (cell + 1) * 0x100000001b3ULL ^ (uint64_t)rep << 40;
 
-	return strcmp(mode, "exact") ? random_next(&state) & SEED_MAX : 1;
+	return work ? 1 : hb_random(&state) & SEED_MAX;
 }
 
 static void shuffle(size_t *order, size_t n, uint64_t *state)
 {
 	for (size_t i = n; i > 1; i--) {
-		size_t j = random_next(state) % i, other = order[i - 1];
+		size_t j = hb_random(state) % i, other = order[i - 1];
 
 		order[i - 1] = order[j];
 		order[j] = other;
@@ -58,7 +48,7 @@ static double cell_deadline(const struct spec_timing *t, const char *mode)
 	if (t->deadline)
 		return t->deadline / (double)NSEC_PER_SEC;
 	if (!strcmp(mode, "exact"))
-		return 900; /* the time follows from the work, which is not known here */
+		return 0; /* session.c: follows from instructions, and vCPUs */
 	if (!strcmp(mode, "emulated"))
 		return 180 + 3 * (phases + stall);
 	return 90 + 2 * (phases + stall);
@@ -102,19 +92,30 @@ static json_t *cell_expect(const struct spec_cell *cell, const json_t *arms)
 	return all;
 }
 
+/* Lengths of the phases: of the guest's clock, in mode exact instructions of each CPU. */
+static json_t *cell_phases(const struct spec_timing *t, const char *mode)
+{
+	json_int_t insn = t->insn;
+
+	if (!strcmp(mode, "exact"))
+		return json_pack("{s:I, s:I, s:I, s:I}", "warmup_insn", insn / SPEC_EXACT_PARTS,
+				 "measure_insn", insn, "interval_insn", insn / SPEC_EXACT_PARTS,
+				 "stall_insn", (json_int_t)SPEC_EXACT_STALL);
+	return json_pack("{s:I, s:I, s:I, s:I}", "warmup_ns", (json_int_t)t->warmup, "measure_ns",
+			 (json_int_t)t->measure, "interval_ns", (json_int_t)t->interval, "stall_ns",
+			 (json_int_t)t->stall);
+}
+
 /* What all boots of a cell have in common; the seed is filled in by plan_boot(). */
 static json_t *cell_common(const struct spec_cell *cell, const char *mode, const json_t *arms)
 {
 	const struct spec_timing *t = &cell->timing;
 
-	return json_pack(
-		"{s:f, s:o, s:{s:i, s:s, s:s, s:i, s:{s:I, s:I, s:I, s:I}, s:I, s:O, s:s, s:O}}",
-		"deadline_s", cell_deadline(t, mode), "expect", cell_expect(cell, arms), "spec",
-		"format", FORMAT, "cell", cell->name, "mode", mode, "seed", 0, "phases",
-		"warmup_ns", (json_int_t)t->warmup, "measure_ns", (json_int_t)t->measure,
-		"interval_ns", (json_int_t)t->interval, "stall_ns", (json_int_t)t->stall, "work",
-		(json_int_t)t->work, "observe", cell->observed, "nodes", "spread", "instances",
-		cell->instances);
+	return json_pack("{s:f, s:o, s:{s:i, s:s, s:s, s:i, s:o, s:I, s:O, s:s, s:O}}",
+			 "deadline_s", cell_deadline(t, mode), "expect", cell_expect(cell, arms),
+			 "spec", "format", FORMAT, "cell", cell->name, "mode", mode, "seed", 0,
+			 "phases", cell_phases(t, mode), "work", (json_int_t)t->work, "observe",
+			 cell->observed, "nodes", "spread", "instances", cell->instances);
 }
 
 /* A plan that grows; what is borrowed of it. */
@@ -122,8 +123,8 @@ struct planner {
 	json_t *cells;
 	const json_t *arms;
 	const char **name; /* of cell i of the scenario */
-	const char *mode;
-	size_t n; /* cells of the scenario */
+	bool work;	   /* is fixed, spec_is_work() */
+	size_t n;	   /* cells of the scenario */
 	uint64_t seed;
 	json_int_t block; /* of the last boot */
 };
@@ -146,7 +147,8 @@ static int planner_init(struct planner *p, const json_t *plan)
 	if (!p->name)
 		return -ENOMEM;
 	json_object_foreach (common, name, cell) {
-		p->mode = json_string_value(json_object_get(json_object_get(cell, "spec"), "mode"));
+		p->work |= json_integer_value(
+				   json_object_get(json_object_get(cell, "spec"), "work")) > 0;
 		p->name[i++] = name;
 	}
 	return 0;
@@ -164,7 +166,7 @@ static int boot_append(const struct planner *p, size_t cell, const char *kernel,
 		p->cells, json_pack("{s:I, s:s, s:I, s:s, s:s, s:i, s:b, s:I}", "seq",
 				    (json_int_t)seq, "id", id, "block", p->block, "kernel", kernel,
 				    "cell", p->name[cell], "rep", rep, "warmup_boot", !rep, "seed",
-				    (json_int_t)cell_seed(p->mode, p->seed, cell, rep)));
+				    (json_int_t)cell_seed(p->work, p->seed, cell, rep)));
 }
 
 /*
@@ -199,7 +201,7 @@ int plan_extend(json_t *plan, unsigned int repetitions)
 	uint64_t state = p.seed;
 
 	for (size_t i = 0; i < p.n; i++)
-		first[i] = random_next(&state) & 1;
+		first[i] = hb_random(&state) & 1;
 	/* Those that are there are drawn again, so that the others come as if planned at once. */
 	for (unsigned int rep = 1; rep <= repetitions && !rc; rep++) {
 		for (size_t i = 0; i < p.n; i++)
@@ -319,13 +321,13 @@ static int plan_estimate(const struct spec *spec, const struct plan_terms *t, st
 int plan_choose(const struct spec *spec, const struct plan_terms *t, struct plan_choice *choice,
 		struct hb_error *e)
 {
-	bool exact = !strcmp(t->mode, "exact");
+	bool work = spec_is_work(spec);
 	unsigned int limit = spec->scenario.repeat ? spec->scenario.repeat
-			     : exact		   ? 3
+			     : work		   ? 3
 						   : REPETITIONS_MAX;
 	const char *whose = spec->scenario.repeat ? "as the scenario says"
-			    : exact ? "in mode exact more boots only show that the figures repeat"
-				    : "the most that is done";
+			    : work ? "in mode exact more boots only show that the figures repeat"
+				   : "the most that is done";
 	char budget[32], each[32];
 	double fits = HUGE_VAL;
 	struct estimate est;

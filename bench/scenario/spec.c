@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/base/exact.h"
 #include "bench/scenario/spec_read.h"
 
 static int names_check(const json_t *names, const char *what, struct hb_error *e)
@@ -222,19 +223,29 @@ void spec_free(struct spec *spec)
 	*spec = (struct spec){0};
 }
 
+bool spec_is_work(const struct spec *spec)
+{
+	for (size_t i = 0; i < spec->ncells; i++)
+		if (spec->cells[i].timing.work)
+			return true;
+	return false;
+}
+
 int spec_check_mode(const struct spec *spec, const char *mode, struct hb_error *e)
 {
-	bool exact = !strcmp(mode, "exact");
+	bool exact = !strcmp(mode, "exact"), work = spec_is_work(spec);
 
-	if (exact && spec->scenario.vcpus > 1)
-		return hb_error_set(e, -EINVAL, "%s: mode exact has one vCPU, not %ju", spec->path,
+	if (exact && spec->scenario.vcpus > (work ? 1 : EXACT_VCPUS_MAX))
+		return hb_error_set(e, -EINVAL, "%s: mode exact has at most %d vCPUs%s, not %ju",
+				    spec->path, work ? 1 : EXACT_VCPUS_MAX,
+				    work ? " where 'work' is fixed" : "",
 				    (uintmax_t)spec->scenario.vcpus);
 	if (!strcmp(mode, "native") && spec->scenario.control)
 		return hb_error_set(
 			e, -EINVAL,
 			"%s: control = yes has no meaning in mode native: there is one arm",
 			spec->path);
-	if ((exact || !strcmp(mode, "native")) && spec->scenario.sequential)
+	if (((exact && work) || !strcmp(mode, "native")) && spec->scenario.sequential)
 		return hb_error_set(
 			e, -EINVAL, "%s: sequential = yes has no meaning in mode %s: %s",
 			spec->path, mode,
@@ -242,12 +253,11 @@ int spec_check_mode(const struct spec *spec, const char *mode, struct hb_error *
 	for (size_t i = 0; i < spec->ncells; i++) {
 		const struct spec_cell *cell = &spec->cells[i];
 
-		if (exact && !cell->timing.work)
-			return hb_error_set(
-				e, -EINVAL,
-				"%s: [cell %s] has no 'work' (operations per task), which mode "
-				"exact needs",
-				spec->path, cell->name);
+		if (exact && !cell->timing.work == work)
+			return hb_error_set(e, -EINVAL,
+					    "%s: [cell %s] has no 'work' and others have; in mode "
+					    "exact all cells of a scenario have it, or none",
+					    spec->path, cell->name);
 		if (!exact && cell->timing.work)
 			return hb_error_set(e, -EINVAL,
 					    "%s: [cell %s] has 'work', which only mode exact uses; "

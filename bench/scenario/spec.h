@@ -14,19 +14,24 @@
 #define HB_SPEC_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bench/base/option.h"
 #include "bench/base/util.h"
 
 #define SPEC_MODE_AUTO 0
+/* Phases of mode exact, in instructions of each CPU. */
+#define SPEC_EXACT_PARTS 4	     /* warm-up and interval are this part of the measured phase */
+#define SPEC_EXACT_STALL 64000000ULL /* no progress for so long is a hang */
 
 /* Phases of a cell, ns; a cell inherits the scenario's. */
 struct spec_timing {
 	uint64_t warmup, measure, interval;
 	uint64_t stall;	   /* no progress for this long is a hang */
 	uint64_t deadline; /* of the whole cell; 0: derived from the phases and the mode */
-	uint64_t work;	   /* operations per task in mode exact, else 0 */
+	uint64_t insn;	   /* mode exact: the measured phase, in instructions of each CPU */
+	uint64_t work; /* operations per task on one vCPU in mode exact, instead of phases; or 0 */
 };
 
 /* The [scenario] section. */
@@ -97,9 +102,12 @@ void spec_free(struct spec *spec);
  * -ENOENT when a pattern matches none; the message lists the cells.
  */
 int spec_keep_cells(struct spec *spec, const char *patterns, struct hb_error *e);
+/* Do the cells have fixed work instead of phases? */
+bool spec_is_work(const struct spec *spec);
 /*
- * Combinations that only the mode decides: exact wants work and one vCPU, the other modes no work,
- * native has no guest. @mode is the resolved one. -EINVAL with the reason.
+ * Combinations that only the mode decides: work is for exact with one vCPU, exact's kernels have no
+ * more than EXACT_VCPUS_MAX, native has no guest. @mode is the resolved one. -EINVAL with the
+ * reason.
  */
 int spec_check_mode(const struct spec *spec, const char *mode, struct hb_error *e);
 /* "a, b" -> ["a","b"]; -EINVAL for an empty item or one that occurs twice; new reference. */

@@ -20,8 +20,11 @@ const char *const spec_modes[] = {"auto", "kvm", "emulated", "native", "exact", 
 	  NULL, "no progress of a task for this long is a HANG" },                                     \
 	{ "deadline", OPTION_DURATION, (base) + offsetof(struct spec_timing, deadline), "0", "0",      \
 	  "48h", NULL, "of the whole cell; 0: derived from the phases and the mode" },                 \
+	{ "insn", OPTION_U64, (base) + offsetof(struct spec_timing, insn), "12000000", "100000",       \
+	  "1000000000000", NULL,                                                                       \
+	  "mode exact: length of the measured phase in instructions of each CPU" },                    \
 	{ "work", OPTION_U64, (base) + offsetof(struct spec_timing, work), "0", "0", "1000000000",     \
-	  NULL, "operations per task, mode exact only" }
+	  NULL, "operations per task, instead of phases: mode exact with one vCPU" }
 /* clang-format on */
 
 /* clang-format off */

@@ -24,6 +24,7 @@
 #include "workloads/agent/clock.h"
 #include "workloads/agent/guest.h"
 #include "workloads/agent/kmsg.h"
+#include "workloads/agent/machine.h"
 #include "workloads/agent/selfbench.h"
 #include "workloads/workload.h"
 
@@ -31,8 +32,6 @@
 #define SPEC_FILE	"/spec.json"
 #define PORT_TIMEOUT_NS (10 * NSEC_PER_SEC)
 #define IDLE_NS		NSEC_PER_SEC
-/* QEMU's virtual clock of -icount shift=3, when the specification does not say. */
-#define ICOUNT_SHIFT 3
 
 static const char *role_name(enum workload_role role)
 {
@@ -125,8 +124,8 @@ static int native(int fd, int yes)
 		fprintf(stderr, "hugebench-agent: descriptor %d: %s\n", fd, strerror(errno));
 		return EXIT_FAILURE;
 	}
-	clock_setup(0, 0);
-	link_init(&link, fd, 0);
+	clock_setup();
+	link_init(&link, fd);
 	rc = link_send(&link, WIRE_HELLO, hello_make(), &e);
 	if (!rc)
 		rc = serve(&link, 1, yes, &e);
@@ -136,26 +135,16 @@ static int native(int fd, int yes)
 	return rc ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* Mode exact: the cell that the initramfs brought, then everything it has to say. */
+/* Mode exact: the cell that the initramfs brought; what it has to say is held until its result. */
 static int guest_exact(json_t *spec, struct hb_error *e)
 {
-	const json_t *shift = json_object_get(spec, "icount_shift");
 	struct link link;
-	int fd, rc;
+	int rc;
 
-	clock_setup(1, shift ? (unsigned int)json_integer_value(shift) : ICOUNT_SHIFT);
-	link_init(&link, -1, 1);
+	clock_setup_exact(machine_insn_ns(json_object_get(spec, "machine")));
+	link_init_held(&link, guest_serial);
 	link_send(&link, WIRE_HELLO, hello_make(), NULL);
 	rc = run_spec(spec, &link, 0, 0, e);
-	if (rc < 0)
-		return rc;
-	fd = guest_serial(NULL);
-	if (fd < 0)
-		fd = guest_port(PORT_TIMEOUT_NS, e);
-	if (fd < 0)
-		return fd;
-	link.fd = fd;
-	rc = link_release(&link, e);
 	return rc ? rc : serve(&link, 0, 0, e);
 }
 
@@ -166,8 +155,8 @@ static int guest_served(struct hb_error *e)
 
 	if (fd < 0)
 		return fd;
-	clock_setup(0, 0);
-	link_init(&link, fd, 0);
+	clock_setup();
+	link_init(&link, fd);
 	rc = link_send(&link, WIRE_HELLO, hello_make(), e);
 	return rc ? rc : serve(&link, 0, 0, e);
 }
@@ -231,7 +220,7 @@ static int self(void)
 {
 	struct hb_error e = {""};
 
-	clock_setup(0, 0);
+	clock_setup();
 	if (!selfbench(&e))
 		return EXIT_SUCCESS;
 	fprintf(stderr, "hugebench-agent: %s\n", e.text);

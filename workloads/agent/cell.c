@@ -12,6 +12,7 @@
 #include "workloads/agent/gang.h"
 #include "workloads/agent/hugetlb.h"
 #include "workloads/agent/kmsg.h"
+#include "workloads/agent/machine.h"
 #include "workloads/agent/observe.h"
 #include "workloads/agent/watchdog.h"
 
@@ -37,6 +38,7 @@ struct run {
 	struct observe observe;
 	uint64_t warmup_ns, measure_ns, interval_ns, stall_ns;
 	const char *nodes;
+	json_t *machine; /* mode exact, borrowed */
 	const char *verdict;
 	char reason[1024];
 	json_t *evidence, *notes, *parameters, *metrics, *conservation;
@@ -87,15 +89,15 @@ static void put_parameters(struct run *r, const struct instance *in, const json_
 	}
 }
 
-/* No time is measured in mode exact, so nothing that tells of time may be shown. */
-static int ops_check_exact(const struct workload_ops *ops, struct hb_error *e)
+/* Fixed work is counted in instructions; it has no phases that a rate could be of. */
+static int ops_check_work(const struct workload_ops *ops, struct hb_error *e)
 {
 	for (const struct metric_row *m = ops->metrics; m->name; m++)
 		if (m->kind != METRIC_EXACT)
-			return hb_error_set(
-				e, -EOPNOTSUPP,
-				"%s measures time, which mode exact has not; use workload exact",
-				ops->name);
+			return hb_error_set(e, -EOPNOTSUPP,
+					    "%s runs for a time, not for fixed work: leave 'work' "
+					    "out, or use workload exact",
+					    ops->name);
 	return 0;
 }
 
@@ -146,8 +148,8 @@ static int parse_instance(struct run *r, struct instance *in, const json_t *spec
 				    (long long)tasks, TASKS_MAX);
 	in->ntasks = tasks;
 	rc = ops_check(in->ops, e);
-	if (!rc && r->cell.exact)
-		rc = ops_check_exact(in->ops, e);
+	if (!rc && r->cell.work)
+		rc = ops_check_work(in->ops, e);
 	if (rc)
 		return rc;
 	in->options = calloc(1, in->ops->options_size + 1);
@@ -162,38 +164,58 @@ static int parse_instance(struct run *r, struct instance *in, const json_t *spec
 	return 0;
 }
 
+/* Lengths in ns of the guest's clock: given so, or in instructions of each CPU. */
+static int parse_phases(struct run *r, const json_t *phases, struct hb_error *e)
+{
+	const char *unit = r->cell.exact ? "insn" : "ns";
+	const struct {
+		const char *name;
+		uint64_t *ns;
+		json_int_t least;
+	} rows[] = {{"warmup", &r->warmup_ns, 0},
+		    {"measure", &r->measure_ns, 1},
+		    {"interval", &r->interval_ns, 1},
+		    {"stall", &r->stall_ns, 1}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char key[32];
+		json_t *v;
+
+		snprintf(key, sizeof(key), "%s_%s", rows[i].name, unit);
+		v = json_object_get(phases, key);
+		if (!json_is_integer(v) || json_integer_value(v) < rows[i].least)
+			return hb_error_set(e, -ERANGE,
+					    "the specification: phases.%s must be %d or more", key,
+					    (int)rows[i].least);
+		*rows[i].ns = json_integer_value(v) * task_clock.insn_ns;
+	}
+	return 0;
+}
+
 /* The numbers and texts of WIRE_RUN (results/FORMAT.md, plan.json); *@instances is borrowed. */
 static int parse_values(struct run *r, const json_t **instances, struct hb_error *e)
 {
-	json_int_t seed, warmup, measure, interval, stall, work;
+	json_t *observe = NULL, *phases = NULL;
 	const char *cell = NULL, *mode;
-	json_t *observe = NULL;
-	int format, shift;
+	json_int_t seed, work;
 	json_error_t je;
+	int format;
 
 	if (json_unpack_ex((json_t *)r->c->spec, &je, JSON_STRICT,
-			   "{s:i, s?s, s:s, s:I, s:{s:I, s:I, s:I, s:I}, s:I, s?o, s:s, s?i, s:o}",
-			   "format", &format, "cell", &cell, "mode", &mode, "seed", &seed, "phases",
-			   "warmup_ns", &warmup, "measure_ns", &measure, "interval_ns", &interval,
-			   "stall_ns", &stall, "work", &work, "observe", &observe, "nodes",
-			   &r->nodes, "icount_shift", &shift, "instances", instances))
+			   "{s:i, s?s, s:s, s:I, s:o, s:I, s?o, s:s, s?o, s:o}", "format", &format,
+			   "cell", &cell, "mode", &mode, "seed", &seed, "phases", &phases, "work",
+			   &work, "observe", &observe, "nodes", &r->nodes, "machine", &r->machine,
+			   "instances", instances))
 		return hb_error_set(e, -EINVAL, "the specification: %s", je.text);
 	if (format != FORMAT)
 		return hb_error_set(e, -EPROTO, "the specification is of format %d, not %d", format,
 				    FORMAT);
 	r->cell.exact = !strcmp(mode, "exact");
-	if (warmup < 0 || measure <= 0 || interval <= 0 || stall <= 0 || work < r->cell.exact)
-		return hb_error_set(e, -ERANGE,
-				    "the specification: warmup_ns and work must not be negative, "
-				    "measure_ns, interval_ns and stall_ns, and in mode exact work, "
-				    "must be 1 or more");
-	r->warmup_ns = warmup;
-	r->measure_ns = measure;
-	r->interval_ns = interval;
-	r->stall_ns = stall;
+	if (work < 0)
+		return hb_error_set(e, -ERANGE, "the specification: work is negative");
 	r->cell.seed = seed;
 	r->cell.work = work;
-	return 0;
+	return parse_phases(r, phases, e);
 }
 
 static int parse_spec(struct run *r, struct hb_error *e)
@@ -440,7 +462,7 @@ static void phases_timed(struct run *r)
 }
 
 /* Fixed work on one CPU: nothing ticks beside the tasks, and nothing is sent. */
-static void phases_exact(struct run *r)
+static void phases_work(struct run *r)
 {
 	gang_fire(&r->gang);
 	gang_wait(&r->gang, 0);
@@ -481,20 +503,22 @@ static void note_placement(struct run *r)
 	note_agent(r, "placement", text);
 }
 
-/* Mode exact is not observed: all of it would be in the figures. */
+/* Fixed work is not observed: all of it would be in the figures. */
 static int observe_setup(struct run *r, struct hb_error *e)
 {
-	return r->cell.exact ? 0
-			     : observe_open(&r->observe, json_object_get(r->c->spec, "observe"),
-					    !r->cell.native, r->notes, e);
+	return r->cell.work ? 0
+			    : observe_open(&r->observe, json_object_get(r->c->spec, "observe"),
+					   !r->cell.native, r->notes, e);
 }
 
 static int run_gang(struct run *r, struct hb_error *e)
 {
 	int rc = observe_setup(r, e);
 
+	if (!rc && r->cell.exact)
+		rc = machine_start(r->machine, e);
 	if (!rc)
-		rc = gang_start(&r->gang, START_TIMEOUT_NS, e);
+		rc = gang_start(&r->gang, r->nodes, START_TIMEOUT_NS, e);
 	if (rc)
 		return rc;
 	note_placement(r);
@@ -504,8 +528,8 @@ static int run_gang(struct run *r, struct hb_error *e)
 				   .kmsg = r->c->kmsg,
 				   .parameters = r->parameters,
 				   .end = r->c->end};
-	if (r->cell.exact) {
-		phases_exact(r);
+	if (r->cell.work) {
+		phases_work(r);
 	} else {
 		rc = watchdog_start(&r->dog, e);
 		if (rc)
@@ -584,7 +608,7 @@ static void run_cell(struct run *r)
 	if (!rc)
 		rc = pool_prepare(r, &e);
 	if (!rc)
-		rc = gang_prepare(&r->gang, &r->cell, r->nodes, &e);
+		rc = gang_prepare(&r->gang, &r->cell, &e);
 	if (!rc)
 		rc = setup_role(r, ROLE_WORKLOAD, &e);
 	if (!rc)

@@ -14,12 +14,9 @@
 #define BRACKETS	    16
 #define COST_READS	    256
 
-struct task_clock task_clock = {.ns_mult = 1ULL << 32};
+struct task_clock task_clock = {.ns_mult = 1ULL << 32, .insn_ns = 1};
 
-static struct {
-	unsigned int icount_shift;
-	double rate; /* ticks per ns */
-} clock_state = {.rate = 1};
+static double ticks_per_ns = 1;
 
 uint64_t clock_raw_ns(void)
 {
@@ -35,11 +32,6 @@ static uint64_t tsc_read(void)
 	return __rdtsc();
 }
 
-uint64_t task_ticks_to_insn(uint64_t ticks)
-{
-	return ticks >> clock_state.icount_shift;
-}
-
 void clock_choose(int tsc)
 {
 	task_clock.tsc = tsc;
@@ -52,7 +44,7 @@ const char *clock_name(void)
 
 double clock_rate(void)
 {
-	return clock_state.rate;
+	return ticks_per_ns;
 }
 
 uint64_t clock_cost(void)
@@ -138,19 +130,19 @@ static bool cpus_agree(double rate)
 	return high - low <= OFFSET_TOLERANCE_NS;
 }
 
-void clock_setup(int exact, unsigned int icount_shift)
+void clock_setup_exact(unsigned int insn_ns)
 {
-	double rate;
+	task_clock.tsc = 1;
+	task_clock.insn_ns = insn_ns;
+}
 
-	clock_state.icount_shift = icount_shift;
-	if (exact) {
-		task_clock.tsc = 1;
-		return;
-	}
-	rate = measure_rate();
+void clock_setup(void)
+{
+	double rate = measure_rate();
+
 	if (!isfinite(rate) || !cpus_agree(rate))
 		return;
 	task_clock.tsc = 1;
-	clock_state.rate = rate;
+	ticks_per_ns = rate;
 	task_clock.ns_mult = (uint64_t)(4294967296.0 / rate + 0.5);
 }

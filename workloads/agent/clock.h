@@ -8,11 +8,14 @@
 /*
  * Choose and calibrate, once, before anything is forked: takes about 30 ms. The CPU's counter is
  * used when its rate against CLOCK_MONOTONIC_RAW is steady to 0.5 % and all CPUs agree to 20 us,
- * else clock_gettime(). @exact: the counter advances by 2^@icount_shift per instruction (QEMU
- * -icount shift=N makes the virtual clock, from which it derives the TSC, advance 2^N ns per
- * instruction), and nothing is calibrated.
+ * else clock_gettime().
  */
-void clock_setup(int exact, unsigned int icount_shift);
+void clock_setup(void);
+/*
+ * Mode exact instead: QEMU's -icount makes its virtual clock, which the CPU's counter shows in ns,
+ * advance by @insn_ns while each CPU executes an instruction (machine.h). Nothing is calibrated.
+ */
+void clock_setup_exact(unsigned int insn_ns);
 /* In a process that was executed by one with a calibrated clock: read the same clock, ticks only.
  */
 void clock_choose(int tsc);

@@ -44,12 +44,34 @@ json_t *figures_interval(const struct cell *cell, const uint64_t *before, const 
 	return o;
 }
 
-/* Seconds of the task's own measured window; 0 when it had none. */
-static double window_seconds(const struct task_shared *s)
+/* What rates are per, in ns of the guest's clock: a second, or a million instructions of a CPU. */
+static double rate_ns(const struct cell *cell)
 {
+	return cell->exact ? 1e6 * task_clock.insn_ns : 1e9;
+}
+
+/* The task's own measured window, in what rates are per; 0 when it had none. */
+static double window(const struct instance *in, unsigned int task)
+{
+	const struct task_shared *s = in->task[task];
 	uint64_t begin = atomic_load(&s->begin_ns), end = atomic_load(&s->end_ns);
 
-	return begin && end > begin ? (end - begin) / 1e9 : 0;
+	return begin && end > begin ? (end - begin) / rate_ns(in->cell) : 0;
+}
+
+/*
+ * A row's unit as it is measured here: in mode exact "1/s" is per million instructions, and "ns" is
+ * instructions. Owned by the caller.
+ */
+static char *unit_here(const struct cell *cell, const char *unit)
+{
+	size_t n = strlen(unit);
+
+	if (cell->exact && !strcmp(unit, "ns"))
+		return strdup("insn");
+	if (cell->exact && n > 2 && !strcmp(unit + n - 2, "/s"))
+		return hb_strf("%.*s/Minsn", (int)n - 2, unit);
+	return strdup(unit);
 }
 
 /* False: no task had a measured window, so there is no rate. */
@@ -60,7 +82,7 @@ static bool put_counter(json_t *j, const struct instance *in, unsigned int row)
 
 	for (unsigned int k = 0; k < in->ntasks; k++) {
 		uint64_t n = atomic_load(&in->task[k]->counter[row]);
-		double s = window_seconds(in->task[k]);
+		double s = window(in, k);
 
 		total += n;
 		seconds += s / in->ntasks;
@@ -75,7 +97,7 @@ static bool put_counter(json_t *j, const struct instance *in, unsigned int row)
 		return false;
 	json_object_set_new(j, "value", json_real(rate));
 	json_object_set_new(j, "count", json_integer(total));
-	json_object_set_new(j, "seconds", json_real(seconds));
+	json_object_set_new(j, in->cell->exact ? "minsn" : "seconds", json_real(seconds));
 	return true;
 }
 
@@ -84,10 +106,11 @@ static int put_hist(json_t *j, const struct instance *in, unsigned int row, stru
 {
 	const struct metric_row *m = &in->ops->metrics[row];
 	HB_FREE char *file = hb_strf("%s.%s.hist", in->ops->name, m->name);
+	HB_FREE char *unit = unit_here(in->cell, m->unit);
 	HB_FREE struct hist *all = malloc(sizeof(*all));
 	json_t *frame;
 
-	if (!file || !all)
+	if (!file || !unit || !all)
 		return hb_error_set(e, -ENOMEM, "no memory");
 	hist_reset(all);
 	for (unsigned int k = 0; k < in->ntasks; k++)
@@ -101,7 +124,7 @@ static int put_hist(json_t *j, const struct instance *in, unsigned int row, stru
 	json_object_set_new(j, "max", json_integer(all->max));
 	json_object_set_new(j, "mean", json_real(hist_mean(all)));
 	json_object_set_new(j, "file", json_string(file));
-	frame = hist_to_json(all, m->unit);
+	frame = hist_to_json(all, unit);
 	json_object_set_new(frame, "source", json_string(in->ops->name));
 	json_object_set_new(frame, "name", json_string(m->name));
 	return link_send(link, WIRE_HIST, frame, e);
@@ -112,16 +135,19 @@ static int put_metric(json_t *metrics, const struct instance *in, unsigned int r
 {
 	const struct metric_row *m = &in->ops->metrics[row];
 	json_t *gauge = json_object_get(in->gauges, m->name);
+	HB_FREE char *unit = unit_here(in->cell, m->unit);
 	bool measured = true;
 	int rc = 0;
 	json_t *j;
 
+	if (!unit)
+		return hb_error_set(e, -ENOMEM, "no memory");
 	/* A figure that was not measured is absent. */
 	if ((m->kind == METRIC_GAUGE || m->kind == METRIC_EXACT) && !gauge)
 		return 0;
 	j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:i}", "source", in->ops->name, "role",
 		      in->ops->role == ROLE_WORKLOAD ? "workload" : "antagonist", "name", m->name,
-		      "kind", metric_kind_name(m->kind), "unit", m->unit, "better",
+		      "kind", metric_kind_name(m->kind), "unit", unit, "better",
 		      metric_better_name(m->better), "primary", m->primary, "tasks",
 		      (int)in->ntasks);
 	if (gauge)
@@ -143,7 +169,7 @@ static unsigned int starved_tasks(const struct instance *in)
 	unsigned int n = 0;
 
 	for (unsigned int k = 0; k < in->ntasks; k++)
-		n += window_seconds(in->task[k]) <= 0;
+		n += window(in, k) <= 0;
 	return n;
 }
 

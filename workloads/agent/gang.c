@@ -18,9 +18,9 @@
 /* A pause looks at the phase this often. */
 #define PACE_SLICE_NS 20000000ULL
 #define KILL_WAIT_NS  NSEC_PER_SEC
-/* Share of the work that a task does before it counts, mode exact. */
-#define EXACT_WARMUP_DIVISOR 8
-#define EXIT_TASK_FAILED     1
+/* Share of fixed work that a task does before it counts. */
+#define WORK_WARMUP_DIVISOR 8
+#define EXIT_TASK_FAILED    1
 
 extern const struct workload_ops *const __start_workloads[];
 extern const struct workload_ops *const __stop_workloads[];
@@ -122,7 +122,7 @@ static void window_end(struct task *t)
 	t->shared = t->scratch;
 }
 
-static bool exact_advance(struct task *t)
+static bool work_advance(struct task *t)
 {
 	if (t->left) {
 		t->left--;
@@ -142,8 +142,8 @@ bool task_advance(struct task *t)
 {
 	int phase = atomic_load(&t->in->cell->shared->phase);
 
-	if (t->in->cell->exact)
-		return exact_advance(t);
+	if (t->in->cell->work)
+		return work_advance(t);
 	if (phase == t->phase)
 		return phase < PHASE_DRAIN;
 	/* A short measured phase that fell into one operation has no window: nothing is counted. */
@@ -249,15 +249,11 @@ static int placement_nodes(struct gang *g, const char *nodes, struct hb_error *e
 	return 0;
 }
 
-int gang_prepare(struct gang *g, struct cell *cell, const char *nodes, struct hb_error *e)
+int gang_prepare(struct gang *g, struct cell *cell, struct hb_error *e)
 {
 	char *at;
-	int rc;
 
 	*g = (struct gang){.cell = cell, .gun = {-1, -1}, .ready = {-1, -1}};
-	rc = placement_nodes(g, nodes, e);
-	if (rc)
-		return rc;
 	g->shared_bytes = shared_size(cell, &g->ntasks);
 	g->process = calloc(g->ntasks ? g->ntasks : 1, sizeof(*g->process));
 	g->shared = mmap(NULL, g->shared_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
@@ -355,7 +351,7 @@ static void task_main(const struct gang *g, struct instance *in, unsigned int in
 	prctl(PR_SET_NAME, name);
 	atomic_store(&t.live->tid, syscall(SYS_gettid));
 	t.rng = seed_mix(in->cell->seed, in - in->cell->instances, index);
-	t.left = in->cell->work / EXACT_WARMUP_DIVISOR + 1;
+	t.left = in->cell->work / WORK_WARMUP_DIVISOR + 1;
 	rc = task_place(g, order, &e);
 	if (!rc)
 		rc = task_figures(&t, &e);
@@ -496,13 +492,14 @@ static int wait_ready(struct gang *g, uint64_t deadline, struct hb_error *e)
 	return 0;
 }
 
-int gang_start(struct gang *g, uint64_t timeout_ns, struct hb_error *e)
+int gang_start(struct gang *g, const char *nodes, uint64_t timeout_ns, struct hb_error *e)
 {
-	int rc;
+	int rc = placement_nodes(g, nodes, e);
 
 	/* What stdio holds back would be written by every child again. */
 	fflush(NULL);
-	rc = start_all(g, e);
+	if (!rc)
+		rc = start_all(g, e);
 	if (!rc)
 		rc = wait_ready(g, hb_now_ns() + timeout_ns, e);
 	return rc ? rc : gang_check(g, e);

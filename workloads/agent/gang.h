@@ -35,16 +35,15 @@ struct gang {
 	int node[64];
 };
 
+/* Shared memory for the figures of every instance's tasks (instance.task is filled in). Before
+ * setup(). */
+int gang_prepare(struct gang *g, struct cell *cell, struct hb_error *e);
 /*
- * Shared memory for the figures of every instance's tasks (instance.task is filled in) and the
- * placement: "spread" (task i on the i-th node in turn), "any", or a node's number. Before setup().
+ * Start every task, on @nodes: "spread" (task i on the i-th node in turn), "any", or a node's
+ * number. Wait until all poll the gun, at most @timeout_ns. A task that fails in task_init() makes
+ * this fail with its reason. Fills in target.pids of workloads.
  */
-int gang_prepare(struct gang *g, struct cell *cell, const char *nodes, struct hb_error *e);
-/*
- * Start every task and wait until all poll the gun, at most @timeout_ns. A task that fails in
- * task_init() makes this fail with its reason. Fills in target.pids of workloads.
- */
-int gang_start(struct gang *g, uint64_t timeout_ns, struct hb_error *e);
+int gang_start(struct gang *g, const char *nodes, uint64_t timeout_ns, struct hb_error *e);
 /* Fire: the phase is PHASE_WARMUP from now on. */
 int gang_fire(struct gang *g);
 void gang_phase(struct gang *g, enum cell_phase phase);

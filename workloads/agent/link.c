@@ -4,10 +4,37 @@
 #include <poll.h>
 #include <string.h>
 
-void link_init(struct link *l, int fd, int hold)
+void link_init(struct link *l, int fd)
 {
-	*l = (struct link){.fd = fd, .held = hold ? json_array() : NULL};
+	*l = (struct link){.fd = fd};
 	pthread_mutex_init(&l->lock, NULL);
+}
+
+void link_init_held(struct link *l, link_port port)
+{
+	link_init(l, -1);
+	l->held = json_array();
+	l->port = port;
+}
+
+/* Send what was held; from here on nothing is. */
+static int release_held(struct link *l, struct hb_error *e)
+{
+	json_t *held = HB_STEAL(l->held), *frame;
+	size_t i;
+	int rc = 0;
+
+	l->fd = l->port(e);
+	if (l->fd < 0)
+		rc = l->fd;
+	json_array_foreach (held, i, frame) {
+		if (rc)
+			break;
+		rc = wire_send(l->fd, json_integer_value(json_object_get(frame, "type")),
+			       json_object_get(frame, "payload"), e);
+	}
+	json_decref(held);
+	return rc;
 }
 
 static int send_locked(struct link *l, enum wire_type type, json_t *payload, struct hb_error *e)
@@ -25,7 +52,7 @@ static int send_locked(struct link *l, enum wire_type type, json_t *payload, str
 			     : 0;
 	else
 		rc = wire_send(l->fd, type, payload, e);
-	return rc;
+	return !rc && l->held && l->closed ? release_held(l, e) : rc;
 }
 
 int link_send(struct link *l, enum wire_type type, json_t *payload, struct hb_error *e)
@@ -50,23 +77,6 @@ void link_phase(struct link *l, const char *phase)
 void link_event(struct link *l, const char *kind, const char *text)
 {
 	link_send(l, WIRE_EVENT, json_pack("{s:s, s:s}", "kind", kind, "text", text), NULL);
-}
-
-int link_release(struct link *l, struct hb_error *e)
-{
-	json_t *held = l->held, *frame;
-	size_t i;
-	int rc = 0;
-
-	l->held = NULL;
-	json_array_foreach (held, i, frame) {
-		if (rc)
-			break;
-		rc = wire_send(l->fd, json_integer_value(json_object_get(frame, "type")),
-			       json_object_get(frame, "payload"), e);
-	}
-	json_decref(held);
-	return rc;
 }
 
 int link_wait(struct link *l, uint64_t until_ns, enum wire_type *type, json_t **payload,
