@@ -32,6 +32,7 @@ HOST_OBJ := $(HOST_SRC:%.c=$(BUILD)/%.o)
 AGENT_OBJ := $(AGENT_SRC:%.c=$(BUILD)/%.o)
 TEST_OBJ := $(TEST_SRC:%.c=$(BUILD)/%.o)
 TESTS := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)
+SLURM_TEST := $(BUILD)/tests/slurm_test
 
 # Unit tests link everything of a side except its main().
 HOST_LIB_OBJ := $(filter-out $(BUILD)/bench/main.o,$(HOST_OBJ)) $(BASE_OBJ)
@@ -68,8 +69,8 @@ $(BUILD)/tests/fake_guest: tests/fake_guest.c bench/base/wire.h
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(HB_CFLAGS) -static -o $@ $<
 
-$(BUILD)/tests/session_test $(BUILD)/tests/e2e_vm_test $(BUILD)/tests/run_test $(BUILD)/tests/blocks_test $(BUILD)/tests/workers_test: | $(BUILD)/tests/fake_guest
-$(BUILD)/tests/run_test $(BUILD)/tests/blocks_test: | $(BUILD)/hugebench
+$(BUILD)/tests/session_test $(BUILD)/tests/e2e_vm_test $(BUILD)/tests/run_test $(BUILD)/tests/blocks_test $(BUILD)/tests/workers_test $(SLURM_TEST): | $(BUILD)/tests/fake_guest
+$(BUILD)/tests/run_test $(BUILD)/tests/blocks_test $(SLURM_TEST): | $(BUILD)/hugebench
 
 # tests/guest_*_test.c are about the agent's side.
 $(BUILD)/tests/guest_%: $(BUILD)/tests/guest_%.o $(AGENT_LIB_OBJ)
@@ -78,7 +79,7 @@ $(BUILD)/tests/guest_%: $(BUILD)/tests/guest_%.o $(AGENT_LIB_OBJ)
 
 # Unit tests first, then those that boot guests.
 E2E_TESTS := $(filter $(BUILD)/tests/e2e_%,$(TESTS))
-UNIT_TESTS := $(filter-out $(E2E_TESTS),$(TESTS))
+UNIT_TESTS := $(filter-out $(E2E_TESTS) $(SLURM_TEST),$(TESTS))
 
 $(BUILD)/run_tests: $(BUILD)/tests/run_tests.o $(BUILD)/tests/leftovers.o $(BASE_OBJ)
 	$(call say,LD,$@)
@@ -88,11 +89,19 @@ $(BUILD)/run_tests: $(BUILD)/tests/run_tests.o $(BUILD)/tests/leftovers.o $(BASE
 unit: $(BUILD)/run_tests $(UNIT_TESTS)
 	$(Q)$(BUILD)/run_tests -t 2m $(UNIT_TESTS)
 
+# A real Slurm, which only this test needs. Its daemons are the test's own.
+.PHONY: slurm-deps test-slurm
+slurm-deps:
+	$(Q)$(MAKE) -s deps DEPS='slurmctld slurmd slurm-client munge'
+
+test-slurm: all slurm-deps $(BUILD)/run_tests $(SLURM_TEST)
+	$(Q)$(BUILD)/run_tests -t 10m $(SLURM_TEST)
+
 # The kernels first: building them takes minutes, and shows progress here.
-test: all $(BUILD)/run_tests $(TESTS)
+test: all slurm-deps $(BUILD)/run_tests $(TESTS)
 	$(Q)$(BUILD)/hugebench kernels base hinode debug-hinode-fixed
 	$(Q)$(BUILD)/tests/e2e_exact_test kernel
-	$(Q)$(BUILD)/run_tests -t 30m $(UNIT_TESTS) $(E2E_TESTS)
+	$(Q)$(BUILD)/run_tests -t 30m $(UNIT_TESTS) $(SLURM_TEST) $(E2E_TESTS)
 
 # What a bare Debian 12 lacks, found and installed. `deps` is quick when nothing is missing. PostgreSQL
 # is not in the list: installing the server package would create and start a cluster, so

@@ -20,6 +20,7 @@ static const struct command commands[] = {
 	{"run", cmd_run, "boot the kernels, measure, report"},
 	{"plan", cmd_plan, "plan a run that several machines carry out, block by block"},
 	{"merge", cmd_merge, "join what several machines have done of a run, and report"},
+	{"slurm", cmd_slurm, "have a cluster carry out a planned run"},
 	{"doctor", cmd_doctor, "what this host can do, what is missing, and how to mend it"},
 	{"report", cmd_report, "figures, verdicts and evidence of a run, from its raw data"},
 	{"plots", cmd_plots, "draw the pictures of a run with gnuplot"},

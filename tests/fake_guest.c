@@ -202,6 +202,8 @@ static void measure(int guest)
 		exit(3);
 	if (is("slow"))
 		sleep_ms(400);
+	if (is("slower"))
+		sleep_ms(2000);
 	if (is("hang"))
 		fall_silent();
 	for (unsigned int i = 0; is("flood"); i++)

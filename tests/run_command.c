@@ -51,6 +51,13 @@ int command_setup(void **state)
 	return setenv("XDG_CACHE_HOME", cache, 1);
 }
 
+void command_use(const char *bin)
+{
+	snprintf(command, sizeof(command), "%s/hugebench", bin);
+	free(command_agent);
+	command_agent = hb_strf("%s/hugebench-agent", bin);
+}
+
 int command_teardown(void **state)
 {
 	int rc = hb_remove_all(top);
@@ -105,7 +112,7 @@ void command_expect(const char *what, int status, const char *part, ...)
 	HB_FREE char *file = path_of("t.ini"), *output = path_of("output");
 	HB_FREE char *text = NULL;
 	char *args[22] = {(char *)what, "--results", command_results, "--agent", command_agent};
-	size_t n = strcmp(what, "merge") ? 5 : 3;
+	size_t n = strcmp(what, "merge") && strcmp(what, "slurm") ? 5 : 3;
 	va_list list;
 	int got;
 

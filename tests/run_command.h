@@ -15,6 +15,9 @@ extern char *command_agent;   /* the fake agent, which --agent names */
 int command_setup(void **state);
 int command_teardown(void **state);
 
+/* Use the hugebench in directory @bin, which has the agent beside it, instead of the build's. */
+void command_use(const char *bin);
+
 /* A path below the test's directory; owned by the caller. */
 char *path_of(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Write t.ini, which the argument "-s!" names. */

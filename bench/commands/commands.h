@@ -19,5 +19,6 @@ int cmd_plots(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_selftests(int argc, char **argv);
+int cmd_slurm(int argc, char **argv);
 
 #endif

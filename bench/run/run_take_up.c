@@ -153,7 +153,7 @@ static int store_open(struct run *r, struct hb_error *e)
 
 	if (!name)
 		return -ENOENT;
-	return r->args.block == RUN_WHOLE
+	return r->args.block == RUN_WHOLE && !r->args.prepare
 		       ? store_resume(r->results, name, &r->store, e)
 		       : store_join(r->results, name, r->args.block, &r->store, e);
 }

@@ -211,15 +211,15 @@ int store_resume(const char *results, const char *name, struct store *s, struct 
 	return rc;
 }
 
-int store_join(const char *results, const char *name, unsigned int block, struct store *s,
+int store_join(const char *results, const char *name, int64_t block, struct store *s,
 	       struct hb_error *e)
 {
 	int rc = store_find(results, name, s, e);
 
 	if (!rc)
 		rc = lock_shared_check(s->dir, e);
-	if (!rc)
-		rc = lock(s, LOCK_BLOCKS + (int64_t)block, false, &s->lock, e);
+	if (!rc && block >= 0)
+		rc = lock(s, LOCK_BLOCKS + block, false, &s->lock, e);
 	if (rc)
 		store_close(s);
 	return rc;

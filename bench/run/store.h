@@ -38,11 +38,11 @@ int store_create(const char *results, const char *name, struct store *s, struct 
  */
 int store_resume(const char *results, const char *name, struct store *s, struct hb_error *e);
 /*
- * An existing run, to carry out block @block of it beside others that carry out theirs. Errors as
- * store_resume(); -EBUSY: the block or the whole run is another's; -ENOLCK: the file system's locks
- * would not be seen by other machines.
+ * An existing run, to carry out block @block of it (-1: only to complete run.json) beside others
+ * that carry out theirs. Errors as store_resume(); -EBUSY: the block or the whole run is another's;
+ * -ENOLCK: the file system's locks would not be seen by other machines.
  */
-int store_join(const char *results, const char *name, unsigned int block, struct store *s,
+int store_join(const char *results, const char *name, int64_t block, struct store *s,
 	       struct hb_error *e);
 /* Wait until nobody else completes run.json; *@fd holds that lock. */
 int store_lock_record(struct store *s, int *fd, struct hb_error *e);
