@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/base/plain.h"
 #include "bench/base/util.h"
 
 #define FILE_READ_MAX (64u << 20)
@@ -24,6 +25,7 @@ int hb_error_set(struct hb_error *e, int code, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(e->text, sizeof(e->text), fmt, ap);
 	va_end(ap);
+	plain_make(e->text);
 	return code;
 }
 
@@ -41,6 +43,7 @@ int hb_error_prefix(struct hb_error *e, int code, const char *fmt, ...)
 	va_end(ap);
 	used = strlen(e->text);
 	snprintf(e->text + used, sizeof(e->text) - used, ": %s", old.text);
+	plain_make(e->text);
 	return code;
 }
 
@@ -154,7 +157,7 @@ int hb_file_write_atomic(const char *path, const void *data, size_t len)
 
 	if (!tmp)
 		return -ENOMEM;
-	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
 	if (fd < 0)
 		return -errno;
 	err = hb_write_all(fd, data, len);

@@ -19,7 +19,8 @@
 /*
  * A message for the user. Functions that can fail for a reason worth telling
  * return -errno and fill this; the caller adds nothing but context. A NULL
- * pointer is accepted everywhere and drops the text.
+ * pointer is accepted everywhere and drops the text. It may quote what others wrote: control
+ * characters become '?'.
  */
 struct hb_error {
 	char text[1024];

@@ -63,6 +63,7 @@ int wire_fill(struct wire_reader *r, int fd)
 	if (!n)
 		return -EPIPE;
 	r->used += n;
+	r->total += n;
 	return 0;
 }
 

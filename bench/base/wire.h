@@ -46,6 +46,7 @@ struct wire_header {
 struct wire_reader {
 	char *buf;
 	size_t used, size;
+	uint64_t total; /* bytes that have come */
 };
 
 /*
