@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -256,6 +258,116 @@ static void test_hist_truncated(void **state)
 	expect_hist_error("not valid JSON");
 }
 
+/* Names and texts of somebody else's run: refused with file and key. */
+static void test_hostile_cell(void **state)
+{
+	static const struct {
+		const char *from, *to, *what;
+	} rows[] = {
+		{"\"source\": \"truncate\"", "\"source\": \"x`touch F`\"",
+		 "\"source\": 'x`touch F`' is no name"},
+		{"\"truncate\"", "\"x`touch F`\"", "\"antagonists\": [0]: 'x`touch F`' is no name"},
+		{"\"name\": \"faults\"", "\"name\": \"a/b\"", "\"name\": 'a/b' is no name"},
+		{"\"name\": \"faults\"", "\"name\": \"..\"", "\"name\": '..' is no name"},
+		{"\"name\": \"faults\"", "\"name\": \"%n\"", "\"name\": '%n' is no name"},
+		{"\"name\": \"faults\"", "\"name\": \"a\\nb\"", "is no name"},
+		{"\"cell\": \"faults-2\"", "\"cell\": \"$(id)\"", "\"cell\": '$(id)' is no name"},
+		{"\"reason\": \"", "\"reason\": \"\\u001b[31m", "\"reason\": control characters"},
+		{"\"reason\": \"", "\"reason\": \"\\u009b31m", "\"reason\": control characters"},
+		{"\"text\": \"", "\"text\": \"\\u001b]0;x\\u0007",
+		 "\"notes\": [0]: \"text\": control characters in \"?]0;x?"},
+		{"\"file\": \"pmdshare.", "\"file\": \"../pmdshare.", "\"file\" is '../pmdshare."},
+		{"\"unit\": \"", "\"unit\": \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+		 "\"unit\" has more than 32 bytes"},
+		{"\"parameters\": {", "\"parameters\": {\"a b\": \"\", ",
+		 "\"parameters\": a key: 'a b' is no name"},
+		{"\"reason\": \"", "\"x\": [[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]], \"reason\": \"",
+		 "deeper than 16 levels"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(setup(state), 0);
+		edit(CELL "/cell.json", rows[i].from, rows[i].to);
+		expect_problem(CELL "/cell.json", rows[i].what, 11);
+	}
+}
+
+static void test_name_of_300_bytes(void **state)
+{
+	char name[330] = "\"name\": \"";
+
+	memset(name + strlen(name), 'n', 300);
+	strcat(name, "\"");
+	(void)state;
+	edit(CELL "/cell.json", "\"name\": \"faults\"", name);
+	expect_problem(CELL "/cell.json", "is no name: a letter or digit, then letters", 11);
+}
+
+static void test_hostile_run(void **state)
+{
+	static const struct {
+		const char *from, *to, *what;
+	} rows[] = {
+		{"\"mode\": \"emulated\"", "\"mode\": \"`id`\"", "\"mode\" is none of kvm"},
+		{"\"name\": \"base\"", "\"name\": \"../base\"",
+		 "\"kernels\": [0]: \"name\": '../base' is no name"},
+		{"\"cpu_model\": \"", "\"cpu_model\": \"\\u001b[2J",
+		 "\"host\": \"cpu_model\": control characters"},
+	};
+	struct load_run *run;
+	struct hb_error e;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(setup(state), 0);
+		edit("run.json", rows[i].from, rows[i].to);
+		assert_int_equal(load_run(run_dir, &run, &e), -EINVAL);
+		if (!strstr(e.text, "run.json: ") || !strstr(e.text, rows[i].what))
+			fail_msg("error is '%s', wanted '%s'", e.text, rows[i].what);
+	}
+}
+
+/* What is no plain file of the run itself, or too large to be one, is not read. */
+static void test_no_file_of_the_run(void **state)
+{
+	HB_FREE char *cell = hb_strf("%s/" CELL, run_dir);
+	HB_FREE char *file = hb_strf("%s/cell.json", cell);
+	HB_FREE char *moved = hb_strf("%s/moved", dir);
+
+	(void)state;
+	assert_int_equal(rename(file, moved), 0);
+	assert_int_equal(symlink(moved, file), 0);
+	expect_problem(CELL "/cell.json", "a symbolic link", 11);
+	assert_int_equal(unlink(file), 0);
+	assert_int_equal(mkfifo(file, 0600), 0);
+	expect_problem(CELL "/cell.json", "not a plain file", 11);
+	assert_int_equal(unlink(file), 0);
+	assert_int_equal(rename(moved, file), 0);
+	assert_int_equal(truncate(file, 10LL << 30), 0);
+	expect_problem(CELL "/cell.json", "larger than 16 MiB", 11);
+	assert_int_equal(hb_remove_all(moved), 0);
+	assert_int_equal(rename(cell, moved), 0);
+	assert_int_equal(symlink(moved, cell), 0);
+	expect_problem(CELL "/cell.json", "a symbolic link", 11);
+	assert_int_equal(unlink(cell), 0);
+	assert_int_equal(hb_remove_all(moved), 0);
+}
+
+static void test_a_million_metrics(void **state)
+{
+	HB_FREE char *list = NULL;
+	size_t len;
+	FILE *f = open_memstream(&list, &len);
+
+	(void)state;
+	assert_non_null(f);
+	fputs("\"metrics\": [", f);
+	for (int i = 0; i < 1000000; i++)
+		fputs("{}, ", f);
+	fclose(f);
+	edit(CELL "/cell.json", "\"metrics\": [", list);
+	expect_problem(CELL "/cell.json", "at most 1000 are read", 11);
+}
+
 static int count_interval(void *arg, double t_ns, double length_ns, const json_t *counters)
 {
 	(void)t_ns, (void)length_ns;
@@ -301,6 +413,11 @@ int main(void)
 		cmocka_unit_test_setup(test_hist_count, setup),
 		cmocka_unit_test_setup(test_hist_truncated, setup),
 		cmocka_unit_test_setup(test_intervals, setup),
+		cmocka_unit_test_setup(test_hostile_cell, setup),
+		cmocka_unit_test_setup(test_name_of_300_bytes, setup),
+		cmocka_unit_test_setup(test_hostile_run, setup),
+		cmocka_unit_test_setup(test_no_file_of_the_run, setup),
+		cmocka_unit_test_setup(test_a_million_metrics, setup),
 	};
 
 	return cmocka_run_group_tests_name("load", tests, NULL, teardown);

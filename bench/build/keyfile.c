@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/base/plain.h"
 #include "bench/build/keyfile.h"
 
 struct reading {
@@ -43,6 +44,9 @@ static int take(void *arg, const char *section, const char *name, const char *va
 			return refuse(r, "key '%s' is given twice%s", name, "");
 		if (!*value)
 			return refuse(r, "key '%s' has no value%s", name, "");
+		if (!plain_text(value))
+			return refuse(r, "key '%s' has control characters, or is not UTF-8%s", name,
+				      "");
 		*row->value = strdup(value);
 		return *row->value ? 1 : refuse(r, "out of memory%s%s", "", "");
 	}

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/base/plain.h"
 #include "bench/base/units.h"
 #include "bench/build/keyfile.h"
 #include "bench/build/variant.h"
@@ -59,7 +60,10 @@ json_t *variant_names(const char *root)
 		for (size_t j = 0; j < g.gl_pathc; j++) {
 			const char *base = strrchr(g.gl_pathv[j], '/') + 1;
 
-			add_name(names, json_stringn(base, strlen(base) - 4));
+			HB_FREE char *name = strndup(base, strlen(base) - 4);
+
+			if (name_ok(name, NAME_LONGEST_CHOSEN))
+				add_name(names, json_string(name));
 		}
 		globfree(&g);
 	}
@@ -84,7 +88,7 @@ static int unknown_variant(const char *root, const char *name, struct hb_error *
 /* Find NAME.ini; a name is no path. */
 static int find_file(const char *root, const char *name, char **file, struct hb_error *e)
 {
-	if (!*name || strchr(name, '/'))
+	if (!name_ok(name, NAME_LONGEST_CHOSEN))
 		return unknown_variant(root, name, e);
 	for (size_t i = 0; i < ROOMS; i++) {
 		HB_FREE char *room = NULL;

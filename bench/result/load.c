@@ -6,7 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/base/plain.h"
 #include "bench/result/load.h"
+#include "bench/result/runfile.h"
+
+#define KERNELS_MOST 64
+#define BOOTS_MOST   100000
+#define LINE_MOST    65536 /* bytes of an interval's line */
 
 int load_problem(struct load_run *run, const char *fmt, ...)
 {
@@ -20,6 +26,7 @@ int load_problem(struct load_run *run, const char *fmt, ...)
 	va_end(ap);
 	if (len < 0)
 		return -ENOMEM;
+	plain_make(text);
 	for (size_t i = 0; i < run->nproblems; i++)
 		if (!strcmp(run->problems[i], text)) {
 			free(text);
@@ -35,30 +42,14 @@ int load_problem(struct load_run *run, const char *fmt, ...)
 	return 0;
 }
 
-/* One JSON object from a file; a syntax error has file and line. */
-static int read_object(const char *dir, const char *name, json_t **out, struct hb_error *e)
+static bool is_mode(const char *mode)
 {
-	HB_FREE char *path = hb_strf("%s/%s", dir, name);
-	HB_FREE char *text = NULL;
-	json_error_t where;
-	size_t len;
-	int err;
+	static const char *const modes[] = {"kvm", "emulated", "native", "exact"};
 
-	if (!path)
-		return hb_error_set(e, -ENOMEM, "no memory");
-	err = hb_file_read(path, &text, &len);
-	if (err)
-		return hb_error_set(e, err, "%s: %s", name, strerror(-err));
-	*out = json_loadb(text, len, JSON_REJECT_DUPLICATES, &where);
-	if (!*out)
-		return hb_error_set(e, -EINVAL, "%s:%d: not valid JSON: %s", name, where.line,
-				    where.text);
-	if (!json_is_object(*out)) {
-		json_decref(*out);
-		*out = NULL;
-		return hb_error_set(e, -EINVAL, "%s: not a JSON object", name);
-	}
-	return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
+		if (!strcmp(mode, modes[i]))
+			return true;
+	return false;
 }
 
 static int check_run(struct load_run *run, struct hb_error *e)
@@ -66,6 +57,7 @@ static int check_run(struct load_run *run, struct hb_error *e)
 	const json_t *format = json_object_get(run->run, "format");
 	const json_t *kernels = json_object_get(run->run, "kernels"), *k;
 	size_t i;
+	int err;
 
 	if (!json_is_integer(format))
 		return hb_error_set(e, -EINVAL, "no format number");
@@ -80,9 +72,24 @@ static int check_run(struct load_run *run, struct hb_error *e)
 		return hb_error_set(e, -EINVAL, "\"name\" or \"mode\" is missing");
 	if (!json_array_size(kernels))
 		return hb_error_set(e, -EINVAL, "\"kernels\" is missing or empty");
-	json_array_foreach (kernels, i, k)
-		if (!json_is_string(json_object_get(k, "name")))
+	err = name_check(run->name, NAME_LONGEST, e);
+	if (err)
+		return hb_error_prefix(e, err, "\"name\"");
+	if (!is_mode(run->mode))
+		return hb_error_set(e, -EINVAL,
+				    "\"mode\" is none of kvm, emulated, native, exact: '%s'",
+				    run->mode);
+	if (json_array_size(kernels) > KERNELS_MOST)
+		return hb_error_set(e, -EINVAL, "more than %d kernels", KERNELS_MOST);
+	json_array_foreach (kernels, i, k) {
+		const char *name = json_string_value(json_object_get(k, "name"));
+
+		if (!name)
 			return hb_error_set(e, -EINVAL, "kernel %zu has no name", i + 1);
+		err = name_check(name, NAME_LONGEST, e);
+		if (err)
+			return hb_error_prefix(e, err, "\"kernels\": [%zu]: \"name\"", i);
+	}
 	return 0;
 }
 
@@ -91,7 +98,7 @@ static void read_plan(struct load_run *run)
 	json_t *plan = NULL;
 	struct hb_error e;
 
-	if (read_object(run->dir, "plan.json", &plan, &e)) {
+	if (runfile_json(run->dir, "plan.json", &plan, &e)) {
 		load_problem(run, "%s", e.text);
 		return;
 	}
@@ -139,7 +146,7 @@ static int read_cell(struct load_run *run, const char *id)
 
 	if (!name)
 		return -ENOMEM;
-	err = read_object(run->dir, name, &j, &e);
+	err = runfile_json(run->dir, name, &j, &e);
 	if (err)
 		return load_problem(run, "%s", e.text);
 	err = load_cell_parse(run, j, cell, &e);
@@ -176,15 +183,16 @@ static int by_sequence(const void *a, const void *b)
 
 static int read_cells(struct load_run *run, struct hb_error *e)
 {
-	HB_FREE char *path = hb_strf("%s/cells", run->dir);
 	struct dirent **names;
-	int n, err = 0;
+	int n = runfile_list(run->dir, "cells", is_cell, by_name, &names), err = 0;
 
-	if (!path)
-		return hb_error_set(e, -ENOMEM, "no memory");
-	n = scandir(path, &names, is_cell, by_name);
 	if (n < 0)
-		return load_problem(run, "cells: %s", strerror(errno));
+		return load_problem(run, "cells: %s", runfile_reason(n));
+	if (n > BOOTS_MOST) {
+		load_problem(run, "cells: %d boots, read are %d", n, BOOTS_MOST);
+		while (n > BOOTS_MOST)
+			free(names[--n]);
+	}
 	run->cells = calloc(n + 1, sizeof(*run->cells));
 	for (int i = 0; i < n; i++) {
 		if (run->cells && !err)
@@ -328,7 +336,7 @@ int load_run(const char *dir, struct load_run **out, struct hb_error *e)
 	run->dir = strdup(dir);
 	run->strings = strings_new();
 	err = run->dir && run->strings ? 0 : hb_error_set(e, -ENOMEM, "no memory");
-	err = err ?: read_object(dir, "run.json", &run->run, e);
+	err = err ?: runfile_json(dir, "run.json", &run->run, e);
 	if (err) {
 		hb_error_prefix(e, err, "%s", dir);
 		goto fail;
@@ -377,7 +385,7 @@ int load_hist(const struct load_run *run, const struct load_cell *cell, const st
 
 	if (!name)
 		return hb_error_set(e, -ENOMEM, "no memory");
-	err = read_object(run->dir, name, &j, e);
+	err = runfile_json(run->dir, name, &j, e);
 	if (err)
 		return err;
 	err = hist_from_json(h, j, e);
@@ -414,19 +422,21 @@ static int walk_line(const char *line, size_t len, load_interval fn, void *arg, 
 int load_intervals(const struct load_run *run, const struct load_cell *cell, load_interval fn,
 		   void *arg, struct hb_error *e)
 {
-	HB_FREE char *path = hb_strf("%s/cells/%s/intervals.jsonl", run->dir, cell->id);
-	HB_FREE char *line = NULL;
-	HB_FCLOSE FILE *f = path ? fopen(path, "re") : NULL;
-	size_t size = 0;
-	ssize_t len;
+	HB_FREE char *name = hb_strf("cells/%s/intervals.jsonl", cell->id);
+	HB_FREE char *line = malloc(LINE_MOST);
+	HB_FCLOSE FILE *f = NULL;
+	int fd = name && line ? runfile_open(run->dir, name) : -ENOMEM;
 
-	if (!f)
+	if (fd == -ENOENT)
 		return 0;
-	for (unsigned int n = 1; (len = getline(&line, &size, f)) > 0; n++) {
-		int err = walk_line(line, len, fn, arg, e);
+	f = fd < 0 ? NULL : fdopen(fd, "r");
+	if (!f)
+		return hb_error_set(e, fd < 0 ? fd : -ENOMEM, "%s: %s", name, runfile_reason(fd));
+	for (unsigned int n = 1; fgets(line, LINE_MOST, f); n++) {
+		int err = walk_line(line, strlen(line), fn, arg, e);
 
 		if (err)
-			return hb_error_prefix(e, err, "cells/%s/intervals.jsonl:%u", cell->id, n);
+			return hb_error_prefix(e, err, "%s:%u", name, n);
 	}
 	return 0;
 }

@@ -4,7 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/base/plain.h"
 #include "bench/result/load.h"
+
+#define METRICS_MOST	1000
+#define NOTES_MOST	10000
+#define PARAMETERS_MOST 1000
+#define WORKLOADS_MOST	100
+#define UNIT_LONGEST	32
 
 /* A string member, kept in the run's set; absent: "" unless @required. */
 static int get_string(struct load_run *run, const json_t *j, const char *key, bool required,
@@ -18,6 +25,31 @@ static int get_string(struct load_run *run, const json_t *j, const char *key, bo
 		return hb_error_set(e, -EINVAL, "\"%s\" is missing", key);
 	*out = strings_put(run->strings, json_is_string(v) ? json_string_value(v) : "");
 	return *out ? 0 : hb_error_set(e, -ENOMEM, "no memory");
+}
+
+/* A string member that is there and names something. */
+static int get_name(struct load_run *run, const json_t *j, const char *key, size_t longest,
+		    const char **out, struct hb_error *e)
+{
+	int err = get_string(run, j, key, true, out, e);
+
+	if (err)
+		return err;
+	err = name_check(*out, longest, e);
+	return err ? hb_error_prefix(e, err, "\"%s\"", key) : 0;
+}
+
+/* An array of at most @most members, or absent. */
+static int get_array(const json_t *j, const char *key, size_t most, const json_t **out,
+		     struct hb_error *e)
+{
+	*out = json_object_get(j, key);
+	if (*out && !json_is_array(*out))
+		return hb_error_set(e, -EINVAL, "\"%s\" is not an array", key);
+	if (json_array_size(*out) > most)
+		return hb_error_set(e, -EINVAL, "\"%s\" has %zu members, at most %zu are read", key,
+				    json_array_size(*out), most);
+	return 0;
 }
 
 /* A finite number; absent: NAN unless @required. */
@@ -89,6 +121,19 @@ static int parse_better(const char *name, enum metric_better *better, struct hb_
 	return hb_error_set(e, -EINVAL, "better \"%s\" is none of lower, higher, neither", name);
 }
 
+/* The name of a histogram's file follows from the metric's. */
+static int get_file(struct load_run *run, const json_t *j, struct load_metric *m,
+		    struct hb_error *e)
+{
+	HB_FREE char *own = hb_strf("%s.%s.hist", m->source, m->name);
+	int err = own ? get_string(run, j, "file", true, &m->file, e)
+		      : hb_error_set(e, -ENOMEM, "no memory");
+
+	if (!err && strcmp(m->file, own))
+		return hb_error_set(e, -EINVAL, "\"file\" is '%.80s', not %s", m->file, own);
+	return err;
+}
+
 /* The figures of a metric, by kind. */
 static int parse_figures(struct load_run *run, const json_t *j, struct load_metric *m,
 			 struct hb_error *e)
@@ -112,24 +157,22 @@ static int parse_figures(struct load_run *run, const json_t *j, struct load_metr
 	err = get_count(j, "count", true, &m->count, e);
 	err = err ?: get_number(j, "min", m->count > 0, false, &m->min, e);
 	err = err ?: get_number(j, "max", m->count > 0, false, &m->max, e);
-	err = err ?: get_string(run, j, "file", true, &m->file, e);
-	if (!err && strchr(m->file, '/'))
-		return hb_error_set(e, -EINVAL, "file \"%s\" is not in the cell's directory",
-				    m->file);
-	return err;
+	return err ?: get_file(run, j, m, e);
 }
 
 static int parse_metric(struct load_run *run, const json_t *j, struct load_metric *m,
 			struct hb_error *e)
 {
 	const char *kind = "", *better = "";
-	int err = get_string(run, j, "source", true, &m->source, e);
+	int err = get_name(run, j, "source", NAME_LONGEST, &m->source, e);
 
-	err = err ?: get_string(run, j, "name", true, &m->name, e);
+	err = err ?: get_name(run, j, "name", NAME_LONGEST, &m->name, e);
 	if (err)
 		return err;
 	err = get_string(run, j, "role", false, &m->role, e);
 	err = err ?: get_string(run, j, "unit", false, &m->unit, e);
+	if (!err && strlen(m->unit) > UNIT_LONGEST)
+		err = hb_error_set(e, -EINVAL, "\"unit\" has more than %d bytes", UNIT_LONGEST);
 	err = err ?: get_string(run, j, "kind", true, &kind, e);
 	err = err ?: get_string(run, j, "better", true, &better, e);
 	err = err ?: parse_kind(kind, &m->kind, e);
@@ -143,11 +186,12 @@ static int parse_metric(struct load_run *run, const json_t *j, struct load_metri
 static int parse_metrics(struct load_run *run, const json_t *j, struct load_cell *c,
 			 struct hb_error *e)
 {
-	const json_t *list = json_object_get(j, "metrics"), *v;
+	const json_t *list, *v;
 	size_t i;
+	int rc = get_array(j, "metrics", METRICS_MOST, &list, e);
 
-	if (list && !json_is_array(list))
-		return hb_error_set(e, -EINVAL, "\"metrics\" is not an array");
+	if (rc)
+		return rc;
 	c->metrics = calloc(json_array_size(list) + 1, sizeof(*c->metrics));
 	if (!c->metrics)
 		return hb_error_set(e, -ENOMEM, "no memory");
@@ -155,7 +199,7 @@ static int parse_metrics(struct load_run *run, const json_t *j, struct load_cell
 		int err = parse_metric(run, v, &c->metrics[i], e);
 
 		if (err)
-			return err;
+			return hb_error_prefix(e, err, "\"metrics\": [%zu]", i);
 		for (size_t k = 0; k < i; k++)
 			if (c->metrics[k].source == c->metrics[i].source &&
 			    c->metrics[k].name == c->metrics[i].name)
@@ -169,9 +213,12 @@ static int parse_metrics(struct load_run *run, const json_t *j, struct load_cell
 static int parse_notes(struct load_run *run, const json_t *j, struct load_cell *c,
 		       struct hb_error *e)
 {
-	const json_t *list = json_object_get(j, "notes"), *v;
+	const json_t *list, *v;
 	size_t i;
+	int rc = get_array(j, "notes", NOTES_MOST, &list, e);
 
+	if (rc)
+		return rc;
 	c->notes = calloc(json_array_size(list) + 1, sizeof(*c->notes));
 	if (!c->notes)
 		return hb_error_set(e, -ENOMEM, "no memory");
@@ -182,7 +229,7 @@ static int parse_notes(struct load_run *run, const json_t *j, struct load_cell *
 		err = err ?: get_string(run, v, "key", false, &n->key, e);
 		err = err ?: get_string(run, v, "text", false, &n->text, e);
 		if (err)
-			return hb_error_prefix(e, err, "notes");
+			return hb_error_prefix(e, err, "\"notes\": [%zu]", i);
 		c->nnotes++;
 	}
 	return 0;
@@ -193,15 +240,18 @@ static int join_names(struct load_run *run, const json_t *j, const char *key, co
 		      struct hb_error *e)
 {
 	HB_FREE char *text = hb_strf("%s", "");
-	const json_t *v;
+	const json_t *list, *v;
 	size_t i;
+	int rc = get_array(j, key, WORKLOADS_MOST, &list, e);
 
-	json_array_foreach (json_object_get(j, key), i, v) {
+	if (rc)
+		return rc;
+	json_array_foreach (list, i, v) {
 		char *longer;
 
-		if (!json_is_string(v))
-			return hb_error_set(e, -EINVAL, "\"%s\" holds something else than names",
-					    key);
+		rc = name_check(json_string_value(v), NAME_LONGEST, e);
+		if (rc)
+			return hb_error_prefix(e, rc, "\"%s\": [%zu]", key, i);
 		longer = text ? hb_strf("%s%s%s", text, i ? ", " : "", json_string_value(v)) : NULL;
 		free(text);
 		text = longer;
@@ -229,6 +279,10 @@ static int join_parameters(struct load_run *run, const json_t *j, const char **o
 
 	if (object && !json_is_object(object))
 		return hb_error_set(e, -EINVAL, "\"parameters\" is not an object");
+	if (n > PARAMETERS_MOST)
+		return hb_error_set(e, -EINVAL,
+				    "\"parameters\" has %zu members, at most %d are read", n,
+				    PARAMETERS_MOST);
 	f = open_memstream(&text, &len);
 	if (!f || !keys)
 		return hb_error_set(e, -ENOMEM, "no memory");
@@ -305,9 +359,9 @@ int load_cell_parse(struct load_run *run, const json_t *j, struct load_cell *c, 
 	if (!json_is_integer(format) || json_integer_value(format) != LOAD_FORMAT)
 		return hb_error_set(e, -EINVAL, "format is not %d: written by another version",
 				    LOAD_FORMAT);
-	err = get_string(run, j, "id", true, &c->id, e);
-	err = err ?: get_string(run, j, "kernel", true, &c->kernel, e);
-	err = err ?: get_string(run, j, "cell", true, &c->cell, e);
+	err = get_name(run, j, "id", NAME_LONGEST_ID, &c->id, e);
+	err = err ?: get_name(run, j, "kernel", NAME_LONGEST, &c->kernel, e);
+	err = err ?: get_name(run, j, "cell", NAME_LONGEST, &c->cell, e);
 	err = err ?: get_string(run, j, "reason", false, &c->reason, e);
 	err = err ?: get_unsigned(j, "seq", &c->seq, e);
 	err = err ?: get_unsigned(j, "rep", &c->rep, e);
@@ -339,4 +393,16 @@ void load_cell_release(struct load_cell *cell)
 	free(cell->notes);
 	json_decref(cell->evidence);
 	memset(cell, 0, sizeof(*cell));
+}
+
+int load_cell_check(const json_t *j, const char *mode, struct hb_error *e)
+{
+	struct load_run run = {.mode = mode, .strings = strings_new()};
+	struct load_cell cell = {0};
+	int err = run.strings ? load_cell_parse(&run, j, &cell, e)
+			      : hb_error_set(e, -ENOMEM, "no memory");
+
+	load_cell_release(&cell);
+	strings_free(run.strings);
+	return err;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/base/plain.h"
 #include "bench/host/digest.h"
 #include "bench/run/run.h"
 
@@ -24,8 +25,9 @@ static bool plan_is_whole(const json_t *plan)
 	json_array_foreach (cells, i, cell) {
 		const char *id = json_string_value(json_object_get(cell, "id"));
 
-		if (!id || !*id || strchr(id, '/') ||
-		    !json_is_string(json_object_get(cell, "kernel")) || !spec_is_there(plan, cell))
+		if (!name_ok(id, NAME_LONGEST_ID) ||
+		    !name_ok(json_string_value(json_object_get(cell, "kernel")), NAME_LONGEST) ||
+		    !spec_is_there(plan, cell))
 			return false;
 	}
 	return json_is_array(cells);
@@ -43,7 +45,7 @@ static int record_settings(struct run *r, struct hb_error *e)
 	kernels = json_object_get(r->record, "kernels");
 	r->arms = json_array();
 	json_array_foreach (kernels, i, k)
-		if (json_is_string(json_object_get(k, "name")))
+		if (name_ok(json_string_value(json_object_get(k, "name")), NAME_LONGEST))
 			json_array_append(r->arms, json_object_get(k, "name"));
 	if (!mode || !reason || !r->arms || !json_array_size(r->arms) ||
 	    json_array_size(r->arms) != json_array_size(kernels) || !plan_is_whole(r->plan))

@@ -7,7 +7,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "bench/scenario/spec.h"
+#include "bench/base/plain.h"
+#include "bench/result/runfile.h"
 #include "bench/run/lock.h"
 #include "bench/run/store.h"
 
@@ -110,7 +111,7 @@ static int directory_make(const char *results, const char *name, struct store *s
 
 int store_name_check(const char *name, struct hb_error *e)
 {
-	if (spec_name_ok(name))
+	if (name_ok(name, NAME_LONGEST_CHOSEN))
 		return 0;
 	return hb_error_set(e, -EINVAL,
 			    "'%s' cannot name a run: letters, digits, - _ . +, at most 40", name);
@@ -249,31 +250,25 @@ void store_discard(struct store *s)
 
 json_t *store_read(const struct store *s, const char *file, struct hb_error *e)
 {
-	HB_FREE char *path = hb_strf("%s/%s", s->dir, file);
-	json_error_t je;
+	struct hb_error why;
 	json_t *j, *format;
 
-	if (!path) {
-		hb_error_set(e, -ENOMEM, "no memory");
-		return NULL;
-	}
-	j = json_load_file(path, JSON_REJECT_DUPLICATES, &je);
-	if (!j) {
-		hb_error_set(e, -EPROTO, "cannot read %s: %s", path, je.text);
+	if (runfile_json(s->dir, file, &j, &why)) {
+		hb_error_set(e, -EPROTO, "cannot read %s/%s", s->dir, why.text);
 		return NULL;
 	}
 	format = json_object_get(j, "format");
 	if (json_integer_value(format) == STORE_FORMAT)
 		return j;
 	if (json_is_integer(format))
-		hb_error_set(
-			e, -EPROTO,
-			"%s is of format %lld, this hugebench reads and writes format %d; begin a "
-			"new run under another --name",
-			path, (long long)json_integer_value(format), STORE_FORMAT);
+		hb_error_set(e, -EPROTO,
+			     "%s/%s is of format %lld, this hugebench reads and writes format %d; "
+			     "begin a "
+			     "new run under another --name",
+			     s->dir, file, (long long)json_integer_value(format), STORE_FORMAT);
 	else
-		hb_error_set(e, -EPROTO, "%s has no \"format\"; it is not a file of hugebench",
-			     path);
+		hb_error_set(e, -EPROTO, "%s/%s has no \"format\"; it is not a file of hugebench",
+			     s->dir, file);
 	json_decref(j);
 	return NULL;
 }
@@ -315,7 +310,7 @@ char *store_unfinished(const char *results, struct hb_error *e)
 	time_t latest = 0;
 
 	for (int i = 0; i < n; i++) {
-		time_t when = spec_name_ok(entries[i]->d_name)
+		time_t when = name_ok(entries[i]->d_name, NAME_LONGEST_CHOSEN)
 				      ? unfinished_time(results, entries[i]->d_name)
 				      : 0;
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bench/base/exact.h"
+#include "bench/base/plain.h"
 #include "bench/scenario/spec_read.h"
 
 static int names_check(const json_t *names, const char *what, struct hb_error *e)
@@ -12,7 +13,7 @@ static int names_check(const json_t *names, const char *what, struct hb_error *e
 	json_t *name;
 
 	json_array_foreach (names, i, name)
-		if (!spec_name_ok(json_string_value(name)))
+		if (!name_ok(json_string_value(name), NAME_LONGEST_CHOSEN))
 			return hb_error_set(e, -EINVAL, "'%s' cannot name a %s",
 					    json_string_value(name), what);
 	return 0;
@@ -129,7 +130,7 @@ int spec_parse(const char *path, const char *text, const json_t *workloads, cons
 	};
 	if (!spec->name || !spec->path || !spec->text || !spec->overrides)
 		return hb_error_set(e, -ENOMEM, "no memory");
-	if (!spec_name_ok(spec->name))
+	if (!name_ok(spec->name, NAME_LONGEST_CHOSEN))
 		return hb_error_set(
 			e, -EINVAL,
 			"%s: '%s' cannot name a scenario: letters, digits, - _ . +, at most 40",

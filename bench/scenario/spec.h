@@ -112,8 +112,5 @@ bool spec_is_work(const struct spec *spec);
 int spec_check_mode(const struct spec *spec, const char *mode, struct hb_error *e);
 /* "a, b" -> ["a","b"]; -EINVAL for an empty item or one that occurs twice; new reference. */
 int spec_split(const char *value, json_t **items, struct hb_error *e);
-/* May @name be a cell, kernel or run name, and so part of a path? Letters, digits, - _ . +, at
- * most 40. */
-bool spec_name_ok(const char *name);
 
 #endif

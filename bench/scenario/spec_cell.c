@@ -2,6 +2,7 @@
 /* A section becomes a cell: instances, options, expectations. */
 #include <stdlib.h>
 
+#include "bench/base/plain.h"
 #include "bench/base/wire.h"
 #include "bench/scenario/describe.h"
 #include "bench/base/verdict.h"
@@ -215,7 +216,7 @@ int spec_expect_set(const struct spec_reader *r, json_t *expect, const struct in
 	size_t i;
 	int rc;
 
-	if (!spec_name_ok(kernel))
+	if (!name_ok(kernel, NAME_LONGEST_CHOSEN))
 		return hb_error_set(r->e, -EINVAL,
 				    "expect.KERNEL wants the name of a kernel variant");
 	rc = spec_split(entry->value, &list, r->e);
@@ -325,7 +326,7 @@ int spec_cell_add(const struct spec_reader *r, const struct ini_section *s, cons
 	struct spec *spec = r->spec;
 	struct spec_cell *cell, *grown;
 
-	if (!spec_name_ok(name))
+	if (!name_ok(name, NAME_LONGEST_CHOSEN))
 		return hb_error_set(
 			r->e, -EINVAL,
 			"%s:%d: '%s' cannot name a cell: letters, digits, - _ . +, at most 40",

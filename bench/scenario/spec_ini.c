@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/base/plain.h"
 #include "bench/scenario/spec_ini.h"
 
 /* libinih cuts section names at 49 bytes without a word. */
@@ -70,6 +71,10 @@ static char *read_line(char *buf, int size, void *stream)
 	}
 	memcpy(buf, text, n);
 	buf[n] = 0;
+	if (!plain_text(buf)) {
+		fail(p, -EINVAL, "the line has control characters, or is not UTF-8");
+		return NULL;
+	}
 	p->next = text + n + (text[n] == '\n');
 	p->continued = isspace((unsigned char)buf[0]);
 	if (buf[0] == '[' && section_open(p, buf))
