@@ -174,13 +174,16 @@ static int guest_setup(void)
 
 static void result(const char *verdict, const char *reason)
 {
+	const char *name = is("badmetric") ? "x`touch F`" : is("badpath") ? "../x" : "ops";
+
 	frame(WIRE_RESULT,
 	      "{\"verdict\":\"%s\",\"reason\":\"%s\",\"evidence\":[],\"notes\":[],"
 	      "\"conservation\":{\"ok\":true},\"parameters\":{\"null.work\":\"1\"},"
-	      "\"metrics\":[{\"source\":\"null\",\"name\":\"latency\",\"kind\":\"hist\",\"count\":"
-	      "2},"
-	      "{\"source\":\"null\",\"name\":\"ops\",\"kind\":\"rate\",\"value\":2.5}]}",
-	      verdict, reason);
+	      "\"metrics\":[{\"source\":\"null\",\"name\":\"latency\",\"kind\":\"hist\","
+	      "\"better\":\"lower\",\"count\":2,\"min\":5,\"max\":7},"
+	      "{\"source\":\"null\",\"name\":\"%s\",\"kind\":\"rate\",\"better\":\"higher\","
+	      "\"value\":2.5,\"seconds\":2,\"count\":5}]}",
+	      verdict, reason, name);
 }
 
 static void histogram(const char *source)
@@ -206,6 +209,11 @@ static void measure(int guest)
 		sleep_ms(2000);
 	if (is("hang"))
 		fall_silent();
+	if (is("escape"))
+		frame(WIRE_EVENT, "{\"kind\":\"kmsg\",\"text\":\"a \\u001b]0;title\\u0007 line\"}");
+	if (is("badkey"))
+		frame(WIRE_INTERVAL,
+		      "{\"t_ns\":0,\"length_ns\":10,\"counters\":{\"\\u001b[2J\":1}}");
 	for (unsigned int i = 0; is("flood"); i++)
 		frame(WIRE_EVENT, "{\"kind\":\"kmsg\",\"text\":\"line %u\"}", i);
 	if (is("blocked")) {

@@ -241,7 +241,30 @@ static void test_unknown_verdict(void **state)
 /* The agent's words may be cut in the middle of a character, and may hold what terminals obey. */
 static void test_reason_is_one_plain_line(void **state)
 {
-	expect(*state, "badreason", "INVALID", "one  two?[2J??");
+	expect(*state, "badreason", "INVALID", "one  two?[2J\xc2\xb5");
+}
+
+/* A metric whose name no reader would take: nothing of the result is kept. */
+static void test_metric_without_a_name(void **state)
+{
+	struct fixture *f = *state;
+
+	expect(f, "badmetric", "INVALID", "\"metrics\": [1]: \"name\": 'x`touch F`' is no name");
+	assert_int_equal(json_array_size(json_object_get(f->cell, "metrics")), 0);
+	json_decref(f->cell);
+	expect(f, "badpath", "INVALID", "'../x' is no name");
+}
+
+static void test_escape_sequences_stay_outside(void **state)
+{
+	struct fixture *f = *state;
+
+	expect(f, "escape", "OK", "");
+	assert_string_equal(
+		json_string_value(json_array_get(json_object_get(f->cell, "evidence"), 0)),
+		"a ?]0;title? line");
+	json_decref(f->cell);
+	expect(f, "badkey", "INVALID", "\"counters\": a key: '?[2J' is no name");
 }
 
 static void test_interrupted(void **state)
@@ -282,6 +305,8 @@ int main(void)
 		T(test_hist_name_cannot_leave_the_directory),
 		T(test_unknown_verdict),
 		T(test_reason_is_one_plain_line),
+		T(test_metric_without_a_name),
+		T(test_escape_sequences_stay_outside),
 		T(test_interrupted),
 		T(test_no_agent),
 	};

@@ -26,6 +26,8 @@
 /* Mode exact: boot and set-up on a slow host, and what such a host executes. */
 #define EXACT_BEYOND_S	 900
 #define EXACT_INSN_PER_S 500000.
+/* A console that never ends does not fill the disk. */
+#define CONSOLE_MOST (256LL << 20)
 /* A frame from the guest may be on its way for this long. */
 #define FRAME_LATE_NS (SEC / 2)
 
@@ -133,6 +135,13 @@ static int on_deadline(struct session *s)
 			      session_steps[s->step]);
 }
 
+static bool console_floods(const struct session *s)
+{
+	struct stat st;
+
+	return s->vm && !stat(s->console_path, &st) && st.st_size > CONSOLE_MOST;
+}
+
 /* Take frames until the cell is over. 0: see verdict or result; -EINTR; other: the host failed. */
 static int converse(struct session *s, struct hb_error *e)
 {
@@ -146,6 +155,9 @@ static int converse(struct session *s, struct hb_error *e)
 			return hb_error_set(e, -EINTR, "interrupted");
 		if (s->vm && vm_panicked(s->vm))
 			rc = on_panic(s);
+		else if (console_floods(s))
+			rc = session_settle(s, "INVALID", "the console is longer than %lld MiB",
+					    CONSOLE_MOST >> 20);
 		else if (hb_now_ns() >= step_deadline(s))
 			rc = on_deadline(s);
 		else if (poll(&p, 1, TICK_NS / 1000000) > 0) {

@@ -23,6 +23,9 @@ struct session_config {
 	const char *directory; /* existing directory that receives intervals.jsonl, *.hist,
 				  console.log */
 	const volatile int *interrupted; /* set by a signal handler: end the guest, return -EINTR */
+	/* Would a reader take this cell.json? What it refuses of the agent's is left out, and the
+	 * cell is INVALID with the reason; NULL: everything is taken. */
+	int (*accept)(const json_t *cell, struct hb_error *e);
 	session_progress progress;
 	void *progress_arg;
 	uint64_t boot_timeout_ns;  /* until the hello; 0: by mode */

@@ -2,6 +2,7 @@
 /* A session that is over becomes cell.json. */
 #include <string.h>
 
+#include "bench/base/verdict.h"
 #include "bench/scenario/plan.h"
 #include "bench/guest/session_state.h"
 
@@ -86,7 +87,7 @@ static json_t *metrics(const struct session *s)
 	return list;
 }
 
-json_t *session_cell(struct session *s, const char *started)
+static json_t *make_cell(struct session *s, const char *started)
 {
 	static const char *const objects[] = {"parameters", "conservation"};
 	json_t *cell = json_object(), *notes;
@@ -115,4 +116,22 @@ json_t *session_cell(struct session *s, const char *started)
 	fill_times(s, cell);
 	json_object_set_new(cell, "started", json_string(started));
 	return cell;
+}
+
+json_t *session_cell(struct session *s, const char *started)
+{
+	json_t *cell = make_cell(s, started);
+	enum cell_verdict verdict;
+	struct hb_error why;
+
+	if (!s->c->accept || !s->c->accept(cell, &why))
+		return cell;
+	/* What no reader would take is not kept; the rest of the cell is the host's own. */
+	verdict = cell_verdict_find(s->verdict);
+	s->verdict = verdict <= CELL_DIRTY ? NULL : cell_verdict_name(verdict);
+	session_settle(s, "INVALID", "the agent's result: %s", why.text);
+	json_decref(cell);
+	json_decref(s->result);
+	s->result = NULL;
+	return make_cell(s, started);
 }

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What the agent says, frame by frame. Nothing of it is trusted. */
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench/base/hist.h"
+#include "bench/base/plain.h"
 #include "bench/base/verdict.h"
 #include "bench/guest/session_state.h"
 
-#define NAME_BYTES 64
+#define HISTOGRAMS_MOST 1000
+/*
+ * What an agent may send: enough for any cell, and for its intervals. A guest that never stops does
+ * not fill the disk.
+ */
+#define STREAM_MOST	(256ULL << 20)
+#define STREAM_INTERVAL (16ULL << 10)
 
 static int on_hello(struct session *s, json_t *hello, struct hb_error *e)
 {
@@ -84,16 +90,6 @@ static int on_event(struct session *s, const json_t *frame)
 	return 0;
 }
 
-/* A name that may become part of a file's name. */
-static bool is_name(const char *s)
-{
-	size_t n = s ? strlen(s) : 0;
-
-	if (!n || n >= NAME_BYTES || !isalnum((unsigned char)*s))
-		return false;
-	return strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == n;
-}
-
 static int write_hist(struct session *s, const char *file, const struct hist *h, const char *unit,
 		      struct hb_error *e)
 {
@@ -119,10 +115,14 @@ static int on_hist(struct session *s, const json_t *frame, struct hb_error *e)
 	struct hb_error why = {""};
 	int rc;
 
-	if (!is_name(source) || !is_name(name) || !unit)
+	if (!unit)
+		hb_error_set(&why, -EINVAL, "no unit");
+	if (name_check(source, NAME_LONGEST, &why) || name_check(name, NAME_LONGEST, &why) || !unit)
 		/* cppcheck-suppress memleak ; freed by the cleanup attribute */
-		return session_settle(s, "INVALID",
-				      "a histogram without a proper source, name or unit");
+		return session_settle(s, "INVALID", "a histogram: %s", why.text);
+	if (json_object_size(s->files) == HISTOGRAMS_MOST)
+		/* cppcheck-suppress memleak ; freed by the cleanup attribute */
+		return session_settle(s, "INVALID", "more than %d histograms", HISTOGRAMS_MOST);
 	key = hb_strf("%s.%s", source, name);
 	file = hb_strf("%s.%s.hist", source, name);
 	if (!h || !key || !file)
@@ -151,6 +151,10 @@ static int on_result(struct session *s, json_t *frame)
 /* 1: the cell is over; 0: go on; negative: the host failed. */
 static int on_frame(struct session *s, enum wire_type type, json_t *frame, struct hb_error *e)
 {
+	struct hb_error why = {""};
+
+	if (plain_json_make(frame, &why))
+		return session_settle(s, "INVALID", "a frame of type %d: %s", type, why.text);
 	if (!s->have_hello && type != WIRE_HELLO)
 		return session_settle(s, "INVALID", "a frame of type %d before the hello", type);
 	switch (type) {
@@ -172,6 +176,14 @@ static int on_frame(struct session *s, enum wire_type type, json_t *frame, struc
 	}
 }
 
+static uint64_t stream_most(const struct session *s)
+{
+	uint64_t interval = session_spec(s, "interval_ns");
+
+	return STREAM_MOST +
+	       (interval ? session_spec(s, "measure_ns") / interval * STREAM_INTERVAL : 0);
+}
+
 int session_take_frames(struct session *s, struct hb_error *e)
 {
 	struct hb_error why = {""};
@@ -185,5 +197,8 @@ int session_take_frames(struct session *s, struct hb_error *e)
 		if (rc)
 			return rc;
 	}
+	if (s->reader.total > stream_most(s))
+		return session_settle(s, "INVALID", "the agent sent %llu MiB and no end of it",
+				      (unsigned long long)(s->reader.total >> 20));
 	return rc < 0 ? session_settle(s, "INVALID", "the agent's stream: %s", why.text) : 0;
 }

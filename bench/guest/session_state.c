@@ -4,23 +4,20 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "bench/base/plain.h"
 #include "bench/guest/session_state.h"
 
 #define EVIDENCE_LINES 500
 
 const char *const session_steps[STEPS] = {"boot", "setup", "warmup", "measure", "drain", "collect"};
 
-/*
- * What the agent or QEMU says becomes a line of plain ASCII: a text cut in the middle of a
- * character is no JSON string, and a control sequence has no business on the user's terminal.
- */
+/* What the agent or QEMU says becomes one line; a text cut in a character is no JSON string. */
 static void plain_line(char *text)
 {
+	plain_make(text);
 	for (; *text; text++)
 		if (isspace((unsigned char)*text))
 			*text = ' ';
-		else if (!isascii(*text) || !isprint(*text))
-			*text = '?';
 }
 
 int session_settle(struct session *s, const char *verdict, const char *fmt, ...)

@@ -89,15 +89,6 @@ const struct option_row *spec_row_find(const struct option_row *rows, const char
 	return NULL;
 }
 
-bool spec_name_ok(const char *name)
-{
-	size_t n = strlen(name);
-
-	return n && n <= 40 && isalnum((unsigned char)name[0]) &&
-	       n == strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				 "0123456789-_.+");
-}
-
 int spec_split(const char *value, json_t **items, struct hb_error *e)
 {
 	HB_FREE char *copy = strdup(value);
