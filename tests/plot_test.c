@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -160,12 +161,37 @@ static void test_files(void **state)
 	release(&p);
 }
 
+/* Even what a loader would refuse is no program to gnuplot. */
+static void test_names_are_no_commands(void **state)
+{
+	HB_FREE char *mark = hb_strf("%s/mark", dir);
+	HB_FREE char *name = hb_strf("x`touch %s`'\".system('touch %s').\"", mark, mark);
+	struct synthetic s = synthetic_default(run_dir);
+	struct planned p;
+
+	(void)state;
+	s.antagonists[0] = "truncate";
+	plan(&s, &p);
+	for (unsigned int g = 0; g < p.m->ngroups; g++)
+		for (unsigned int k = 0; k < p.m->groups[g].nmetrics; k++) {
+			p.m->groups[g].metrics[k].source = name;
+			p.m->groups[g].metrics[k].unit = name;
+		}
+	plot_draw(p.m, &p.set, NULL);
+	assert_int_not_equal(access(mark, F_OK), 0);
+	release(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sweep),	 cmocka_unit_test(test_no_sweep),
-		cmocka_unit_test(test_database), cmocka_unit_test(test_nothing),
-		cmocka_unit_test(test_exact),	 cmocka_unit_test(test_files),
+		cmocka_unit_test(test_sweep),
+		cmocka_unit_test(test_no_sweep),
+		cmocka_unit_test(test_database),
+		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_exact),
+		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_names_are_no_commands),
 	};
 
 	return cmocka_run_group_tests_name("plot", tests, setup, teardown);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/base/plain.h"
 #include "bench/report/doc.h"
 
 static struct doc_block *add(struct doc *d, enum doc_kind kind, const char *fmt, va_list ap)
@@ -22,6 +23,7 @@ static struct doc_block *add(struct doc *d, enum doc_kind kind, const char *fmt,
 		d->failed = true;
 		return NULL;
 	}
+	plain_make(b->text);
 	d->nblocks++;
 	return b;
 }
@@ -47,13 +49,23 @@ void doc_paragraph(struct doc *d, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* What a run's files or a guest said comes to no reader as it is. */
+static char *plain_copy(struct doc *d, const char *text)
+{
+	char *copy = strdup(text);
+
+	if (copy)
+		plain_make(copy);
+	else
+		d->failed = true;
+	return copy;
+}
+
 static void set_term(struct doc *d, struct doc_block *b, const char *term)
 {
 	if (!b)
 		return;
-	b->term = strdup(term);
-	if (!b->term)
-		d->failed = true;
+	b->term = plain_copy(d, term);
 }
 
 void doc_item(struct doc *d, const char *term, const char *fmt, ...)
@@ -115,9 +127,7 @@ void doc_column(struct doc *d, const char *head, bool left)
 	if (!t || t->columns == DOC_COLUMNS)
 		return;
 	t->left[t->columns] = left;
-	t->head[t->columns] = strdup(head);
-	if (!t->head[t->columns++])
-		d->failed = true;
+	t->head[t->columns++] = plain_copy(d, head);
 }
 
 void doc_row(struct doc *d, char *const cells[])
@@ -135,7 +145,10 @@ void doc_row(struct doc *d, char *const cells[])
 	t->rows[t->nrows] = (struct doc_row){0};
 	for (unsigned int i = 0; i < t->columns; i++) {
 		t->rows[t->nrows].cell[i] = cells[i];
-		d->failed = d->failed || !cells[i];
+		if (cells[i])
+			plain_make(cells[i]);
+		else
+			d->failed = true;
 	}
 	t->nrows++;
 }

@@ -74,10 +74,10 @@ bool doc_is_bullet(const struct doc_block *b);
 /* Does a renderer show the block? Tables without rows are not shown. */
 bool doc_shown(const struct doc_block *b, bool only_main);
 
-/* Renderers: -ENOMEM for a failed document. @only_main: the short form. @pictures: directory to
- * take SVGs from, or NULL. */
+/* Renderers: -ENOMEM for a failed document. @only_main: the short form. @run: directory
+ * of the run whose SVGs are taken in, or NULL. */
 int doc_text(const struct doc *d, FILE *out, bool only_main);
 int doc_markdown(const struct doc *d, FILE *out, bool only_main);
-int doc_html(const struct doc *d, FILE *out, const char *title, const char *pictures);
+int doc_html(const struct doc *d, FILE *out, const char *title, const char *run);
 
 #endif

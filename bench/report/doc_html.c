@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bench/report/doc.h"
+#include "bench/result/runfile.h"
 
 static const char style[] =
 	":root{color-scheme:light dark;--ink:#1a1a1a;--page:#fff;--rule:#c8c8c8;--code:#f2f2f2;"
@@ -115,6 +116,66 @@ static void table(FILE *out, const struct doc_block *b)
 	fputs("</tbody></table></div>\n", out);
 }
 
+static bool tag_is_known(const char *tag, size_t len)
+{
+	static const char *const names[] = {
+		"svg",	    "g",       "defs",	"path",	  "circle",  "use",
+		"text",	    "tspan",   "rect",	"line",	  "desc",    "polygon",
+		"polyline", "ellipse", "title", "filter", "feFlood", "feComposite",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strlen(names[i]) == len && !strncmp(tag, names[i], len))
+			return true;
+	return false;
+}
+
+/* Is at @at, outside of quotes, an attribute that acts or may load something? */
+static bool attribute_acts(const char *at)
+{
+	return strchr(" \t\r\n\f/\"'", at[-1]) &&
+	       (!strncasecmp(at, "on", 2) || !strncasecmp(at, "style", 5));
+}
+
+/* Nothing in a tag that acts, or leads elsewhere than to a part of the picture itself. */
+static bool attributes_are_drawing(const char *at, const char *end)
+{
+	char quote = 0;
+
+	for (; at < end; at++) {
+		if (strchr("&\\<", *at) || (!quote && attribute_acts(at)))
+			return false;
+		if (!strncasecmp(at, "href", 4) && strncmp(at, "href='#", 7))
+			return false;
+		if ((!strncasecmp(at, "url", 3) && strncmp(at, "url(#", 5)) ||
+		    !strncasecmp(at, "image", 5))
+			return false;
+		if (*at == quote)
+			quote = 0;
+		else if (!quote && (*at == '\'' || *at == '"'))
+			quote = *at;
+	}
+	return !quote;
+}
+
+/*
+ * The run may be somebody else's, and its picture with it: is it one as gnuplot draws, which can do
+ * nothing in a page?
+ */
+static bool is_drawing(const char *svg)
+{
+	while ((svg = strchr(svg, '<'))) {
+		const char *tag = svg + 1 + (svg[1] == '/');
+		size_t len = strcspn(tag, " \t\n/>");
+		const char *end = strchr(tag, '>');
+
+		if (!end || !tag_is_known(tag, len) || !attributes_are_drawing(tag + len, end))
+			return false;
+		svg = end;
+	}
+	return true;
+}
+
 /* Length of a group without content at @svg, as gnuplot leaves them by the hundred; else 0. */
 static size_t empty_group(const char *svg)
 {
@@ -165,13 +226,15 @@ static void inline_svg(FILE *out, const char *svg, const char *name)
 	}
 }
 
-static void picture(FILE *out, const struct doc_block *b, const char *pictures)
+static void picture(FILE *out, const struct doc_block *b, const char *run)
 {
-	HB_FREE char *path = pictures ? hb_strf("%s/%s.svg", pictures, b->term) : NULL;
+	HB_FREE char *name = run ? hb_strf("plots/%s.svg", b->term) : NULL;
 	HB_FREE char *text = NULL;
 	const char *svg;
+	size_t len;
 
-	if (!path || hb_file_read(path, &text, NULL) || !(svg = strstr(text, "<svg"))) {
+	if (!name || runfile_read(run, name, &text, &len) || !(svg = strstr(text, "<svg")) ||
+	    !is_drawing(svg)) {
 		fputs("<p>(not drawn: ", out);
 		plain(out, b->text);
 		fputs("; hugebench plots draws it)</p>\n", out);
@@ -213,7 +276,7 @@ static void contents(FILE *out, const struct doc *d)
 	fputs("</ul>\n</nav>\n", out);
 }
 
-static void block(FILE *out, const struct doc *d, size_t at, const char *pictures)
+static void block(FILE *out, const struct doc *d, size_t at, const char *run)
 {
 	const struct doc_block *b = &d->blocks[at];
 
@@ -252,7 +315,7 @@ static void block(FILE *out, const struct doc *d, size_t at, const char *picture
 		table(out, b);
 		break;
 	case DOC_PICTURE:
-		picture(out, b, pictures);
+		picture(out, b, run);
 		break;
 	}
 }
@@ -268,7 +331,7 @@ static void change_list(FILE *out, const char *from, const char *to)
 		fprintf(out, "<%s>\n", to);
 }
 
-int doc_html(const struct doc *d, FILE *out, const char *title, const char *pictures)
+int doc_html(const struct doc *d, FILE *out, const char *title, const char *run)
 {
 	const char *list = "", *next;
 	bool listed = false;
@@ -294,7 +357,7 @@ int doc_html(const struct doc *d, FILE *out, const char *title, const char *pict
 			contents(out, d);
 			listed = true;
 		}
-		block(out, d, i, pictures);
+		block(out, d, i, run);
 	}
 	change_list(out, list, "");
 	fputs("</main>\n</body>\n</html>\n", out);

@@ -39,6 +39,24 @@ static void table(FILE *out, const struct doc_block *b)
 		row(out, t, t->rows[r].cell);
 }
 
+/* A fence longer than any row of backquotes inside. */
+static void verbatim(FILE *out, const char *text)
+{
+	size_t fence = 3, run;
+	size_t len = strlen(text);
+
+	for (const char *at = text; (at = strchr(at, '`')); at += run) {
+		run = strspn(at, "`");
+		fence = run < fence ? fence : run + 1;
+	}
+	for (size_t i = 0; i < fence; i++)
+		fputc('`', out);
+	fprintf(out, "\n%s%s", text, len && text[len - 1] == '\n' ? "" : "\n");
+	for (size_t i = 0; i < fence; i++)
+		fputc('`', out);
+	fputc('\n', out);
+}
+
 int doc_markdown(const struct doc *d, FILE *out, bool only_main)
 {
 	bool item_before = false, first = true, term_before = false, below = false;
@@ -80,8 +98,7 @@ int doc_markdown(const struct doc *d, FILE *out, bool only_main)
 			fputc('\n', out);
 			break;
 		case DOC_VERBATIM:
-			fprintf(out, "```\n%s%s```\n", b->text,
-				*b->text && b->text[strlen(b->text) - 1] == '\n' ? "" : "\n");
+			verbatim(out, b->text);
 			break;
 		case DOC_TABLE:
 			table(out, b);

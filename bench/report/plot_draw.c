@@ -14,7 +14,10 @@ static const char *const scripts[PLOT_KINDS] = {
 	[PLOT_PAGE_TABLES] = "scaling",	  [PLOT_CAPACITY] = "capacity",
 };
 
-/* name = 'text'; for gnuplot, in whose single quotes only the quote itself is special. */
+/*
+ * name = 'text'; for gnuplot, in whose single quotes only the quote itself is special: no other way
+ * leads from a run into a program.
+ */
 static void assign(FILE *out, const char *name, const char *text)
 {
 	fprintf(out, "%s = '", name);
@@ -26,17 +29,27 @@ static void assign(FILE *out, const char *name, const char *text)
 	fputs("'; ", out);
 }
 
-static void assign_names(FILE *out, const struct compare_model *m, const struct plot *p)
+static int assign_names(FILE *out, const struct compare_model *m, const struct plot *p)
 {
 	const struct compare_metric *a = NULL;
+	HB_FREE char *arms = NULL, *antagonists = NULL;
+	size_t len;
+	FILE *list = open_memstream(&arms, &len);
 
-	fputs("names = \"", out);
+	if (!list)
+		return -ENOMEM;
 	for (unsigned int i = 0; i < m->narms; i++)
-		fprintf(out, "%s%s", i ? " " : "", m->arms[i].label);
-	fputs("\"; antagonists = \"", out);
+		fprintf(list, "%s%s", i ? " " : "", m->arms[i].label);
+	fclose(list);
+	list = open_memstream(&antagonists, &len);
+	if (!list || !arms)
+		return -ENOMEM;
 	for (unsigned int i = 0; (a = plot_next_antagonist(&m->groups[p->first], a)); i++)
-		fprintf(out, "%s%s.%s", i ? " " : "", a->source, a->name);
-	fputs("\"; ", out);
+		fprintf(list, "%s%s.%s", i ? " " : "", a->source, a->name);
+	fclose(list);
+	assign(out, "names", arms);
+	assign(out, "antagonists", antagonists ? antagonists : "");
+	return 0;
 }
 
 /* What the script has to know beside the data. */
@@ -48,6 +61,7 @@ static char *settings(const struct compare_model *m, const struct plot *p, const
 	HB_FREE char *ylab = NULL;
 	char *text = NULL;
 	size_t len;
+	int err = 0;
 	FILE *out = open_memstream(&text, &len);
 
 	if (!out || !note)
@@ -67,9 +81,9 @@ static char *settings(const struct compare_model *m, const struct plot *p, const
 		ylab = hb_strf("%s (%s)", metric->name, metric->unit);
 		assign(out, "across", across);
 		assign(out, "ylab", ylab ? ylab : "");
-		assign_names(out, m, p);
+		err = assign_names(out, m, p);
 	}
-	if (fclose(out)) {
+	if (fclose(out) || err) {
 		free(text);
 		return NULL;
 	}
@@ -121,14 +135,18 @@ static int draw_one(const struct compare_model *m, const struct plot *p, const c
 
 int plot_draw(const struct compare_model *m, const struct plot_set *set, struct hb_error *e)
 {
-	HB_FREE char *dir = hb_strf("%s/plots", m->runs[0]->dir);
-	HB_FREE char *log = hb_strf("%s/plots/gnuplot.log", m->runs[0]->dir);
+	/* Absolute: gnuplot takes a file whose name begins with '<' or '|' for a command. */
+	HB_FREE char *run = realpath(m->runs[0]->dir, NULL);
+	HB_FREE char *dir = run ? hb_strf("%s/plots", run) : NULL;
+	HB_FREE char *log = dir ? hb_strf("%s/gnuplot.log", dir) : NULL;
 	HB_FREE char *root = paths_root(e);
 	HB_FREE char *plots = root ? hb_strf("%s/plots", root) : NULL;
 	int err = 0;
 
 	if (!root)
 		return -ENOENT;
+	if (!run)
+		return hb_error_set(e, -errno, "%s: %s", m->runs[0]->dir, strerror(errno));
 	if (!dir || !log || !plots)
 		return hb_error_set(e, -ENOMEM, "no memory");
 	err = hb_remove_all(dir);

@@ -33,7 +33,6 @@ static int sink_write(struct sink *s, const char *dir, const char *name, struct 
 int report_render(const struct compare_model *m, const struct doc *d, enum report_format format,
 		  bool only_main, FILE *out)
 {
-	HB_FREE char *pictures = hb_strf("%s/plots", m->runs[0]->dir);
 	json_t *j;
 	int err;
 
@@ -43,7 +42,7 @@ int report_render(const struct compare_model *m, const struct doc *d, enum repor
 	case REPORT_MARKDOWN:
 		return doc_markdown(d, out, only_main);
 	case REPORT_HTML:
-		return doc_html(d, out, m->runs[0]->name, pictures);
+		return doc_html(d, out, m->runs[0]->name, m->runs[0]->dir);
 	case REPORT_CSV:
 		return report_csv(m, out);
 	case REPORT_JSON:
