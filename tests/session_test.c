@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "bench/guest/session.h"
+#include "bench/result/load.h"
 
 struct fixture {
 	char directory[64];
@@ -65,6 +66,7 @@ static int run_as(struct fixture *f, const char *fake, const volatile int *inter
 		.native = 1,
 		.directory = f->directory,
 		.interrupted = interrupted,
+		.accept = load_cell_check,
 		.kernel = f->kernel.build_id ? &f->kernel : NULL,
 		.boot_timeout_ns = NSEC_PER_SEC * 2,
 		.phase_timeout_ns = NSEC_PER_SEC / 2,

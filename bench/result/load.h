@@ -90,9 +90,9 @@ int load_intervals(const struct load_run *run, const struct load_cell *cell, loa
 /* Parse one cell.json object (load_cell.c); the error says what is wrong, without the file. */
 int load_cell_parse(struct load_run *run, const json_t *j, struct load_cell *cell,
 		    struct hb_error *e);
-/* Would load_run() take the cell @j into a run of this mode? An error as load_cell_parse() has it.
+/* Would load_run() take the cell @j into a run of its mode? An error as load_cell_parse() has it.
  */
-int load_cell_check(const json_t *j, const char *mode, struct hb_error *e);
+int load_cell_check(const json_t *j, struct hb_error *e);
 void load_cell_release(struct load_cell *cell);
 
 /* load_run() of a directory, or of a name in results/. -ENOENT: there is no such run. */

@@ -395,9 +395,10 @@ void load_cell_release(struct load_cell *cell)
 	memset(cell, 0, sizeof(*cell));
 }
 
-int load_cell_check(const json_t *j, const char *mode, struct hb_error *e)
+int load_cell_check(const json_t *j, struct hb_error *e)
 {
-	struct load_run run = {.mode = mode, .strings = strings_new()};
+	const char *mode = json_string_value(json_object_get(j, "mode"));
+	struct load_run run = {.mode = mode ? mode : "", .strings = strings_new()};
 	struct load_cell cell = {0};
 	int err = run.strings ? load_cell_parse(&run, j, &cell, e)
 			      : hb_error_set(e, -ENOMEM, "no memory");

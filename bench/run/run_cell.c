@@ -5,6 +5,7 @@
 
 #include "bench/base/kconfig.h"
 #include "bench/guest/session.h"
+#include "bench/result/load.h"
 #include "bench/scenario/describe.h"
 #include "bench/run/run.h"
 
@@ -93,6 +94,7 @@ static int cell_measure(const struct run *r, const struct run_boot *b, const cha
 		.native_yes = r->args.yes,
 		.directory = dir,
 		.interrupted = b->interrupted,
+		.accept = load_cell_check,
 		.progress = b->progress,
 		.progress_arg = b->progress_arg,
 	};
