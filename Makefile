@@ -103,6 +103,13 @@ test: all slurm-deps $(BUILD)/run_tests $(TESTS)
 	$(Q)$(BUILD)/tests/e2e_exact_test kernel
 	$(Q)$(BUILD)/run_tests -t 30m $(UNIT_TESTS) $(SLURM_TEST) $(E2E_TESTS)
 
+# What a newcomer has: DEBIAN=12 or 13 from nothing in a chroot, and both README commands in it.
+.PHONY: test-bare
+DEBIAN ?=
+test-bare:
+	$(if $(DEBIAN),,$(error $@ needs DEBIAN=12 or DEBIAN=13))
+	$(Q)tests/bare_root.sh $(DEBIAN)
+
 # What a bare Debian 12 lacks, found and installed. `deps` is quick when nothing is missing. PostgreSQL
 # is not in the list: installing the server package would create and start a cluster, so
 # `hugebench image` unpacks it into the cache when the host has none.
