@@ -87,7 +87,7 @@ $(BUILD)/run_tests: $(BUILD)/tests/run_tests.o $(BUILD)/tests/leftovers.o $(BASE
 
 .PHONY: unit test
 unit: $(BUILD)/run_tests $(UNIT_TESTS)
-	$(Q)$(BUILD)/run_tests -t 2m $(UNIT_TESTS)
+	$(Q)$(BUILD)/run_tests -t 10m $(UNIT_TESTS)
 
 # A real Slurm, which only this test needs. Its daemons are the test's own.
 .PHONY: slurm-deps test-slurm
