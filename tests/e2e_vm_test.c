@@ -262,7 +262,7 @@ static void test_lost_boot_is_repeated(void **state)
 
 	assert_int_equal(make_initramfs(other, "second"), 0);
 	pid = exchange_initramfs(f, other);
-	f->boot_timeout_ns = 12 * NSEC_PER_SEC;
+	f->boot_timeout_ns = 30 * NSEC_PER_SEC;
 	expect(f, "silent-at-first", "OK", "");
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
