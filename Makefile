@@ -99,7 +99,7 @@ test-slurm: all slurm-deps $(BUILD)/run_tests $(SLURM_TEST)
 
 # The kernels first: building them takes minutes, and shows progress here.
 test: all slurm-deps $(BUILD)/run_tests $(TESTS)
-	$(Q)$(BUILD)/hugebench kernels base hinode debug-hinode-fixed
+	$(Q)$(BUILD)/hugebench kernels base hinode debug-hinode
 	$(Q)$(BUILD)/tests/e2e_exact_test kernel
 	$(Q)$(BUILD)/run_tests -t 30m $(UNIT_TESTS) $(SLURM_TEST) $(E2E_TESTS)
 

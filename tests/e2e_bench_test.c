@@ -329,7 +329,7 @@ static void series_survives_stress_under_lockdep(void **state)
 
 	(void)state;
 	assert_int_equal(hugebench(argv), 0);
-	assert_int_equal(count_cells("lockdep", "kernel", "debug-hinode-fixed"),
+	assert_int_equal(count_cells("lockdep", "kernel", "debug-hinode"),
 			 count_cells("lockdep", "verdict", "OK"));
 	assert_true(count_cells("lockdep", "verdict", "OK") >= 1);
 }

@@ -28,7 +28,8 @@ static const struct option_row options[] = {
 	 "list of NAME or NAME:COUNT, as many as tasks: fault remap reserve fork split mprotect "
 	 "private "
 	 "mlock "
-	 "sysvshm punch truncate uffd movepages migratepages softoffline hwpoison pagewalk"},
+	 "sysvshm punch truncate uffd movepages migratepages softoffline hwpoison pagewalk "
+	 "account lateshare promises"},
 	{"size", OPTION_SIZE, offsetof(struct stress_options, size), "1G", "1G", "1T", NULL,
 	 "bytes of the file and of each mapping, a multiple of 1G"},
 	{"pages", OPTION_U64, offsetof(struct stress_options, pages), "96", "8", "4096", NULL,
@@ -89,8 +90,9 @@ static uint64_t stress_huge_pages(const void *options, unsigned int tasks)
 
 static const struct stress_actor *actor_find(const char *name, size_t len)
 {
-	static const struct stress_actor *const tables[] = {stress_map_actors, stress_file_actors,
-							    stress_move_actors, stress_walk_actors};
+	static const struct stress_actor *const tables[] = {
+		stress_map_actors,  stress_file_actors,	 stress_move_actors,
+		stress_walk_actors, stress_count_actors, stress_promise_actors};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(tables); i++)
 		for (const struct stress_actor *a = tables[i]; a->name; a++)
@@ -185,21 +187,6 @@ static int files_make(struct stress *s, struct hb_error *e)
 	return 0;
 }
 
-/* HugetlbPages of the caller, KiB; -errno. It counts what this mm mapped by a fault or a copy of
- * its own. */
-static long own_hugetlb_kib(void)
-{
-	HB_FREE char *text = NULL;
-	const char *line;
-	long kib;
-	int err = hb_file_read("/proc/self/status", &text, NULL);
-
-	if (err)
-		return err;
-	line = strstr(text, "HugetlbPages:");
-	return line && sscanf(line, "HugetlbPages: %ld kB", &kib) == 1 ? kib : -ENODATA;
-}
-
 /*
  * The tasks' mapping, made here and looked at from a forked child: fork() copies every page table
  * entry, which HugetlbPages counts, unless it shares the table. Exit status of the child: 0 shared,
@@ -217,7 +204,7 @@ static int sharing_prove(struct stress *s, struct hb_error *e)
 	*(volatile uint64_t *)map = 0;
 	pid = fork();
 	if (!pid)
-		_exit(own_hugetlb_kib() != 0);
+		_exit(stress_hugetlb_kib() != 0);
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		status = -1;
 	munmap(map, s->options->size);

@@ -102,7 +102,7 @@ struct stress_actor {
 };
 
 extern const struct stress_actor stress_map_actors[], stress_file_actors[], stress_move_actors[],
-	stress_walk_actors[];
+	stress_walk_actors[], stress_count_actors[], stress_promise_actors[];
 
 /* How an access ended. */
 enum stress_access {
@@ -125,6 +125,9 @@ enum stress_access stress_store(struct stress_task *st, uint8_t *p, uint64_t val
 void stress_violation(struct stress_task *st, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Map [offset, offset + bytes) of the file at @addr, for reading and writing. */
+int stress_map(struct stress_task *st, uint8_t *addr, uint64_t offset, uint64_t bytes, int flags,
+	       struct hb_error *e);
 /* Map the whole file at the task's place, over what is there; shared, without reservation. */
 int stress_map_all(struct stress_task *st, struct hb_error *e);
 /* Any used page of the file. */
@@ -133,6 +136,12 @@ unsigned int stress_random_page(struct stress_task *st);
 void stress_touch(struct stress_task *st, unsigned int index);
 /* Read all tasks' words of a page through @map and check that each may be there. */
 void stress_check_page(struct stress_task *st, const uint8_t *map, unsigned int index);
+
+/* Wait for a child of the task; its failure is one of this program. */
+int stress_reap(pid_t pid, struct hb_error *e);
+/* HugetlbPages of the caller, KiB; -errno. It counts what this mm mapped by a fault or a copy of
+ * its own. */
+long stress_hugetlb_kib(void);
 
 /* Punch a hole of @count pages and count what went; a signal in between is no error. */
 int stress_punch(struct stress_task *st, unsigned int first, unsigned int count,

@@ -22,8 +22,8 @@
  * is mapped for reading and made writable then, which a VMA without entries in its page tables
  * takes without any work.
  */
-static int map_file(struct stress_task *st, uint8_t *addr, uint64_t offset, uint64_t bytes,
-		    int flags, struct hb_error *e)
+int stress_map(struct stress_task *st, uint8_t *addr, uint64_t offset, uint64_t bytes, int flags,
+	       struct hb_error *e)
 {
 	void *p = mmap(addr, bytes, PROT_READ, MAP_FIXED | flags, st->stress->fd, (off_t)offset);
 
@@ -35,7 +35,7 @@ static int map_file(struct stress_task *st, uint8_t *addr, uint64_t offset, uint
 
 int stress_map_all(struct stress_task *st, struct hb_error *e)
 {
-	return map_file(st, st->map, 0, st->stress->options->size, MAP_SHARED | MAP_NORESERVE, e);
+	return stress_map(st, st->map, 0, st->stress->options->size, MAP_SHARED | MAP_NORESERVE, e);
 }
 
 static int fault_step(struct stress_task *st, struct hb_error *e)
@@ -75,7 +75,7 @@ static int reserve_step(struct stress_task *st, struct hb_error *e)
 
 	if (munmap(st->map, st->stress->options->size) < 0)
 		return hb_error_set(e, -errno, "munmap: %m");
-	err = map_file(st, st->map, 0, bytes, MAP_SHARED, e);
+	err = stress_map(st, st->map, 0, bytes, MAP_SHARED, e);
 	/* Others may use what could be reserved. */
 	if (err)
 		return err == -ENOMEM ? stress_map_all(st, e) : err;
@@ -85,8 +85,7 @@ static int reserve_step(struct stress_task *st, struct hb_error *e)
 	return 0;
 }
 
-/* Wait for a child of the task; its failure is one of this program. */
-static int reap(pid_t pid, struct hb_error *e)
+int stress_reap(pid_t pid, struct hb_error *e)
 {
 	int status;
 
@@ -111,7 +110,7 @@ static int fork_step(struct stress_task *st, struct hb_error *e)
 	}
 	task_count(st->task, STRESS_FORKS, 1);
 	task_random(st->task);
-	return reap(pid, e);
+	return stress_reap(pid, e);
 }
 
 /*
@@ -132,8 +131,8 @@ static int split_step(struct stress_task *st, struct hb_error *e)
 		if (munmap(st->map + offset, STRESS_HUGE_PAGE) < 0)
 			return hb_error_set(e, -errno, "munmap of 2 MiB: %m");
 		stress_touch(st, (index + 1) % st->stress->npages);
-		err = map_file(st, st->map + offset, offset, STRESS_HUGE_PAGE,
-			       MAP_SHARED | MAP_NORESERVE, e);
+		err = stress_map(st, st->map + offset, offset, STRESS_HUGE_PAGE,
+				 MAP_SHARED | MAP_NORESERVE, e);
 	} else {
 		if (mprotect(st->map + offset, STRESS_HUGE_PAGE, PROT_READ) < 0)
 			return hb_error_set(e, -errno, "mprotect of 2 MiB: %m");
@@ -182,7 +181,7 @@ static int private_fork(struct stress_task *st, uint8_t *p, uint64_t word, struc
 	}
 	if (stress_load(st, p, &v) == STRESS_OK && v == word + 1)
 		stress_violation(st, "a child's private write is seen by its parent");
-	return reap(pid, e);
+	return stress_reap(pid, e);
 }
 
 /* Copy on write: the file must never show what was written here. */
@@ -211,7 +210,7 @@ static int private_pages(struct stress_task *st, uint8_t *map, struct hb_error *
 static int private_step(struct stress_task *st, struct hb_error *e)
 {
 	uint64_t bytes = st->stress->npages * STRESS_HUGE_PAGE;
-	int err = map_file(st, PRIVATE_ADDR, 0, bytes, MAP_PRIVATE | MAP_NORESERVE, e);
+	int err = stress_map(st, PRIVATE_ADDR, 0, bytes, MAP_PRIVATE | MAP_NORESERVE, e);
 
 	if (err)
 		return err;
