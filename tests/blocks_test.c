@@ -162,7 +162,7 @@ static void block_of_two(json_t *j)
 
 static void other_host(json_t *j)
 {
-	json_object_set_new(json_object_get(j, "host"), "id", json_string("another"));
+	json_object_set_new(json_object_get(j, "environment"), "host_id", json_string("another"));
 }
 
 /* A block is of one machine: what another one has left of it is done again. */
@@ -194,7 +194,7 @@ static void unfinished_block_of_another_machine(void **state)
 
 static void of_another_agent(json_t *j)
 {
-	json_object_set_new(j, "agent_sha256", json_string("0"));
+	json_object_set_new(json_object_get(j, "environment"), "agent", json_string("0"));
 }
 
 static void merge_takes_what_belongs(void **state)
@@ -224,7 +224,7 @@ static void merge_takes_what_belongs(void **state)
 	assert_int_equal(cells_of("spread", false), 3);
 	expect_run(0, "[1/1]", "--name", "spread", "--block", "2");
 	json_change(record, of_another_agent);
-	expect_command("merge", 2, "its agent is 0, the run's is", "spread", a);
+	expect_command("merge", 2, "agent differs (", "spread", a);
 	expect_command("merge", 0, "0 blocks taken, 2 left where they are", "spread", b);
 	status_is("spread", "finished");
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Verdicts of whole runs, and what is refused. */
 #include <math.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -476,6 +477,60 @@ static void test_two_runs(void **state)
 	release(&l);
 }
 
+/* Sets the boot of the host in every cell.json: one for all, or each its own. */
+static void set_boots(const struct synthetic *s, bool own)
+{
+	HB_FREE char *pattern = hb_strf("%s/cells/*/cell.json", s->dir);
+	glob_t g;
+
+	assert_int_equal(glob(pattern, 0, NULL, &g), 0);
+	for (size_t i = 0; i < g.gl_pathc; i++) {
+		json_t *cell = json_load_file(g.gl_pathv[i], 0, NULL);
+
+		json_object_set_new(
+			cell, "environment",
+			json_pack("{s:o}", "boot_id", json_sprintf("%zu", own ? i : 0)));
+		assert_int_equal(json_dump_file(cell, g.gl_pathv[i], 0), 0);
+		json_decref(cell);
+	}
+	globfree(&g);
+}
+
+/* Native: what was repeated within one boot of the machine carries no verdict and no interval. */
+static void test_repetitions_in_one_boot(void **state)
+{
+	struct synthetic a = synthetic_default(run_dir), b = synthetic_default(other_dir);
+	const struct comparison *c;
+	struct hb_error e;
+	struct loaded l;
+
+	(void)state;
+	a.kernels[1] = NULL;
+	a.mode = b.mode = "native";
+	b.kernels[0] = "hinode";
+	b.kernels[1] = NULL;
+	b.name = "other";
+	b.seed = 2;
+	b.noise = a.noise = 0.001;
+	assert_int_equal(synthetic_write(&a), 0);
+	assert_int_equal(synthetic_write(&b), 0);
+	set_boots(&a, true);
+	set_boots(&b, true);
+	assert_int_equal(compare_two(&l, false, &e), 0);
+	c = find(l.m, "faults-1", "faults", "other:hinode");
+	assert_true(c->raw.differ >= 0 && isfinite(c->change.log_low));
+	release(&l);
+
+	set_boots(&b, false);
+	assert_int_equal(compare_two(&l, false, &e), 0);
+	assert_true(l.m->arms[1].one_boot && !l.m->arms[0].one_boot);
+	c = find(l.m, "faults-1", "faults", "other:hinode");
+	assert_true(isnan(c->raw.differ) && isnan(c->change.log_low));
+	assert_int_equal(c->verdict, STATS_UNCLEAR);
+	assert_string_equal(c->why, "repetitions within one boot are no boots");
+	release(&l);
+}
+
 /* A configuration that differs beyond the series: nothing of that pair is compared. */
 static void test_config(void **state)
 {
@@ -550,6 +605,7 @@ int main(void)
 		cmocka_unit_test(test_exact),
 		cmocka_unit_test(test_exact_disagreement),
 		cmocka_unit_test(test_two_runs),
+		cmocka_unit_test(test_repetitions_in_one_boot),
 		cmocka_unit_test(test_config),
 		cmocka_unit_test(test_sequential),
 		cmocka_unit_test(test_scale),

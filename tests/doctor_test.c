@@ -141,15 +141,9 @@ static void test_host(void **state)
 {
 	char *xml = hb_strf("%s/topology.xml", root), *text = NULL;
 	json_t *host = doctor_host(xml);
-	const char *id;
 
 	(void)state;
 	assert_non_null(host);
-	id = json_string_value(json_object_get(host, "id"));
-	assert_non_null(id);
-	assert_int_equal(strlen(id), 16);
-	assert_true(json_integer_value(json_object_get(host, "cpus")) > 0);
-	assert_true(json_integer_value(json_object_get(host, "memory")) > 0);
 	assert_true(json_array_size(json_object_get(host, "doctor")) > 0);
 	assert_string_equal(json_string_value(json_object_get(host, "topology_file")),
 			    "topology.xml");

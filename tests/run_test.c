@@ -158,6 +158,31 @@ static void missing_cells_are_resumed(void **state)
 	assert_int_equal(before.st_ino, after.st_ino); /* a finished cell is not touched */
 }
 
+/* What has changed since the run began is named, and nothing is measured. */
+static void other_environment_is_refused(void **state)
+{
+	HB_FREE char *file = path_of("results/moved/run.json"), *missing = NULL;
+	json_t *run, *plan, *environment;
+
+	(void)state;
+	write_scenario(scenario);
+	expect_run(0, "report.txt", "-s!", "--name", "moved");
+	run = json_of("moved", "run.json");
+	environment = json_object_get(run, "environment");
+	assert_true(json_is_string(json_object_get(environment, "boot_id")));
+	json_object_set_new(environment, "cpu_model", json_string("Other"));
+	assert_int_equal(json_dump_file(run, file, 0), 0);
+	json_decref(run);
+	plan = json_of("moved", "plan.json");
+	missing = path_of("results/moved/cells/%s",
+			  json_string_value(json_object_get(
+				  json_array_get(json_object_get(plan, "cells"), 0), "id")));
+	json_decref(plan);
+	assert_int_equal(hb_remove_all(missing), 0);
+	expect_run(2, "CPU differs (Other, ", "--resume", "--name", "moved");
+	assert_int_equal(cells_of("moved", false), 3);
+}
+
 static pid_t start_slow(const char *name)
 {
 	HB_FREE char *file = path_of("t.ini"), *output = path_of("output");
@@ -262,6 +287,13 @@ static void budget_ends_a_run(void **state)
 	assert_int_equal(json_integer_value(json_object_get(run, "repetitions")),
 			 cells_of("spent", false));
 	status_is("spent", "finished");
+	json_decref(run);
+	/* Who goes on all the same is told so by the run. */
+	expect_run(0, "report.txt", "--resume", "--name", "spent");
+	run = json_of("spent", "run.json");
+	assert_int_equal(json_integer_value(json_object_get(run, "repetitions")), planned);
+	assert_non_null(strstr(json_string_value(json_object_get(run, "repetitions_reason")),
+			       "; resumed after repetition "));
 	json_decref(run);
 	json_decref(plan);
 }
@@ -370,6 +402,7 @@ int main(void)
 		cmocka_unit_test(run_is_complete),
 		cmocka_unit_test(unexpected_verdict_is_one),
 		cmocka_unit_test(missing_cells_are_resumed),
+		cmocka_unit_test(other_environment_is_refused),
 		cmocka_unit_test(interrupt_keeps_finished_cells),
 		cmocka_unit_test(second_interrupt_is_forced),
 		cmocka_unit_test(killed_run_is_resumed),

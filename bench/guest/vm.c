@@ -524,7 +524,10 @@ int vm_start(const struct vm_config *c, struct vm **out, struct hb_error *e)
 		free(vm);
 		return hb_error_set(e, rc, "cannot connect to QEMU: %s", strerror(-rc));
 	}
-	placement_of_host(c->vcpus, c->nodes, &vm->placement);
+	if (c->placement)
+		vm->placement = *c->placement;
+	else
+		placement_none(&vm->placement, "not asked for");
 	wiring = (struct vm_wiring){w.data[1], w.qmp[1], w.console, {0}};
 	memcpy(wiring.host_node, vm->placement.host_node, sizeof(wiring.host_node));
 	rc = vm_argv(qemu, c, &wiring, &argv, e);

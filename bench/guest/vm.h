@@ -26,6 +26,7 @@ struct vm_config {
 	 * anonymous memory of QEMU.
 	 */
 	const int *memory_fd;
+	const struct placement *placement; /* borrowed; NULL: wherever the host's scheduler likes */
 	unsigned int vcpus, nodes;
 	/*
 	 * tsc_khz() of the host, 0: unknown. An emulated guest is told: it would calibrate its

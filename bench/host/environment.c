@@ -1,8 +1,46 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <hwloc.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
 
 #include "bench/base/util.h"
+#include "bench/host/digest.h"
 #include "bench/host/environment.h"
+
+#define HOST_ID_LEN 16
+#define CLOCK	    "/sys/devices/system/clocksource/clocksource0/current_clocksource"
+#define BOOT_ID	    "/proc/sys/kernel/random/boot_id"
+
+/* In which modes a member has a say in the figures. */
+enum {
+	IN_GUEST = 1, /* kvm, emulated */
+	IN_EXACT = 2,
+	IN_NATIVE = 4,
+	OF_A_RUN = 8,  /* between sittings of one run alone */
+	ANYWHERE = 16, /* between machines too */
+};
+
+static const struct {
+	const char *key, *what;
+	unsigned int where;
+} members[] = {
+	{"host_id", "host", IN_GUEST | IN_NATIVE},
+	{"cpu_model", "CPU", IN_GUEST | IN_NATIVE},
+	{"cpus", "number of CPUs", IN_GUEST | IN_NATIVE},
+	{"allowed_cpus", "CPUs that may be used", IN_GUEST | IN_NATIVE},
+	{"clock", "host's clock", IN_GUEST | IN_NATIVE},
+	{"host_kernel", "host's kernel", IN_GUEST},
+	{"boot_id", "boot of the host", IN_GUEST | OF_A_RUN},
+	{"qemu", "QEMU", IN_GUEST | IN_EXACT | ANYWHERE},
+	{"accelerator", "accelerator", IN_GUEST | ANYWHERE},
+	{"vcpu_cpus", "CPUs of the vCPUs", IN_GUEST},
+	{"qemu_cpus", "CPUs of QEMU's other threads", IN_GUEST},
+	{"guest_memory", "memory behind the guest", IN_GUEST},
+	{"image", "guest image", IN_GUEST | IN_EXACT | ANYWHERE},
+	{"agent", "agent", IN_NATIVE | ANYWHERE},
+};
 
 char *environment_cpu_model(char *buf, size_t len)
 {
@@ -17,4 +55,173 @@ char *environment_cpu_model(char *buf, size_t len)
 	if (line)
 		snprintf(buf, len, "%.*s", (int)strcspn(line + 2, "\n"), line + 2);
 	return buf;
+}
+
+/* Of the node by Slurm, else of the host. */
+static const char *host_name(const struct utsname *u)
+{
+	const char *name = getenv("SLURMD_NODENAME");
+
+	return name && *name ? name : u->nodename;
+}
+
+/*
+ * Tells machines apart. The nodes of a cluster often share a machine-id(5), which is not to be
+ * published as it is.
+ */
+static void host_id(const char *cpu, const char *name, char *id)
+{
+	struct digest *d = digest_begin();
+
+	digest_text(d, "application", "hugebench host");
+	digest_text(d, "cpu", cpu);
+	digest_text(d, "name", name);
+	if (!access("/etc/machine-id", R_OK))
+		digest_file(d, "machine", "/etc/machine-id");
+	if (digest_end(d, id))
+		snprintf(id, DIGEST_LEN, "unknown");
+	id[HOST_ID_LEN] = '\0';
+}
+
+/* A file's line into member @key, which is left out when there is none. */
+static void add_line(json_t *o, const char *key, const char *path)
+{
+	HB_FREE char *text = NULL;
+
+	if (hb_file_read(path, &text, NULL))
+		return;
+	json_object_set_new(o, key, json_stringn(text, strcspn(text, "\n")));
+}
+
+/* The CPUs that this process may use, "0-7,16". */
+static void add_allowed_cpus(json_t *o)
+{
+	hwloc_bitmap_t set = hwloc_bitmap_alloc();
+	hwloc_topology_t t = NULL;
+	char text[256];
+
+	if (set && !hwloc_topology_init(&t) && !hwloc_topology_load(t) &&
+	    !hwloc_get_cpubind(t, set, HWLOC_CPUBIND_PROCESS)) {
+		hwloc_bitmap_list_snprintf(text, sizeof(text), set);
+		json_object_set_new(o, "allowed_cpus", json_string(text));
+	}
+	if (t)
+		hwloc_topology_destroy(t);
+	hwloc_bitmap_free(set);
+}
+
+json_t *environment_of_host(void)
+{
+	char cpu[128], id[DIGEST_LEN + 1];
+	struct utsname u;
+	json_t *o;
+
+	if (uname(&u))
+		return NULL;
+	host_id(environment_cpu_model(cpu, sizeof(cpu)), host_name(&u), id);
+	o = json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "host_id", id, "host_name", host_name(&u),
+		      "cpu_model", cpu, "cpus", (json_int_t)sysconf(_SC_NPROCESSORS_ONLN),
+		      "host_memory", (json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE),
+		      "host_kernel", u.release);
+	if (!o)
+		return NULL;
+	add_allowed_cpus(o);
+	add_line(o, "clock", CLOCK);
+	add_line(o, "boot_id", BOOT_ID);
+	return o;
+}
+
+/* The CPU of each vCPU, none when they are not pinned; and QEMU's, none when it has no own. */
+static int add_cpus(json_t *o, const struct placement *p, unsigned int vcpus)
+{
+	json_t *of_vcpus = json_array(), *of_qemu = json_array();
+
+	for (unsigned int i = 0; i < vcpus && i < VM_MAX_VCPUS && p->cpu[i] >= 0; i++)
+		json_array_append_new(of_vcpus, json_integer(p->cpu[i]));
+	for (int i = 0; i < CPU_SETSIZE; i++)
+		if (CPU_ISSET(i, &p->others))
+			json_array_append_new(of_qemu, json_integer(i));
+	return json_object_update_new(
+		o, json_pack("{s:o, s:o}", "vcpu_cpus", of_vcpus, "qemu_cpus", of_qemu));
+}
+
+static int add_memory(json_t *o, const struct memory *m)
+{
+	json_t *list = json_array();
+
+	for (unsigned int n = 0; n < m->nodes; n++)
+		json_array_append_new(
+			list, json_pack("{s:I, s:I, s:i}", "bytes", (json_int_t)m->node_bytes,
+					"page", (json_int_t)memory_page(m), "node", m->lies_on[n]));
+	return json_object_set_new(o, "guest_memory", list);
+}
+
+int environment_add_guest(json_t *o, const struct placement *p, unsigned int vcpus,
+			  const struct memory *m)
+{
+	if (add_cpus(o, p, vcpus) || add_memory(o, m) ||
+	    json_object_set_new(o, "placement", json_string(p->text)) ||
+	    json_object_set_new(o, "memory_backing", json_string(m->text)))
+		return -ENOMEM;
+	return 0;
+}
+
+static unsigned int mode_bit(const char *mode)
+{
+	if (!strcmp(mode, "exact"))
+		return IN_EXACT;
+	return strcmp(mode, "native") ? IN_GUEST : IN_NATIVE;
+}
+
+static bool counts(unsigned int where, const char *mode, enum environment_scope scope)
+{
+	return (where & mode_bit(mode)) && (scope == ENVIRONMENT_SITTINGS || !(where & OF_A_RUN)) &&
+	       (scope != ENVIRONMENT_MACHINES || (where & ANYWHERE));
+}
+
+/* A value as a reader takes it in; owned by the caller. */
+static char *value_text(const json_t *v)
+{
+	return json_is_string(v) ? strdup(json_string_value(v))
+				 : json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
+}
+
+/* Append "what differs (a, b)" to *@all. */
+static int add_difference(char **all, const char *what, const json_t *a, const json_t *b)
+{
+	HB_FREE char *before = *all, *was = value_text(a), *is = value_text(b);
+
+	*all = was && is ? hb_strf("%s%s%s differs (%s, %s)", before ? before : "",
+				   before ? "; " : "", what, was, is)
+			 : NULL;
+	return *all ? 0 : -ENOMEM;
+}
+
+int environment_difference(const json_t *was, const json_t *now, const char *mode,
+			   enum environment_scope scope, char **text)
+{
+	int rc = 0;
+
+	*text = NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(members) && !rc; i++) {
+		const json_t *a = json_object_get(was, members[i].key);
+		const json_t *b = json_object_get(now, members[i].key);
+
+		if (a && b && counts(members[i].where, mode, scope) && !json_equal(a, b))
+			rc = add_difference(text, members[i].what, a, b);
+	}
+	return rc;
+}
+
+json_t *environment_news(const json_t *was, const json_t *now)
+{
+	json_t *news = json_object();
+	const char *key;
+	json_t *value;
+
+	json_object_foreach ((json_t *)now, key, value)
+		if (!strcmp(key, "boot_id") || !strcmp(key, "host_id") ||
+		    !json_equal(value, json_object_get(was, key)))
+			json_object_set(news, key, value);
+	return news;
 }

@@ -55,20 +55,27 @@ static void prefer_node(unsigned int node)
 	syscall(SYS_set_mempolicy, MPOL_PREFERRED, &mask, sizeof(mask) * 8 + 1);
 }
 
-/* Pages of @part that do not lie on host node @node, looked at every 2 MiB; 0 when none can be
- * asked. move_pages(2) without nodes tells where pages are. */
-static unsigned int count_elsewhere(char *part, uint64_t bytes, int node)
+/*
+ * Where the part of guest node @node lies, asked every 2 MiB: move_pages(2) without nodes tells it.
+ * @wanted: the host node it should be on, -1: none.
+ */
+static void look(struct memory *m, unsigned int node, char *part, uint64_t bytes, int wanted)
 {
-	unsigned int elsewhere = 0;
+	int *lies_on = &m->lies_on[node];
 
 	for (uint64_t at = 0; at < bytes; at += HUGE_PAGE_BYTES) {
 		void *page = part + at;
-		int status = node;
+		int status;
 
-		if (!syscall(SYS_move_pages, 0, 1, &page, NULL, &status, 0) && status >= 0)
-			elsewhere += status != node;
+		if (syscall(SYS_move_pages, 0, 1, &page, NULL, &status, 0) || status < 0)
+			continue;
+		if (*lies_on == MEMORY_UNKNOWN)
+			*lies_on = status;
+		else if (*lies_on != status)
+			*lies_on = MEMORY_SCATTERED;
+		m->looked_at += wanted >= 0;
+		m->elsewhere += wanted >= 0 && status != wanted;
 	}
-	return elsewhere;
 }
 
 /*
@@ -76,10 +83,11 @@ static unsigned int count_elsewhere(char *part, uint64_t bytes, int node)
  * tmpfs clears a page when it is first touched, and that is where a host without backing memory
  * stalls.
  */
-static int fill_part(struct memory *m, int fd, uint64_t at, uint64_t bytes, int host_node)
+static int fill_part(struct memory *m, unsigned int node, uint64_t at, uint64_t bytes,
+		     int host_node)
 {
+	int fd = m->fd[node], rc = 0;
 	void *part;
-	int rc = 0;
 
 	/* First, for it says -ENOSPC where a touch would end in SIGBUS. */
 	if (fallocate(fd, 0, at, bytes))
@@ -95,29 +103,27 @@ static int fill_part(struct memory *m, int fd, uint64_t at, uint64_t bytes, int 
 		for (uint64_t page = 0; !rc && page < bytes; page += 4096)
 			((volatile char *)part)[page] = 0;
 	}
-	if (!rc && host_node >= 0) {
-		m->looked_at += bytes / HUGE_PAGE_BYTES;
-		m->elsewhere += count_elsewhere(part, bytes, host_node);
-	}
+	if (!rc)
+		look(m, node, part, bytes, host_node);
 	munmap(part, bytes);
 	return rc;
 }
 
-static int fill(struct memory *m, int fd, uint64_t bytes, int host_node,
-		const volatile int *interrupted)
+static int fill(struct memory *m, unsigned int node, int host_node, const volatile int *interrupted)
 {
-	int rc = ftruncate(fd, bytes) ? -errno : 0;
+	uint64_t bytes = m->node_bytes;
+	int rc = ftruncate(m->fd[node], bytes) ? -errno : 0;
 
 	for (uint64_t at = 0; at < bytes && !rc; at += FILL_BYTES)
 		rc = interrupted && *interrupted
 			     ? -EINTR
-			     : fill_part(m, fd, at,
+			     : fill_part(m, node, at,
 					 bytes - at < FILL_BYTES ? bytes - at : FILL_BYTES,
 					 host_node);
 	return rc;
 }
 
-static int open_node(struct memory *m, unsigned int node, uint64_t bytes, int host_node,
+static int open_node(struct memory *m, unsigned int node, int host_node,
 		     const volatile int *interrupted)
 {
 	int rc;
@@ -127,10 +133,11 @@ static int open_node(struct memory *m, unsigned int node, uint64_t bytes, int ho
 	if (m->fd[node] < 0)
 		return -errno;
 	m->nodes = node + 1;
+	m->lies_on[node] = MEMORY_UNKNOWN;
 	/* Not bound to a node: the policy that the user has chosen, as by numactl, stays. */
 	if (host_node >= 0)
 		prefer_node(host_node);
-	rc = fill(m, m->fd[node], bytes, host_node, interrupted);
+	rc = fill(m, node, host_node, interrupted);
 	if (host_node >= 0)
 		syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0);
 	return rc;
@@ -154,9 +161,9 @@ static int open_nodes(const struct placement *p, unsigned int nodes, uint64_t by
 {
 	int rc = 0;
 
-	*m = (struct memory){.huge = huge};
+	*m = (struct memory){.huge = huge, .node_bytes = memory_node_bytes(bytes, nodes)};
 	for (unsigned int n = 0; n < nodes && !rc; n++)
-		rc = open_node(m, n, memory_node_bytes(bytes, nodes), p->host_node[n], interrupted);
+		rc = open_node(m, n, p->host_node[n], interrupted);
 	if (rc)
 		memory_close(m);
 	else
@@ -203,4 +210,9 @@ void memory_close(struct memory *m)
 	for (unsigned int n = 0; n < m->nodes; n++)
 		close(m->fd[n]);
 	*m = (struct memory){0};
+}
+
+uint64_t memory_page(const struct memory *m)
+{
+	return m->huge ? HUGE_PAGE_BYTES : (uint64_t)sysconf(_SC_PAGESIZE);
 }

@@ -11,10 +11,17 @@
 #include "bench/base/util.h"
 #include "bench/host/placement.h"
 
+enum {
+	MEMORY_UNKNOWN = -1,   /* its host node cannot be asked */
+	MEMORY_SCATTERED = -2, /* it lies on several */
+};
+
 struct memory {
 	bool huge; /* on host huge pages */
 	unsigned int nodes;
+	uint64_t node_bytes;		   /* of each */
 	int fd[VM_MAX_NODES];		   /* for vm_config.memory_fd */
+	int lies_on[VM_MAX_NODES];	   /* host node of each, or below */
 	unsigned int looked_at, elsewhere; /* pages whose host node was asked, and was another */
 	char text[256];			   /* for the record */
 };
@@ -23,14 +30,15 @@ struct memory {
 uint64_t memory_node_bytes(uint64_t bytes, unsigned int nodes);
 /*
  * Make and fill the files for guests of @bytes on @nodes nodes, each node's on the host node that
- * @p names for it. -ENOSPC when the host
- * would be left with too little, with what would fit; -EINTR when *@interrupted (may be NULL)
- * became non-zero. Takes long where the host has no memory behind its pages yet: 13 ms per 2 MiB
- * were seen. Release with memory_close(), in every case.
+ * @p names for it. -ENOSPC when the host would be left with too little, with what would fit; -EINTR
+ * when *@interrupted (may be NULL) became non-zero. Takes long where the host has no memory behind
+ * its pages yet: 13 ms per 2 MiB were seen. Release with memory_close(), in every case.
  */
 int memory_open(const struct placement *p, unsigned int nodes, uint64_t bytes,
 		const volatile int *interrupted, struct memory *m, struct hb_error *e);
 void memory_close(struct memory *m);
+/* Size of the host's pages behind it, bytes. */
+uint64_t memory_page(const struct memory *m);
 /* Guest memory the host can give and stay usable; bytes. */
 uint64_t memory_limit(void);
 

@@ -5,13 +5,14 @@
 
 #include "bench/host/placement.h"
 
-static void leave_out(struct placement *p)
+void placement_none(struct placement *p, const char *why)
 {
 	for (unsigned int i = 0; i < VM_MAX_VCPUS; i++)
 		p->cpu[i] = -1;
 	for (unsigned int i = 0; i < VM_MAX_NODES; i++)
 		p->host_node[i] = -1;
 	CPU_ZERO(&p->others);
+	snprintf(p->text, sizeof(p->text), "vCPUs not pinned: %s", why);
 }
 
 /* The @nth core of the host node @node (any core for NULL): OS index of its first usable CPU, or
@@ -80,7 +81,7 @@ void placement_plan(hwloc_topology_t t, unsigned int vcpus, unsigned int nodes, 
 	unsigned int per_node = nodes ? (vcpus + nodes - 1) / nodes : vcpus;
 	bool by_node;
 
-	leave_out(p);
+	placement_none(p, "");
 	if (vcpus > VM_MAX_VCPUS || nodes > VM_MAX_NODES || cores < (int)vcpus) {
 		snprintf(p->text, sizeof(p->text),
 			 "vCPUs not pinned: %u vCPUs, the host has %d cores; memory not bound",
@@ -140,8 +141,7 @@ void placement_of_host(unsigned int vcpus, unsigned int nodes, struct placement 
 {
 	hwloc_topology_t t = load_host();
 
-	leave_out(p);
-	snprintf(p->text, sizeof(p->text), "vCPUs not pinned: the topology cannot be read");
+	placement_none(p, "the topology cannot be read");
 	if (!t)
 		return;
 	placement_plan(t, vcpus, nodes, p);

@@ -38,6 +38,8 @@ void placement_plan(hwloc_topology_t topology, unsigned int vcpus, unsigned int 
 struct placement_host placement_host(void);
 /* placement_plan() on the topology of this machine, restricted to the CPUs this process may use. */
 void placement_of_host(unsigned int vcpus, unsigned int nodes, struct placement *p);
+/* No vCPU pinned, no memory bound, for the reason @why. */
+void placement_none(struct placement *p, const char *why);
 /* Bind host thread @tid to host CPU @cpu. */
 int placement_pin(pid_t tid, int cpu);
 

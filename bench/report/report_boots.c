@@ -72,12 +72,11 @@ static void evidence(struct doc *d, const struct load_cell *c)
 /* An old QEMU hangs and breaks guests of its own accord. */
 static void doubt(struct doc *d, const struct load_run *run, const struct compare_tally *t)
 {
-	const json_t *guest = json_object_get(run->run, "guest");
 	HB_FREE char *text = NULL;
 
 	if (strcmp(run->mode, "emulated") || !(t->by[CELL_HANG] + t->by[CELL_PANIC]))
 		return;
-	text = qemu_doubt(json_string_value(json_object_get(guest, "qemu")));
+	text = qemu_doubt(json_string_value(json_object_get(run->environment, "qemu")));
 	if (text)
 		doc_item(d, "-", "HANG and PANIC %s", text);
 }

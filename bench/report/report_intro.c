@@ -70,13 +70,25 @@ static void mode_notice(const struct compare_model *m, struct doc *d)
 		doc_paragraph(d, "NATIVE: measured on the running kernel, without a VM.");
 }
 
+/* Where the guests ran and their memory lay; "" when it is not known. Owned by the caller. */
+static char *guest_place(const json_t *environment)
+{
+	const char *placement = string_at(environment, "placement");
+	const char *memory = string_at(environment, "memory_backing");
+
+	return *placement ? hb_strf(" %s. Guest memory: %s. Host clock: %s.", placement, memory,
+				    or_unknown(string_at(environment, "clock")))
+			  : strdup("");
+}
+
 static void machine(const struct compare_model *m, struct doc *d)
 {
-	const json_t *run = m->runs[0]->run;
-	const json_t *host = json_object_get(run, "host"), *guest = json_object_get(run, "guest");
-	json_int_t host_memory = json_integer_value(json_object_get(host, "memory"));
+	const json_t *host = m->runs[0]->environment;
+	const json_t *guest = json_object_get(m->runs[0]->run, "guest");
+	json_int_t host_memory = json_integer_value(json_object_get(host, "host_memory"));
 	json_int_t guest_memory = json_integer_value(json_object_get(guest, "memory"));
 	json_int_t page = json_integer_value(json_object_get(guest, "huge_page"));
+	HB_FREE char *place = guest_place(host);
 	char sizes[3][32];
 
 	hb_format_size(sizes[0], sizeof(sizes[0]), host_memory);
@@ -89,19 +101,20 @@ static void machine(const struct compare_model *m, struct doc *d)
 		doc_paragraph(d, "Machine: %s, %lld CPUs, %s, kernel %s.",
 			      or_unknown(string_at(host, "cpu_model")),
 			      (long long)json_integer_value(json_object_get(host, "cpus")),
-			      sizes[0], or_unknown(string_at(host, "kernel")));
+			      sizes[0], or_unknown(string_at(host, "host_kernel")));
 		return;
 	}
 	doc_paragraph(d,
 		      "Machine: %s, %lld CPUs, %s, host kernel %s. Guest: QEMU %s, accelerator %s, "
-		      "%lld vCPUs, %lld NUMA nodes, %s, huge pages of %s.",
+		      "%lld vCPUs, %lld NUMA nodes, %s, huge pages of %s.%s",
 		      or_unknown(string_at(host, "cpu_model")),
 		      (long long)json_integer_value(json_object_get(host, "cpus")), sizes[0],
-		      or_unknown(string_at(host, "kernel")), or_unknown(string_at(guest, "qemu")),
-		      or_unknown(string_at(guest, "accelerator")),
+		      or_unknown(string_at(host, "host_kernel")),
+		      or_unknown(string_at(host, "qemu")),
+		      or_unknown(string_at(host, "accelerator")),
 		      (long long)json_integer_value(json_object_get(guest, "vcpus")),
 		      (long long)json_integer_value(json_object_get(guest, "nodes")), sizes[1],
-		      sizes[2]);
+		      sizes[2], place ? place : "");
 }
 
 static void method_exact(struct doc *d)
@@ -169,6 +182,24 @@ static void verdicts(const struct compare_model *m, struct doc *d)
 			: "");
 }
 
+/* What was repeated, and in what order. */
+static const char *repetition(const struct compare_model *m)
+{
+	for (unsigned int i = 0; i < m->narms; i++)
+		if (m->arms[i].one_boot)
+			return "repetitions within one boot of the machine are no boots, for two "
+			       "boots differ by more than they do: no verdict rests on them, and a "
+			       "change has no interval";
+	if (m->runs[1])
+		return "the unit of repetition is the boot; the two runs were made one after the "
+		       "other";
+	if (m->narms == 1)
+		return "the unit of repetition is the boot; the cells of a repetition are in a "
+		       "seeded order";
+	return "the unit of repetition is the boot; boots of the arms are interleaved in a seeded "
+	       "order";
+}
+
 static void method(const struct compare_model *m, struct doc *d)
 {
 	if (compare_is_exact(m)) {
@@ -176,11 +207,11 @@ static void method(const struct compare_model *m, struct doc *d)
 		return;
 	}
 	doc_paragraph(d,
-		      "Method: the unit of repetition is the boot; boots of the arms are "
-		      "interleaved in a seeded order. Figures of an arm: total count over total "
+		      "Method: %s. Figures of an arm: total count over total "
 		      "time, percentiles of the merged histograms, ± the variation between "
 		      "boots. Change: ratio with its 95 %% interval (Welch's t on the logarithm, "
-		      "standard errors by the jackknife over boots).");
+		      "standard errors by the jackknife over boots).",
+		      repetition(m));
 	verdicts(m, d);
 	if (m->sequential.max_boots)
 		doc_paragraph(

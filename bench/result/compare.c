@@ -11,6 +11,7 @@ static const char why_few[] = "too few boots for the rank test";
 static const char why_one[] = "one boot has no spread";
 static const char why_zero[] = "boots at zero have no ratio, and the ranks alone do not tell";
 static const char why_sparse[] = "fewer than 10 values above the percentile in a boot";
+static const char why_repeated[] = "repetitions within one boot are no boots";
 static const char why_look[] = "before the first planned look";
 
 static const struct stats_arm no_figure = {0, NAN, NAN};
@@ -119,14 +120,24 @@ static size_t fewer(const struct compare_figure *a, const struct compare_figure 
 }
 
 /* Why a comparison is not tested whatever its figures say, or NULL. */
-static const char *untested(const struct compare_model *m, const struct compare_figure *a,
-			    const struct compare_figure *b)
+static const char *untested(const struct compare_model *m, const struct comparison *c)
 {
+	const struct compare_figure *a = compare_figure(m, c, false);
+	const struct compare_figure *b = compare_figure(m, c, true);
+	const struct compare_pair *p = &m->pairs[c->pair];
+
 	if (a->sparse || b->sparse)
 		return why_sparse;
 	if (fewer(a, b) < 2)
 		return why_one;
+	if (m->arms[p->a].one_boot || m->arms[p->b].one_boot)
+		return why_repeated;
 	return fewer(a, b) < m->sequential.min_boots ? why_look : NULL;
+}
+
+static void without_interval(struct stats_change *c)
+{
+	c->log_low = c->log_high = c->log_mde = NAN;
 }
 
 /* Estimate, interval and raw p; the verdict waits for the correction over the family. */
@@ -145,12 +156,18 @@ static void compare_one(struct compare_model *m, struct comparison *c)
 	stats_compare(&a->arm, &b->arm, look_level(m, fewer(a, b)), &c->change);
 	if (metric->quantile == 1) {
 		/* One value of one boot: no resampling of boots gives it an interval. */
-		c->change.log_low = c->change.log_high = c->change.log_mde = NAN;
+		without_interval(&c->change);
 		return;
 	}
-	if (!metric->judged || !a->arm.n || !b->arm.n)
+	if (!a->arm.n || !b->arm.n)
 		return;
-	c->why = untested(m, a, b);
+	c->why = untested(m, c);
+	if (c->why == why_repeated)
+		without_interval(&c->change);
+	if (!metric->judged) {
+		c->why = NULL;
+		return;
+	}
 	if (c->why == why_sparse)
 		stats_compare(&no_figure, &no_figure, m->rule.alpha, &c->change);
 	if (c->why)

@@ -25,6 +25,8 @@ struct compare_arm {
 	const char *name;     /* of the kernel, in the run's strings */
 	char *label;	      /* the name, or RUN:NAME when two runs are read */
 	int control_of;	      /* index of the arm that this one repeats unchanged, -1: none */
+	bool one_boot; /* mode native: it was measured more than once within a boot of the machine
+			*/
 };
 
 /* Boots of one group and arm; a declared warm-up boot is counted apart and used for nothing. */

@@ -4,8 +4,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "bench/result/compare.h"
 #include "bench/base/kconfig.h"
+#include "bench/host/environment.h"
+#include "bench/result/compare.h"
 
 static const char *string_at(const json_t *j, const char *key)
 {
@@ -41,6 +42,22 @@ static int control_partner(const struct compare_model *m, const struct load_run 
 	return -1;
 }
 
+/* Were two measurements of one cell made within a boot of the machine? A guest is always new. */
+static bool one_boot(const struct load_run *run, const char *kernel)
+{
+	if (strcmp(run->mode, "native"))
+		return false;
+	for (size_t i = 0; i < run->ncells; i++)
+		for (size_t k = 0; k < i; k++) {
+			const struct load_cell *a = &run->cells[i], *b = &run->cells[k];
+
+			if (a->kernel == kernel && b->kernel == kernel && a->cell == b->cell &&
+			    a->host_boot == b->host_boot)
+				return true;
+		}
+	return false;
+}
+
 static int add_arms(struct compare_model *m, struct load_run *run, bool qualify)
 {
 	const json_t *k;
@@ -57,6 +74,7 @@ static int add_arms(struct compare_model *m, struct load_run *run, bool qualify)
 		if (!arm->name || !arm->label)
 			return -ENOMEM;
 		arm->control_of = control_partner(m, run, k);
+		arm->one_boot = one_boot(run, arm->name);
 		m->narms++;
 	}
 	return 0;
@@ -133,19 +151,16 @@ static int pair_across(struct compare_model *m, unsigned int first_arms)
 	return err;
 }
 
-/* Members of run.json that two runs must have alike, and how to name a difference. */
+/* Beside the environment: members of run.json that two runs must have alike, and their names. */
 static const struct {
 	const char *object, *key, *what;
 } alike[] = {
 	{NULL, "mode", "mode"},
-	{"image", "id", "guest image"},
-	{"host", "id", "host"},
 	{"scenario", "text", "scenario"},
 	{"scenario", "overrides", "overrides of the scenario"},
 	{"guest", "vcpus", "number of vCPUs"},
 	{"guest", "memory", "guest memory"},
 	{"guest", "nodes", "number of NUMA nodes"},
-	{"guest", "qemu", "QEMU"},
 };
 
 static char *difference(const char *what, const json_t *a, const json_t *b)
@@ -159,6 +174,7 @@ static char *difference(const char *what, const json_t *a, const json_t *b)
 
 static int check_runs(struct compare_model *m, char **reasons)
 {
+	char *environment = NULL;
 	int err = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(alike) && !err; i++) {
@@ -171,7 +187,10 @@ static int check_runs(struct compare_model *m, char **reasons)
 		if ((a || b) && !json_equal(a, b))
 			err = add_reason(reasons, difference(alike[i].what, a, b));
 	}
-	return err;
+	err = err
+		      ?: environment_difference(m->runs[0]->environment, m->runs[1]->environment,
+						m->runs[0]->mode, ENVIRONMENT_RUNS, &environment);
+	return !err && environment ? add_reason(reasons, environment) : err;
 }
 
 /* Inside a run the configurations were compared when it was planned. */

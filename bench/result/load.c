@@ -346,6 +346,7 @@ int load_run(const char *dir, struct load_run **out, struct hb_error *e)
 		hb_error_prefix(e, err, "%s/run.json", dir);
 		goto fail;
 	}
+	run->environment = load_environment(run->run);
 	read_plan(run);
 	err = read_cells(run, e);
 	if (!err && !strcmp(run->mode, "exact"))
@@ -370,6 +371,7 @@ void load_free(struct load_run *run)
 		free(run->problems[i]);
 	free(run->problems);
 	free(run->cells);
+	json_decref(run->environment);
 	json_decref(run->run);
 	strings_free(run->strings);
 	free(run->dir);

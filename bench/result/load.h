@@ -37,6 +37,7 @@ struct load_cell {
 	const char *id, *kernel, *cell, *reason, *workloads, *antagonists;
 	const char *parameters; /* "name=value; ...", sorted by name */
 	const char *kernel_version, *build_id, *command_line, *clocksource;
+	const char *host_boot; /* boot_id of the host; "": not known */
 	unsigned int seq, rep, tasks;
 	uint64_t seed; /* of the boot; 0: not known */
 	bool warmup_boot, expected, conserved;
@@ -52,6 +53,7 @@ struct load_run {
 	char *dir;
 	const char *name, *mode; /* of run.json */
 	json_t *run;		 /* run.json, checked for what the report relies on */
+	json_t *environment;	 /* load_environment() */
 	unsigned int planned;	 /* boots in plan.json; 0: no plan */
 	struct strings *strings;
 	struct load_cell *cells; /* by seq, then id */
@@ -70,6 +72,8 @@ struct load_run {
  */
 int load_run(const char *dir, struct load_run **run, struct hb_error *e);
 void load_free(struct load_run *run);
+/* The "environment" of a run.json; of one without it what it says elsewhere. New reference. */
+json_t *load_environment(const json_t *run);
 /* Name a damage; -ENOMEM. The same text is kept once. */
 int load_problem(struct load_run *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

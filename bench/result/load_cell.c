@@ -376,6 +376,9 @@ int load_cell_parse(struct load_run *run, const json_t *j, struct load_cell *c, 
 	err = err ?: join_names(run, j, "antagonists", &c->antagonists, e);
 	err = err ?: join_parameters(run, j, &c->parameters, e);
 	err = err ?: parse_hello(run, j, c, e);
+	err = err
+		      ?: get_string(run, json_object_get(j, "environment"), "boot_id", false,
+				    &c->host_boot, e);
 	err = err ?: parse_times(j, c, e);
 	err = err ?: parse_metrics(run, j, c, e);
 	err = err ?: parse_notes(run, j, c, e);

@@ -8,13 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "bench/build/hostqemu.h"
 #include "bench/guest/accel.h"
 #include "bench/base/units.h"
-#include "bench/host/machine.h"
 #include "bench/run/doctor.h"
 #include "bench/host/memory.h"
 #include "bench/host/paths.h"
@@ -424,19 +422,9 @@ static bool write_topology(const char *path)
 
 json_t *doctor_host(const char *topology_path)
 {
-	json_t *host = machine_describe();
-	struct utsname u;
+	json_t *host = json_pack("{s:o}", "doctor", doctor_check());
 
-	if (uname(&u) ||
-	    json_object_update_new(
-		    host, json_pack("{s:I, s:I, s:s, s:o}", "cpus",
-				    (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "memory",
-				    (json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE),
-				    "kernel", u.release, "doctor", doctor_check()))) {
-		json_decref(host);
-		return NULL;
-	}
-	if (topology_path && write_topology(topology_path)) {
+	if (host && topology_path && write_topology(topology_path)) {
 		const char *name = strrchr(topology_path, '/');
 
 		json_object_set_new(host, "topology_file",

@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/host/environment.h"
+#include "bench/result/load.h"
 #include "bench/run/merge.h"
 #include "bench/scenario/plan.h"
 
@@ -78,24 +80,30 @@ static int same_kernels(const struct part *run, const struct part *p, struct hb_
 	return 0;
 }
 
+/* Were both prepared with the same, as far as machines that share a run must? */
+static int same_environment(const struct part *run, const struct part *p, struct hb_error *e)
+{
+	json_t *ours = load_environment(run->record), *theirs = load_environment(p->record);
+	char *difference = NULL;
+	int rc = environment_difference(ours, theirs, text(run->record, "mode"),
+					ENVIRONMENT_MACHINES, &difference);
+	HB_FREE char *what = difference;
+
+	json_decref(ours);
+	json_decref(theirs);
+	if (rc)
+		return hb_error_set(e, rc, "no memory");
+	return what ? hb_error_set(e, -EXDEV, "%s does not belong to run %s: %s; nothing was taken",
+				   p->store.dir, p->store.name, what)
+		    : 0;
+}
+
 /* Are the boots of @p some of @run? */
 static int belongs(const struct part *run, const struct part *p, struct hb_error *e)
 {
-	const char *image[] = {text(json_object_get(run->record, "image"), "id"),
-			       text(json_object_get(p->record, "image"), "id")};
-	const char *agent[] = {text(run->record, "agent_sha256"), text(p->record, "agent_sha256")};
-	int rc;
-
 	if (!json_equal(run->plan, p->plan))
 		return alien(p, "plan", "another", "its own", e);
-	rc = same_kernels(run, p, e);
-	if (rc)
-		return rc;
-	if (strcmp(image[0], image[1]))
-		return alien(p, "guest image", image[1], image[0], e);
-	if (strcmp(agent[0], agent[1]))
-		return alien(p, "agent", agent[1], agent[0], e);
-	return 0;
+	return same_kernels(run, p, e) ?: same_environment(run, p, e);
 }
 
 /* The boots of a block: entries @first to @end - 1 of the plan. */

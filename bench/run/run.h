@@ -8,6 +8,7 @@
 
 #include "bench/build/image.h"
 #include "bench/build/kernel.h"
+#include "bench/host/memory.h"
 #include "bench/scenario/plan.h"
 #include "bench/run/guest_size.h"
 #include "bench/scenario/spec.h"
@@ -41,13 +42,14 @@ struct run {
 	struct image image;
 	unsigned int postgres_scale; /* of the prepared database; 0: no cell is of PostgreSQL */
 	struct guest_size size;
-	unsigned int jobs;    /* boots side by side */
-	unsigned int tsc_khz; /* of the host, for vm.h */
-	char *command_line;   /* the scenario's, for vm.h */
+	unsigned int jobs;	    /* boots side by side */
+	struct placement placement; /* of a guest; unused in mode native */
+	json_t *environment;	    /* of this sitting (environment.h) */
+	unsigned int tsc_khz;	    /* of the host, for vm.h */
+	char *command_line;	    /* the scenario's, for vm.h */
 	json_t *costs;
 	uint64_t budget; /* ns; 0: not limited */
 	struct store store;
-	json_t *machine;       /* machine_describe() */
 	json_t *record, *plan; /* run.json, plan.json */
 };
 
@@ -103,6 +105,20 @@ bool run_takes_turns(const struct run *r);
 const char *run_bzimage(const struct run *r, const struct kernel *k);
 /* Root image or initramfs: one decision for all cells of a run. */
 void run_image(const struct run *r, struct vm_config *vm);
+/* Where a guest's vCPUs and memory are to be: settled once for all boots of this sitting. */
+void run_place(struct run *r);
+/*
+ * The environment of this sitting (run_environment.c): r->environment as far as it is known before
+ * there is a guest's memory; kernels and image are resolved.
+ */
+int run_environment(struct run *r, struct hb_error *e);
+/*
+ * Is it the run's, as far as the run's is known? -EINVAL with what differs. The blocks of a run may
+ * be carried out on different machines.
+ */
+int run_environment_same(const struct run *r, struct hb_error *e);
+/* Add where the guests run and their memory @m lies, see that it is the run's, put it there. */
+int run_environment_guest(struct run *r, const struct memory *m, struct hb_error *e);
 /* Write run.json with @status ("running", "finished", "interrupted"). */
 int run_record_status(struct run *r, const char *status, struct hb_error *e);
 /* The first run.json: what was planned. */

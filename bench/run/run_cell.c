@@ -5,6 +5,7 @@
 
 #include "bench/base/kconfig.h"
 #include "bench/guest/session.h"
+#include "bench/host/environment.h"
 #include "bench/result/load.h"
 #include "bench/scenario/describe.h"
 #include "bench/run/run.h"
@@ -119,6 +120,7 @@ static int cell_measure(const struct run *r, const struct run_boot *b, const cha
 		.bzimage = run_bzimage(r, k),
 		.command_line = r->command_line,
 		.memory_fd = b->memory_fd,
+		.placement = &r->placement,
 		.vcpus = r->size.vcpus,
 		.nodes = r->size.nodes,
 		.tsc_khz = r->tsc_khz,
@@ -142,7 +144,9 @@ int run_cell(const struct run *r, const struct run_boot *b, struct hb_error *e)
 		store_cell_abort(dir);
 		return rc;
 	}
-	json_object_set(cell, "host", r->machine);
+	json_object_set_new(
+		cell, "environment",
+		environment_news(json_object_get(r->record, "environment"), r->environment));
 	rc = store_cell_commit(&r->store, id, dir, cell, e);
 	json_decref(cell);
 	return rc;

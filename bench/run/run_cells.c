@@ -134,6 +134,21 @@ static void record_stop(struct run *r, int repetitions, const char *why)
 		json_object_set_new(r->record, "repetitions_reason", json_string(reason));
 }
 
+/* A run that had been ended, by its budget or a verdict, goes on: say so. */
+static void record_resumed(const struct walk *k)
+{
+	json_int_t complete = json_integer_value(json_object_get(k->r->record, "repetitions"));
+	int planned = rep_of(k, json_array_size(k->cells) - 1);
+	HB_FREE char *reason =
+		hb_strf("%s; resumed after repetition %lld",
+			text(k->r->record, "repetitions_reason"), (long long)complete);
+
+	if (complete >= planned || !reason)
+		return;
+	json_object_set_new(k->r->record, "repetitions", json_integer(planned));
+	json_object_set_new(k->r->record, "repetitions_reason", json_string(reason));
+}
+
 /* Before the repetition of cell @at begins: does the run end here? Then say and record why. */
 static bool run_ends(struct walk *k, size_t at)
 {
@@ -296,11 +311,11 @@ static int boot_find(struct walk *k, size_t at, struct hb_error *e)
 {
 	const char *id = text(planned_at(k, at), "id");
 	json_t *cell = store_has_cell(&k->r->store, id) ? cell_read(k, at) : NULL;
-	const char *host = text(json_object_get(cell, "host"), "id");
+	const char *host = text(json_object_get(cell, "environment"), "host_id");
 	int rc = 0;
 
 	if (cell && k->r->args.block != RUN_WHOLE && !k->block_complete &&
-	    strcmp(host, text(k->r->machine, "id")))
+	    strcmp(host, text(k->r->environment, "host_id")))
 		rc = store_cell_remove(&k->r->store, id, e);
 	else if (cell)
 		cell_count(k, at, cell);
@@ -359,11 +374,13 @@ static void walk_free(struct walk *k)
 /* Workers, and what they do, until they are gone. */
 static int walk_carry_out(struct walk *k, struct hb_error *e)
 {
-	int rc = workers_open(k->r, &k->progress, &k->workers, e);
+	int rc;
 
-	if (!rc && !run_is_native(k->r))
-		json_object_set_new(json_object_get(k->r->record, "guest"), "memory_backing",
-				    json_string(k->workers.w[0].memory.text));
+	record_resumed(k);
+	run_place(k->r);
+	rc = workers_open(k->r, &k->progress, &k->workers, e);
+	if (!rc)
+		rc = run_environment_guest(k->r, &k->workers.w[0].memory, e);
 	if (!rc)
 		rc = cells_walk(k, e);
 	progress_clear(&k->progress);

@@ -33,3 +33,11 @@ void run_image(const struct run *r, struct vm_config *vm)
 	else
 		vm->initramfs = r->image.initramfs;
 }
+
+void run_place(struct run *r)
+{
+	if (r->jobs > 1)
+		placement_none(&r->placement, "guests run side by side; memory not bound");
+	else
+		placement_of_host(r->size.vcpus, r->size.nodes, &r->placement);
+}

@@ -11,7 +11,7 @@
 #include "bench/base/units.h"
 #include "bench/scenario/costs.h"
 #include "bench/scenario/describe.h"
-#include "bench/host/machine.h"
+#include "bench/host/environment.h"
 #include "bench/host/paths.h"
 #include "bench/run/run.h"
 #include "bench/host/placement.h"
@@ -40,8 +40,8 @@ int run_open(struct run *r, struct hb_error *e)
 		return -ENODEV;
 	r->tsc_khz = tsc_khz();
 	r->costs = costs_load();
-	r->machine = machine_describe();
-	return r->costs && r->machine ? 0 : hb_error_set(e, -ENOMEM, "no memory");
+	r->environment = environment_of_host();
+	return r->costs && r->environment ? 0 : hb_error_set(e, -ENOMEM, "no memory");
 }
 
 /* The release, with what may not stand in a path replaced. */
@@ -467,6 +467,8 @@ int run_prepare(struct run *r, struct hb_error *e)
 		if (!rc)
 			rc = image_resolve(r->postgres_scale, &r->image, e);
 	}
+	if (!rc)
+		rc = run_environment(r, e);
 	return rc ? rc : begin(r, true, e);
 }
 

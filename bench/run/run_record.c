@@ -8,7 +8,6 @@
 
 #include "bench/base/kconfig.h"
 #include "bench/build/cache.h"
-#include "bench/build/hostqemu.h"
 #include "bench/run/doctor.h"
 #include "bench/run/invocation.h"
 #include "bench/run/run.h"
@@ -105,7 +104,6 @@ static int config_diffs(const struct run *r, json_t *list, struct hb_error *e)
 
 static json_t *guest_record(const struct run *r)
 {
-	const struct hostqemu *qemu = hostqemu(NULL);
 	struct vm_config vm = {
 		.mode = run_vm_mode(r),
 		.bzimage = run_bzimage(r, &r->kernels[0]),
@@ -119,12 +117,10 @@ static json_t *guest_record(const struct run *r)
 
 	run_image(r, &vm);
 	line = vm_command_line(&vm);
-	return json_pack("{s:i, s:I, s:i, s:s, s:s, s:I, s:s, s:s}", "vcpus", r->size.vcpus,
-			 "memory", (json_int_t)r->size.memory, "nodes", r->size.nodes,
-			 "command_line", line ? line : "", "arguments", r->command_line,
-			 "huge_page", (json_int_t)(2 << 20), "qemu",
-			 qemu ? qemu->version : "unknown", "accelerator",
-			 vm.mode == VM_KVM ? "kvm" : "tcg");
+	return json_pack("{s:i, s:I, s:i, s:s, s:s, s:I}", "vcpus", r->size.vcpus, "memory",
+			 (json_int_t)r->size.memory, "nodes", r->size.nodes, "command_line",
+			 line ? line : "", "arguments", r->command_line, "huge_page",
+			 (json_int_t)(2 << 20));
 }
 
 static json_t *image_record(const struct run *r)
@@ -134,9 +130,8 @@ static json_t *image_record(const struct run *r)
 
 	if (stat(file, &st))
 		return NULL;
-	return json_pack("{s:s, s:I, s:s?, s:i}", "id", r->image.id, "bytes",
-			 (json_int_t)st.st_size, "postgres", r->image.postgres, "postgres_scale",
-			 r->postgres_scale);
+	return json_pack("{s:I, s:s?, s:i}", "bytes", (json_int_t)st.st_size, "postgres",
+			 r->image.postgres, "postgres_scale", r->postgres_scale);
 }
 
 /* The running kernel's GNU build-id as hexadecimal into @hex; "" when it has none. */
@@ -271,22 +266,16 @@ int run_record_new(struct run *r, const struct plan_choice *choice, struct hb_er
 	return plan_record(r, e);
 }
 
-/* In a guest the agent is part of the image. */
-static int agent_record(struct run *r, struct hb_error *e)
+static int environment_record(struct run *r, struct hb_error *e)
 {
-	char sha[CACHE_KEY_LEN + 1];
-	int rc = run_is_native(r) ? digest_of_file(r->agent, sha) : 0;
-
-	if (rc)
-		return hb_error_set(e, rc, "cannot read %s: %s", r->agent, strerror(-rc));
-	if (run_is_native(r) && json_object_set_new(r->record, "agent_sha256", json_string(sha)))
-		return hb_error_set(e, -ENOMEM, "no memory");
-	return 0;
+	return json_object_set(r->record, "environment", r->environment)
+		       ? hb_error_set(e, -ENOMEM, "no memory")
+		       : 0;
 }
 
 int run_record_arms(struct run *r, struct hb_error *e)
 {
-	return arms_record(r, e) ?: agent_record(r, e) ?: host_record(r, e);
+	return arms_record(r, e) ?: environment_record(r, e) ?: host_record(r, e);
 }
 
 bool run_is_prepared(const struct run *r)

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "bench/base/plain.h"
-#include "bench/host/digest.h"
 #include "bench/run/run.h"
 
 static bool spec_is_there(const json_t *plan, const json_t *cell)
@@ -79,18 +78,6 @@ static int same_kernel(const struct run *r, size_t i, struct hb_error *e)
 		build_id ? build_id : "another");
 }
 
-static int same_image(const struct run *r, struct hb_error *e)
-{
-	const json_t *was = json_object_get(r->record, "image");
-	const char *id = json_string_value(json_object_get(was, "id"));
-
-	if (id && !strcmp(id, r->image.id))
-		return 0;
-	return hb_error_set(e, -EINVAL,
-			    "the guest image has changed since the run %s began; begin a new run",
-			    r->store.name);
-}
-
 static int same_native(const struct run *r, struct hb_error *e)
 {
 	HB_FREE char *now = run_native_arm();
@@ -102,33 +89,14 @@ static int same_native(const struct run *r, struct hb_error *e)
 			    r->store.name, json_string_value(json_array_get(r->arms, 0)), now);
 }
 
-/* The agent of mode native is in no image. */
-static int same_agent(const struct run *r, struct hb_error *e)
-{
-	const char *was = json_string_value(json_object_get(r->record, "agent_sha256"));
-	char now[DIGEST_LEN + 1];
-	int rc = digest_of_file(r->agent, now);
-
-	if (rc)
-		return hb_error_set(e, rc, "cannot read %s: %s", r->agent, strerror(-rc));
-	if (!was || !strcmp(was, now))
-		return 0;
-	return hb_error_set(
-		e, -EINVAL,
-		"the agent %s is another one than when the run %s began; begin a new run", r->agent,
-		r->store.name);
-}
-
 /* Is everything here as it was when the run was prepared? */
 static int same_everything(const struct run *r, struct hb_error *e)
 {
-	int rc = 0;
+	int rc = run_is_native(r) ? same_native(r, e) : 0;
 
-	if (run_is_native(r))
-		return same_native(r, e) ?: same_agent(r, e);
 	for (size_t i = 0; i < r->nkernels && !rc; i++)
 		rc = same_kernel(r, i, e);
-	return rc ? rc : same_image(r, e);
+	return rc ? rc : run_environment_same(r, e);
 }
 
 /* Only one of those that share a planned run writes down what it has found; the others compare. */
@@ -181,6 +149,8 @@ int run_take_up(struct run *r, struct hb_error *e)
 		if (!rc)
 			rc = image_resolve(r->postgres_scale, &r->image, e);
 	}
+	if (!rc)
+		rc = run_environment(r, e);
 	return rc ? rc : prepare_or_compare(r, e);
 }
 
@@ -195,7 +165,7 @@ void run_close(struct run *r)
 	json_decref(r->workloads);
 	json_decref(r->arms);
 	json_decref(r->costs);
-	json_decref(r->machine);
+	json_decref(r->environment);
 	json_decref(r->record);
 	json_decref(r->plan);
 	free(r->results);

@@ -59,20 +59,18 @@ bool workers_interrupted(void)
 
 int workers_open(const struct run *r, struct progress *p, struct workers *ws, struct hb_error *e)
 {
-	struct placement placement;
 	int rc = 0;
 
 	*ws = (struct workers){r, p, calloc(r->jobs, sizeof(*ws->w)), 0, false};
 	if (!ws->w)
 		return hb_error_set(e, -ENOMEM, "no memory");
-	placement_of_host(r->size.vcpus, r->size.nodes, &placement);
 	for (; ws->n < r->jobs && !rc; ws->n++) {
 		struct memory *m = &ws->w[ws->n].memory;
 
 		/* Mode exact begins with empty memory each time, which QEMU gets page by page. */
 		if (run_is_native(r) || run_vm_mode(r) == VM_EXACT)
 			continue;
-		rc = memory_open(&placement, r->size.nodes, r->size.memory, &interrupted, m, e);
+		rc = memory_open(&r->placement, r->size.nodes, r->size.memory, &interrupted, m, e);
 		if (!rc && !ws->n)
 			progress_note(p, "guest memory: %u x %s", r->jobs, m->text);
 		if (!rc && !ws->n && !m->huge && run_vm_mode(r) == VM_KVM)
