@@ -236,10 +236,10 @@ static int plan_record(struct run *r, struct hb_error *e)
 		rc = json_object_set_new(r->record, "mixed_config", json_true());
 	if (!rc && !run_is_native(r))
 		rc = json_object_update_new(
-			r->record,
-			json_pack("{s:{s:i, s:I, s:i, s:s}, s:{s:i}}", "guest", "vcpus",
-				  r->size.vcpus, "memory", (json_int_t)r->size.memory, "nodes",
-				  r->size.nodes, "image", "postgres_scale", r->postgres_scale));
+			r->record, json_pack("{s:{s:i, s:I, s:i, s:s}, s:{s:i}}", "guest", "vcpus",
+					     r->size.vcpus, "memory", (json_int_t)r->size.memory,
+					     "nodes", r->size.nodes, "arguments", r->command_line,
+					     "image", "postgres_scale", r->postgres_scale));
 	return rc ? hb_error_set(e, -ENOMEM, "no memory") : 0;
 }
 
