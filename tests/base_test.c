@@ -382,6 +382,29 @@ static void files_are_whole_or_absent(void **state)
 	assert_int_equal(hb_remove_all(dir), 0);
 }
 
+static void links_are_removed_not_followed(void **state)
+{
+	char dir[] = "/tmp/hugebench-test-XXXXXX";
+	HB_FREE char *kept = NULL, *tree = NULL, *deep = NULL, *link = NULL;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	kept = hb_strf("%s/kept", dir);
+	tree = hb_strf("%s/tree", dir);
+	deep = hb_strf("%s/tree/a/b/c", dir);
+	link = hb_strf("%s/tree/a/link", dir);
+	assert_int_equal(hb_mkdir_all(kept), 0);
+	assert_int_equal(hb_mkdir_all(deep), 0);
+	assert_int_equal(symlink(kept, link), 0);
+	assert_int_equal(hb_remove_all(tree), 0);
+	assert_int_equal(access(tree, F_OK), -1);
+	assert_int_equal(access(kept, F_OK), 0);
+	assert_int_equal(symlink(kept, tree), 0);
+	assert_int_equal(hb_remove_all(tree), 0);
+	assert_int_equal(access(kept, F_OK), 0);
+	assert_int_equal(hb_remove_all(dir), 0);
+}
+
 static void test_shell_word(void **state)
 {
 	HB_FREE char *text = NULL;
@@ -416,6 +439,7 @@ int main(void)
 		cmocka_unit_test(wire_round_trip),
 		cmocka_unit_test(wire_damage_is_noticed),
 		cmocka_unit_test(files_are_whole_or_absent),
+		cmocka_unit_test(links_are_removed_not_followed),
 	};
 
 	return cmocka_run_group_tests_name("base", tests, NULL, NULL);

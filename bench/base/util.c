@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <ctype.h>
+#include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -223,21 +223,55 @@ int hb_mkdir_all(const char *path)
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+static int remove_at(int at, const char *name);
+
+/* All entries of the open directory; how many there were, or an error. */
+static int remove_entries(DIR *dir)
 {
-	(void)st;
-	(void)flag;
-	(void)ftw;
-	return remove(path) && errno != ENOENT ? -errno : 0;
+	struct dirent *entry;
+	int n = 0, err = 0;
+
+	rewinddir(dir);
+	while (!err && (entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..")) {
+			err = remove_at(dirfd(dir), entry->d_name);
+			n++;
+		}
+	return err ? err : n;
+}
+
+/*
+ * By handles: whoever owns a directory in the tree may put a link in its place at any time, and
+ * what the link points at is never touched.
+ */
+static int remove_at(int at, const char *name)
+{
+	int fd, n;
+	DIR *dir;
+
+	if (!unlinkat(at, name, 0) || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR)
+		return -errno;
+	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		n = -errno;
+		if (fd >= 0)
+			close(fd);
+		return n;
+	}
+	/* Reading a directory that changes may miss an entry. */
+	do {
+		n = remove_entries(dir);
+	} while (n > 0);
+	closedir(dir);
+	return n < 0 ? n : unlinkat(at, name, AT_REMOVEDIR) && errno != ENOENT ? -errno : 0;
 }
 
 int hb_remove_all(const char *path)
 {
-	int err = nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-
-	if (err == -1)
-		return errno == ENOENT ? 0 : -errno;
-	return err;
+	return remove_at(AT_FDCWD, path);
 }
 
 uint64_t hb_now_ns(void)
