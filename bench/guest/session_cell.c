@@ -118,20 +118,27 @@ static json_t *make_cell(struct session *s, const char *started)
 	return cell;
 }
 
+/* The cell that no reader would take is INVALID with @why, unless it ended badly anyway. */
+static void refuse(struct session *s, const char *why)
+{
+	enum cell_verdict verdict = cell_verdict_find(s->verdict);
+
+	s->verdict = verdict <= CELL_DIRTY ? NULL : cell_verdict_name(verdict);
+	session_settle(s, "INVALID", "what the agent says: %s", why);
+}
+
 json_t *session_cell(struct session *s, const char *started)
 {
+	json_t **said[] = {&s->result, &s->hello};
 	json_t *cell = make_cell(s, started);
-	enum cell_verdict verdict;
 	struct hb_error why;
 
-	if (!s->c->accept || !s->c->accept(cell, &why))
-		return cell;
-	/* What no reader would take is not kept; the rest of the cell is the host's own. */
-	verdict = cell_verdict_find(s->verdict);
-	s->verdict = verdict <= CELL_DIRTY ? NULL : cell_verdict_name(verdict);
-	session_settle(s, "INVALID", "the agent's result: %s", why.text);
-	json_decref(cell);
-	json_decref(s->result);
-	s->result = NULL;
-	return make_cell(s, started);
+	for (size_t i = 0; i < ARRAY_SIZE(said) && s->c->accept && s->c->accept(cell, &why); i++) {
+		refuse(s, why.text);
+		json_decref(*said[i]);
+		*said[i] = NULL;
+		json_decref(cell);
+		cell = make_cell(s, started);
+	}
+	return cell;
 }

@@ -8,6 +8,7 @@
 #include "bench/guest/session_state.h"
 
 #define EVIDENCE_LINES 500
+#define EVIDENCE_BYTES 1000 /* of a line */
 
 const char *const session_steps[STEPS] = {"boot", "setup", "warmup", "measure", "drain", "collect"};
 
@@ -49,8 +50,10 @@ void session_evidence(struct session *s, const char *text)
 {
 	while (*text && json_array_size(s->evidence) < EVIDENCE_LINES) {
 		size_t n = strcspn(text, "\n");
-		HB_FREE char *line = strndup(text, n);
+		HB_FREE char *line = strndup(text, n < EVIDENCE_BYTES ? n : EVIDENCE_BYTES);
 
+		if (line)
+			plain_make(line);
 		if (line && n && !has_string(s->evidence, line))
 			json_array_append_new(s->evidence, json_string(line));
 		text += n + (text[n] == '\n');
