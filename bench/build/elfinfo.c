@@ -129,7 +129,8 @@ static int read_dynamic(const char *path, struct dynamic *d, struct hb_error *e)
 		name = elf_strptr(elf, names, sh.sh_name);
 		if (sh.sh_type == SHT_DYNAMIC)
 			read_dynamic_section(elf, scn, &sh, d);
-		else if (name && !strcmp(name, ".interp") && (data = elf_getdata(scn, NULL)))
+		else if (name && !strcmp(name, ".interp") && !d->interpreter &&
+			 (data = elf_getdata(scn, NULL)) && data->d_buf)
 			d->interpreter = strndup(data->d_buf, data->d_size);
 	}
 	elf_end(elf);
