@@ -16,6 +16,7 @@
 
 /* Unpacked somewhere; the words that start it come first. */
 static const struct hostqemu qemu = {
+	.sandbox = true,
 	.words = {"env", "LD_LIBRARY_PATH=/q/lib", "/q/qemu", "-L", "/q/share"}};
 
 static struct vm_config emulated(void)
@@ -82,6 +83,7 @@ static void test_emulated(void **state)
 	/* QEMU 9 refuses this spelling. */
 	lacks(all, "-no-hpet");
 	has(all, "-display none ");
+	has(all, "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny ");
 	has(all, "-initrd /i/initramfs ");
 	has(all, "-device pvpanic ");
 	has(all, "-device virtserialport,chardev=data,name=org.hugebench.data ");

@@ -51,6 +51,22 @@ static int ask_version(struct hostqemu *q, struct hb_error *e)
 	return 0;
 }
 
+/* QEMU ends at -version, but first refuses the options that it was built without. */
+static bool ask_sandbox(const struct hostqemu *q)
+{
+	char *argv[ARRAY_SIZE(q->words) + 3];
+	HB_FREE char *out = NULL;
+	size_t n = 0;
+
+	for (; q->words[n]; n++)
+		argv[n] = q->words[n];
+	argv[n++] = "-sandbox";
+	argv[n++] = "on";
+	argv[n++] = "-version";
+	argv[n] = NULL;
+	return !child_capture(&(struct child){0}, argv, &out);
+}
+
 /* Set @q to the program that @words start; it owns @reason from here on. */
 static int take(struct hostqemu *q, char *const *words, char *reason, struct hb_error *e)
 {
@@ -63,6 +79,8 @@ static int take(struct hostqemu *q, char *const *words, char *reason, struct hb_
 	rc = whole ? ask_version(q, e) : hb_error_set(e, -ENOMEM, "out of memory");
 	if (rc)
 		hostqemu_free(q);
+	else
+		q->sandbox = ask_sandbox(q);
 	return rc;
 }
 

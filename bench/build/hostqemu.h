@@ -12,6 +12,7 @@ struct hostqemu {
 	char *version;	     /* "10.0.2" */
 	char *reason;	     /* why this one; for the user */
 	unsigned int number; /* qemu_number() of it */
+	bool sandbox;	     /* it has -sandbox: was built with seccomp */
 };
 
 /*

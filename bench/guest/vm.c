@@ -196,6 +196,10 @@ static void push_machine(struct args *a, const struct hostqemu *q, const struct 
 		push(a, strdup(*word));
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
 		push(a, strdup(fixed[i]));
+	/* A guest that has taken QEMU over starts no program and gains no rights. */
+	if (q->sandbox)
+		push_option(a, "-sandbox",
+			    strdup("on,obsolete=deny,elevateprivileges=deny,spawn=deny"));
 	push_option(a, "-display", strdup("none"));
 	/* The HPET is slow to read and to calibrate against; the TSC is the clock. */
 	push_option(a, "-machine",
