@@ -10,6 +10,7 @@
 #include "bench/build/apt.h"
 #include "bench/build/cache.h"
 #include "bench/host/child.h"
+#include "bench/base/plain.h"
 #include "bench/build/keyfile.h"
 #include "bench/build/source.h"
 
@@ -48,6 +49,9 @@ int source_load(const char *root, const char *name, struct source *s, struct hb_
 
 	if (given && *given)
 		return source_from_environment(given, s, e);
+	rc = name_check(name, NAME_LONGEST, e);
+	if (rc)
+		return hb_error_prefix(e, rc, "source");
 	if (!path)
 		return hb_error_set(e, -ENOMEM, "out of memory");
 	rc = keyfile_read(path, "source", rows, e);
@@ -56,7 +60,11 @@ int source_load(const char *root, const char *name, struct source *s, struct hb_
 	for (const struct keyfile_row *r = rows; r->name; r++)
 		if (!*r->value)
 			return hb_error_set(e, -EINVAL, "%s: key '%s' is missing", path, r->name);
-	return 0;
+	/* They become words of apt's command line, and no options. */
+	rc = name_check(s->package, NAME_LONGEST, e);
+	if (!rc)
+		rc = name_check(s->suite, NAME_LONGEST, e);
+	return rc ? hb_error_prefix(e, rc, "%s: package or suite", path) : 0;
 }
 
 void source_free(struct source *s)
@@ -126,7 +134,7 @@ static char *git_object(const struct source *s)
 	HB_FREE char *what = hb_strf("%s^{tree}", s->ref			 ? s->ref
 						  : stash && strlen(stash) >= 40 ? stash
 										 : "HEAD");
-	char *argv[] = {"git", "rev-parse", "--verify", "-q", what, NULL};
+	char *argv[] = {"git", "rev-parse", "--verify", "-q", "--end-of-options", what, NULL};
 
 	return what ? git_line(s->tree, argv) : NULL;
 }
