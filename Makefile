@@ -79,6 +79,8 @@ $(BUILD)/tests/guest_%: $(BUILD)/tests/guest_%.o $(AGENT_LIB_OBJ)
 
 # Unit tests first, then those that boot guests.
 E2E_TESTS := $(filter $(BUILD)/tests/e2e_%,$(TESTS))
+# Seeds of the fuzzers, and a fault of every kind.
+HOSTILE_TESTS := $(BUILD)/san/replay $(BUILD)/tests/faults
 UNIT_TESTS := $(filter-out $(E2E_TESTS) $(SLURM_TEST),$(TESTS))
 
 $(BUILD)/run_tests: $(BUILD)/tests/run_tests.o $(BUILD)/tests/leftovers.o $(BASE_OBJ)
@@ -98,10 +100,66 @@ test-slurm: all slurm-deps $(BUILD)/run_tests $(SLURM_TEST)
 	$(Q)$(BUILD)/run_tests -t 10m $(SLURM_TEST)
 
 # The kernels first: building them takes minutes, and shows progress here.
-test: all slurm-deps $(BUILD)/run_tests $(TESTS)
+test: all slurm-deps $(BUILD)/run_tests $(TESTS) $(HOSTILE_TESTS)
 	$(Q)$(BUILD)/hugebench kernels base hinode debug-hinode
 	$(Q)$(BUILD)/tests/e2e_exact_test kernel
-	$(Q)$(BUILD)/run_tests -t 30m $(UNIT_TESTS) $(SLURM_TEST) $(E2E_TESTS)
+	$(Q)$(BUILD)/run_tests -t 30m $(UNIT_TESTS) $(HOSTILE_TESTS) $(SLURM_TEST) $(E2E_TESTS)
+
+# Injected faults: N of them, the kinds in turn. `make test` has some.
+N ?= 100
+$(BUILD)/tests/fault_preload.so: tests/fault_preload.c
+	$(call say,LD,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(HB_CFLAGS) -fPIC -shared -o $@ $< -ldl
+
+$(BUILD)/tests/faults: $(BUILD)/tests/faults.o $(BUILD)/tests/leftovers.o $(HOST_LIB_OBJ) | \
+		$(BUILD)/hugebench $(BUILD)/tests/fake_guest $(BUILD)/tests/fault_preload.so
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(HB_CFLAGS) -o $@ $^ $(HOST_LIBS)
+
+.PHONY: faults
+faults: $(BUILD)/tests/faults
+	$(Q)$(BUILD)/tests/faults $(N)
+
+# Parsers of what others wrote. `make test` replays the kept seeds under gcc's sanitizers; `make fuzz`
+# looks for new ones with clang's libFuzzer, TIME for each target.
+SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZED_SRC := $(filter-out tests/fuzz/libfuzzer.c tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)) \
+	$(filter-out bench/main.c,$(HOST_SRC)) $(BASE_SRC) workloads/postgres/pg_log.c workloads/postgres/pg_summary.c
+REPLAY_OBJ := $(patsubst %.c,$(BUILD)/san/%.o,tests/fuzz/replay.c $(FUZZED_SRC))
+FUZZ_OBJ := $(patsubst %.c,$(BUILD)/fuzz/%.o,tests/fuzz/libfuzzer.c $(FUZZED_SRC))
+FUZZ_TARGETS := $(notdir $(wildcard tests/fuzz/seeds/*))
+FUZZ_CC ?= clang
+TIME ?= 1m
+
+$(BUILD)/san/%.o: %.c | deps
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(SANITIZE) $(HB_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/san/replay: $(REPLAY_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(SANITIZE) $(HB_CFLAGS) -o $@ $^ $(HOST_LIBS)
+
+$(BUILD)/fuzz/%.o: %.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) $(SANITIZE) -fsanitize=fuzzer-no-link $(HB_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/fuzz/fuzz: $(FUZZ_OBJ)
+	$(call say,LD,$@)
+	$(Q)$(FUZZ_CC) $(SANITIZE) -fsanitize=fuzzer $(HB_CFLAGS) -o $@ $^ $(HOST_LIBS)
+
+.PHONY: fuzz
+fuzz: $(BUILD)/fuzz/fuzz
+	$(Q)t=$(TIME); case $$t in *h) s=$$(($${t%h} * 3600));; *m) s=$$(($${t%m} * 60));; *) s=$${t%s};; esac; \
+	for f in $(FUZZ_TARGETS); do \
+		mkdir -p $(BUILD)/fuzz/corpus/$$f; echo "fuzz $$f, $$s s"; \
+		TARGET=$$f $< -max_total_time=$$s -rss_limit_mb=2048 -timeout=20 -print_final_stats=1 \
+			-artifact_prefix=$(BUILD)/fuzz/$$f- $(BUILD)/fuzz/corpus/$$f tests/fuzz/seeds/$$f \
+			>$(BUILD)/fuzz/$$f.log 2>&1 || { tail -40 $(BUILD)/fuzz/$$f.log; exit 1; }; \
+		sed -n 's/^stat::number_of_executed_units: */  inputs: /p' $(BUILD)/fuzz/$$f.log; \
+	done
 
 # What a newcomer has: DEBIAN=12 or 13 from nothing in a chroot, and both README commands in it.
 .PHONY: test-bare
@@ -195,7 +253,7 @@ report plots: all
 	$(Q)$(BUILD)/hugebench $@ $(RUN)
 
 # Static checks: format, linters, licence lines, direction of the dependencies.
-C_FILES := $(wildcard bench/*.[ch] bench/*/*.[ch] workloads/*.[ch] workloads/*/*.[ch] tests/*.[ch])
+C_FILES := $(wildcard bench/*.[ch] bench/*/*.[ch] workloads/*.[ch] workloads/*/*.[ch] tests/*.[ch] tests/fuzz/*.[ch])
 BENCH_FILES := $(filter bench/%,$(C_FILES))
 WORKLOAD_FILES := $(filter workloads/%,$(C_FILES))
 BASE_FILES := $(filter bench/base/%,$(C_FILES))
@@ -220,7 +278,7 @@ check-lint:
 check-tree: $(HOST_OBJ) $(AGENT_OBJ) $(BASE_OBJ)
 	$(Q)sh tests/check_rooms.sh $(HOST_OBJ) $(BASE_OBJ)
 	$(Q)sh tests/check_rooms.sh $(AGENT_OBJ) $(BASE_OBJ)
-	$(Q)! git ls-files | grep -vE '^(COPYING|tests/golden/|results/reference/)|\.(patch|svg|png)$$' | \
+	$(Q)! git ls-files | grep -vE '^(COPYING|tests/golden/|tests/fuzz/seeds/|results/reference/)|\.(patch|svg|png)$$' | \
 		xargs grep -L SPDX-License-Identifier | grep . || { echo 'no SPDX line'; exit 1; }
 	$(Q)! grep -n 'include "workloads/' $(BENCH_FILES) || { echo 'bench/ uses workloads/'; exit 1; }
 	$(Q)! grep -n 'include "bench/' $(WORKLOAD_FILES) $(BASE_FILES) | grep -v 'bench/base/[a-z_]*\.h"' || { echo 'only bench/base/ is shared'; exit 1; }
@@ -239,4 +297,4 @@ help:
 clean:
 	$(Q)rm -rf $(BUILD)
 
--include $(patsubst %.o,%.d,$(BASE_OBJ) $(HOST_OBJ) $(AGENT_OBJ) $(TEST_OBJ))
+-include $(patsubst %.o,%.d,$(BASE_OBJ) $(HOST_OBJ) $(AGENT_OBJ) $(TEST_OBJ) $(REPLAY_OBJ) $(FUZZ_OBJ))

@@ -204,6 +204,21 @@ static void histogram(const char *source)
 	      source, "log-linear sub_bits=7 max_bits=40");
 }
 
+/* A frame of as many bytes as there may be, one text. */
+static void largest(void)
+{
+	static char text[WIRE_MAX_PAYLOAD];
+	struct wire_header h = {WIRE_MAGIC, WIRE_VERSION, WIRE_EVENT, sizeof(text), 0};
+
+	memset(text, 'x', sizeof(text));
+	memcpy(text, "{\"kind\":\"kmsg\",\"text\":\"", 24);
+	memcpy(text + sizeof(text) - 2, "\"}", 2);
+	h.crc32 = crc(text, sizeof(text));
+	put(&h, sizeof(h));
+	put(text, sizeof(text));
+	exit(5);
+}
+
 static void measure(int guest)
 {
 	frame(WIRE_PHASE, "{\"phase\":\"setup\",\"t_ns\":0}");
@@ -212,6 +227,12 @@ static void measure(int guest)
 	frame(WIRE_INTERVAL, "{\"t_ns\":0,\"length_ns\":10,\"counters\":{\"null.ops\":1}}");
 	if (is("die"))
 		exit(3);
+	if (is("half")) {
+		put("1NBH", 4);
+		fall_silent();
+	}
+	if (is("largest"))
+		largest();
 	if (is("slow"))
 		sleep_ms(400);
 	if (is("slower"))

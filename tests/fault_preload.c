@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Preloaded into the program under test by faults.c: from the FAULT_AT-th change of a file below
+ * FAULT_BELOW on, changes fail with the error number FAULT_ERRNO; from the FAULT_AT-th look at the
+ * clock on, the wall clock is FAULT_JUMP seconds off.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define REAL(name) ((__typeof__(name) *)dlsym(RTLD_NEXT, #name))
+
+static long number(const char *name)
+{
+	const char *text = getenv(name);
+
+	return text ? atol(text) : 0;
+}
+
+/* Is it the turn of the change to @path (NULL: no path is known) to fail? */
+static bool fails(const char *path)
+{
+	static long changes;
+	const char *below = getenv("FAULT_BELOW");
+
+	if (!number("FAULT_ERRNO") || !below || !path || strncmp(path, below, strlen(below)))
+		return false;
+	if (__atomic_add_fetch(&changes, 1, __ATOMIC_RELAXED) < number("FAULT_AT"))
+		return false;
+	errno = number("FAULT_ERRNO");
+	return true;
+}
+
+static bool fails_fd(int fd)
+{
+	char link[64], path[4096];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	path[n > 0 ? n : 0] = '\0';
+	return fails(path);
+}
+
+ssize_t write(int fd, const void *data, size_t len)
+{
+	return fails_fd(fd) ? -1 : REAL(write)(fd, data, len);
+}
+
+ssize_t pwrite(int fd, const void *data, size_t len, off_t at)
+{
+	return fails_fd(fd) ? -1 : REAL(pwrite)(fd, data, len, at);
+}
+
+int fsync(int fd)
+{
+	return fails_fd(fd) ? -1 : REAL(fsync)(fd);
+}
+
+int rename(const char *from, const char *to)
+{
+	return fails(to) ? -1 : REAL(rename)(from, to);
+}
+
+int mkdir(const char *path, mode_t mode)
+{
+	return fails(path) ? -1 : REAL(mkdir)(path, mode);
+}
+
+int fflush(FILE *f)
+{
+	return f && fails_fd(fileno(f)) ? EOF : REAL(fflush)(f);
+}
+
+int fclose(FILE *f)
+{
+	bool bad = fails_fd(fileno(f));
+	int rc = REAL(fclose)(f);
+
+	if (bad)
+		errno = number("FAULT_ERRNO");
+	return bad ? EOF : rc;
+}
+
+static time_t jump(void)
+{
+	static long looks;
+
+	return __atomic_add_fetch(&looks, 1, __ATOMIC_RELAXED) < number("FAULT_AT")
+		       ? 0
+		       : number("FAULT_JUMP");
+}
+
+time_t time(time_t *out)
+{
+	time_t now = REAL(time)(NULL) + jump();
+
+	if (out)
+		*out = now;
+	return now;
+}
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+	int rc = REAL(clock_gettime)(clock, now);
+
+	if (!rc && clock == CLOCK_REALTIME)
+		now->tv_sec += jump();
+	return rc;
+}
