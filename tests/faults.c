@@ -7,7 +7,8 @@
  *	no process is left, and no file beside results, cache and what the test put there,
  *	--resume ends, and the figures are those of an undisturbed run.
  *
- *	faults [N [SEED]]	N faults (default: one of each kind), the kinds in turn; TAP, a line per kind
+ *	faults [N [SEED]]	N faults, the kinds in turn (default: one of each); TAP
+ *per kind
  */
 #include <dirent.h>
 #include <fcntl.h>

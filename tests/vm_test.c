@@ -16,8 +16,7 @@
 
 /* Unpacked somewhere; the words that start it come first. */
 static const struct hostqemu qemu = {
-	.sandbox = true,
-	.words = {"env", "LD_LIBRARY_PATH=/q/lib", "/q/qemu", "-L", "/q/share"}};
+	.sandbox = true, .words = {"env", "LD_LIBRARY_PATH=/q/lib", "/q/qemu", "-L", "/q/share"}};
 
 static struct vm_config emulated(void)
 {
