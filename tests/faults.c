@@ -8,7 +8,6 @@
  *	--resume ends, and the figures are those of an undisturbed run.
  *
  *	faults [N [SEED]]	N faults, the kinds in turn (default: one of each); TAP
- *per kind
  */
 #include <dirent.h>
 #include <fcntl.h>
