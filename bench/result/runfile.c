@@ -62,6 +62,7 @@ int runfile_read(const char *dir, const char *name, char **text, size_t *len)
 	struct stat st;
 	ssize_t n;
 
+	*len = 0;
 	if (fd < 0)
 		return fd;
 	if (fstat(fd, &st))
@@ -71,7 +72,7 @@ int runfile_read(const char *dir, const char *name, char **text, size_t *len)
 	buf = malloc(st.st_size + 1);
 	if (!buf)
 		return -ENOMEM;
-	for (*len = 0; *len < (size_t)st.st_size; *len += n) {
+	for (; *len < (size_t)st.st_size; *len += n) {
 		n = read(fd, buf + *len, st.st_size - *len);
 		if (n < 0)
 			return -errno;
