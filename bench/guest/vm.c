@@ -19,6 +19,7 @@
 #include "bench/build/hostqemu.h"
 #include "bench/host/memory.h"
 #include "bench/guest/qmp.h"
+#include "bench/guest/quiet.h"
 #include "bench/guest/vm.h"
 
 #define HUGE_PAGE_BYTES (2ULL << 20)
@@ -30,6 +31,10 @@
 /* For the guest to take one key off the line before the next break. */
 #define KEY_GAP_NS	(NSEC_PER_SEC / 2)
 #define QUIT_TIMEOUT_NS (2 * NSEC_PER_SEC)
+/* A thread that is kept quiet runs so often, so long, and again when it is not done then. */
+#define BREATH_EVERY_NS (NSEC_PER_SEC / 10)
+#define BREATH_NS	1000000ULL
+#define BREATHS		20
 
 struct vm {
 	pid_t pid;
@@ -42,6 +47,8 @@ struct vm {
 	struct qmp *qmp;
 	bool qmp_broken;
 	struct placement placement;
+	struct quiet quiet;   /* QEMU's main thread, mode exact with turns */
+	uint64_t breathed_ns; /* when it ran last */
 };
 
 /* A growing argv; the first failure sticks. A string that is NULL had no memory. */
@@ -505,6 +512,8 @@ static int bring_up(struct vm *vm, const struct vm_config *c, int qmp_fd, struct
 		rc = pin(vm, c->vcpus, e);
 	if (!rc)
 		rc = qmp_command(vm->qmp, "cont", NULL, hb_now_ns() + COMMAND_TIMEOUT_NS, NULL, e);
+	if (!rc && has_turns(c))
+		quiet_begin(&vm->quiet, vm->pid);
 	return rc;
 }
 
@@ -580,7 +589,7 @@ const char *vm_placement(const struct vm *vm)
 int vm_exited(struct vm *vm, int *status)
 {
 	if (!vm->reaped && waitpid(vm->pid, &vm->status, WNOHANG) == vm->pid)
-		vm->reaped = true;
+		vm->reaped = !quiet_went_on(&vm->quiet, vm->status);
 	if (vm->reaped)
 		*status = vm->status;
 	return vm->reaped;
@@ -598,8 +607,24 @@ char *vm_stderr(const struct vm *vm)
 	return strdup(buf);
 }
 
+/* Now and then QEMU's main thread may do what has come up. */
+static void breathe(struct vm *vm)
+{
+	uint64_t now = hb_now_ns();
+
+	if (!vm->quiet.tid || now < vm->breathed_ns + BREATH_EVERY_NS)
+		return;
+	quiet_wake(&vm->quiet);
+	for (unsigned int i = 0; i < BREATHS && !vm->quiet.stopped; i++) {
+		hb_sleep_until_ns(hb_now_ns() + BREATH_NS);
+		quiet_stop(&vm->quiet);
+	}
+	vm->breathed_ns = hb_now_ns();
+}
+
 int vm_panicked(struct vm *vm)
 {
+	breathe(vm);
 	if (vm->qmp && !vm->qmp_broken && qmp_drain(vm->qmp, NULL))
 		vm->qmp_broken = true;
 	return vm->qmp && qmp_panicked(vm->qmp);
@@ -649,6 +674,7 @@ int vm_dump_blocked(struct vm *vm, struct hb_error *e)
 
 	if (!vm->qmp || vm->qmp_broken)
 		return hb_error_set(e, -EPIPE, "QEMU does not answer");
+	quiet_end(&vm->quiet);
 	/* Stays connected: a hang-up might overtake the key. What comes back is in the log too. */
 	rc = console_connect(vm);
 	if (rc)
@@ -680,6 +706,7 @@ static bool wait_exit(struct vm *vm, uint64_t ns)
 
 void vm_end(struct vm *vm, uint64_t grace_ns)
 {
+	quiet_end(&vm->quiet);
 	if (vm->pid > 0 && vm->pidfd >= 0 && !wait_exit(vm, grace_ns)) {
 		if (vm->qmp && !vm->qmp_broken &&
 		    !qmp_command(vm->qmp, "quit", NULL, hb_now_ns() + QUIT_TIMEOUT_NS, NULL, NULL))
