@@ -24,6 +24,7 @@
 #include "bench/build/kbuild.h"
 #include "bench/base/kconfig.h"
 #include "bench/build/kernel.h"
+#include "bench/build/pause.h"
 #include "bench/build/variant.h"
 
 /* A build adds a line to the file that HB_TEST_BUILDS names. */
@@ -444,7 +445,7 @@ static void test_config_diff(void **state)
 }
 
 /* A bzImage as the boot protocol has it: setup header, then the gzip of an ELF file. */
-static void put_bzimage(const char *path, const char *elf)
+static void put_bzimage(const char *path, const char *elf, int level)
 {
 	unsigned char out[65536];
 	HB_FREE char *data = NULL;
@@ -460,7 +461,7 @@ static void put_bzimage(const char *path, const char *elf)
 	memcpy(out + 0x20e, "\x00\x08", 2);
 	memcpy(out + 0xa00 - 0x200, "6.1.0-test (x@y) #1", 20);
 	memcpy(out + 0x20e, "\x00\x06", 2);
-	assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY),
+	assert_int_equal(deflateInit2(&z, level, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY),
 			 Z_OK);
 	z.next_in = (Bytef *)data;
 	z.avail_in = len;
@@ -488,7 +489,7 @@ static void test_ready_bzimage(void **state)
 	(void)state;
 	assert_int_equal(hb_run(argv, -1), 0);
 	assert_int_equal(elf_build_id(elf, &id, &e), 0);
-	put_bzimage(bz, elf);
+	put_bzimage(bz, elf, Z_BEST_COMPRESSION);
 	put("cfg", "CONFIG_A=y\n");
 	keys = hb_strf("[kernel]\ndescription = mine\nbzimage = ../../bz\nconfig = %s/cfg\n", root);
 	put("kernels/local/mine.ini", keys);
@@ -501,6 +502,45 @@ static void test_ready_bzimage(void **state)
 	expect_error("mine", -EINVAL, "no bzImage");
 	unlink(bz);
 	expect_error("mine", -ENODEV, "cannot read");
+}
+
+/* A bzimage_change: how often two bytes follow one another in the kernel. */
+static unsigned int pauses, nops;
+
+static int count_codes(char *vmlinux, size_t len, struct hb_error *e)
+{
+	(void)e;
+	pauses = nops = 0;
+	for (size_t i = 0; i + 2 <= len; i++) {
+		pauses += !memcmp(vmlinux + i, "\xf3\x90", 2);
+		nops += !memcmp(vmlinux + i, "\x66\x90", 2);
+	}
+	return 0;
+}
+
+/* The instructions go, what only looks like them in data or inside an instruction stays. */
+static void test_pauses_are_removed(void **state)
+{
+	HB_FREE char *elf = hb_strf("%s/elf", root), *bz = hb_strf("%s/bz", root);
+	HB_FREE char *source = hb_strf("%s/code.s", root), *edited = hb_strf("%s/edited", root);
+	HB_FREE char *path = NULL, *again = NULL;
+	char *argv[] = {"gcc", "-shared", "-nostdlib", "-o", elf, source, NULL};
+	struct hb_error e = {.text = ""};
+
+	(void)state;
+	put("code.s", ".text\npause\nmov $0x90f3, %eax\nrep; nop\nret\n"
+		      ".data\n.byte 0xf3, 0x90\n.zero 20000, 1\n");
+	assert_int_equal(hb_run(argv, -1), 0);
+	put_bzimage(bz, elf, Z_BEST_SPEED);
+	assert_int_equal(bzimage_edit(bz, edited, count_codes, &e), 0);
+	assert_int_equal(pauses, 4);
+	if (pause_remove(bz, cache, &path, &e))
+		fail_msg("%s", e.text);
+	assert_int_equal(bzimage_edit(path, edited, count_codes, &e), 0);
+	assert_int_equal(pauses, 2);
+	assert_true(nops >= 2);
+	assert_int_equal(pause_remove(bz, cache, &again, &e), 0);
+	assert_string_equal(path, again);
 }
 
 static void test_missing_source(void **state)
@@ -575,6 +615,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_last_fragment_wins, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_config_diff, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ready_bzimage, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pauses_are_removed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_missing_source, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_broken_source, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tarball, setup, teardown),

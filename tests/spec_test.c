@@ -265,7 +265,7 @@ static void wrong_values_are_placed(void **state)
 	refused(CELL "tasks = -1\n", -EINVAL, "dir/t.ini:5:");
 	refused(CELL "expect.base = BROKEN\n", -EINVAL, "dir/t.ini:5: no verdict 'BROKEN'");
 	refused("[scenario]\nmode = fast\n[cell a]\nworkload = pmdshare\n", -EINVAL,
-		"dir/t.ini:2: mode = fast is not known; allowed: auto, kvm");
+		"dir/t.ini:2: mode = fast is not known; allowed: auto, parallel, kvm");
 	refused("[scenario]\nkernels = a,,b\n[cell a]\nworkload = pmdshare\n", -EINVAL,
 		"empty item");
 	refused("[scenario]\nkernels = a, a\n[cell a]\nworkload = pmdshare\n", -EINVAL, "twice");

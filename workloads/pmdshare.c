@@ -34,6 +34,7 @@
 #define ATTACH_MAX	512
 #define ATTACH_FD_MIN	10
 #define PROBE_NS	(5 * NSEC_PER_SEC)
+#define PROBE_INSN	1000000000ULL
 #define PROBE_TRIES_MIN 3
 #define PROBE_PAUSE_NS	2500000ULL
 
@@ -623,9 +624,15 @@ static int probe(const struct instance *in, struct hugetlb_usage *u, struct hb_e
 	return 0;
 }
 
+/* A machine of mode exact is slower by its own clock. */
+static uint64_t probe_ns(const struct cell *cell)
+{
+	return cell->exact ? PROBE_INSN * task_clock.insn_ns : PROBE_NS;
+}
+
 static int prove_shared(struct instance *in, struct hugetlb_usage *best, struct hb_error *e)
 {
-	uint64_t page_kb = in->target->page >> 10, until = hb_now_ns() + PROBE_NS;
+	uint64_t page_kb = in->target->page >> 10, until = hb_now_ns() + probe_ns(in->cell);
 	unsigned int tries = 0;
 
 	/* Tasks of shape remap hold a populated table only part of the time. */

@@ -32,6 +32,8 @@
 #define TASK_COUNTERS 40
 #define TARGET_PIDS   1024
 #define CACHE_LINE    64
+/* What stands for a second in the rates of mode exact: about what an emulated CPU does in one. */
+#define TASK_PACE_INSN 100000000
 
 enum workload_role {
 	ROLE_WORKLOAD,	 /* what is measured */
@@ -272,8 +274,8 @@ uint64_t task_random(struct task *t);
 
 /*
  * For antagonists with a rate: sleep until *@next_ns (CLOCK_MONOTONIC; 0 at first: now) and move it
- * on by 1 / @rate seconds; ends early when the phase changes. Rate 0: as fast as it goes. What was
- * missed is not made up for.
+ * on by 1 / @rate seconds (mode exact: @rate is per TASK_PACE_INSN instructions of a CPU); ends
+ * early when the phase changes. Rate 0: as fast as it goes. What was missed is not made up for.
  */
 void task_pace(struct task *t, uint64_t *next_ns, double rate);
 

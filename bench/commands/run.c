@@ -36,7 +36,7 @@ static const struct argp_option plan_options[] = {
 	 0},
 	{"cells", 'c', "A,B", 0, "only these cells; shell patterns, e.g. 'faults-*'", 0},
 	{"kernels", 'k', "A,B", 0, "variants to compare, the reference first", 0},
-	{"mode", KEY_MODE, "M", 0, "auto, kvm, emulated, native or exact", 0},
+	{"mode", KEY_MODE, "M", 0, "auto, parallel, kvm, emulated, native or exact", 0},
 	{"budget", KEY_BUDGET, "TIME", 0,
 	 "choose the number of boots so that the run takes at most this long, e.g. 20m (the "
 	 "default "

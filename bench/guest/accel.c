@@ -284,7 +284,7 @@ int accel_probe(const char *bzimage, bool again, struct accel *a, struct hb_erro
 int accel_choose(const char *requested, const char *bzimage, enum vm_mode *mode, char *reason,
 		 size_t len, struct hb_error *e)
 {
-	bool automatic = !strcmp(requested, "auto");
+	bool automatic = !strcmp(requested, "auto") || !strcmp(requested, "parallel");
 	struct accel a;
 	int rc;
 
@@ -294,10 +294,10 @@ int accel_choose(const char *requested, const char *bzimage, enum vm_mode *mode,
 		return 0;
 	}
 	if (!automatic && strcmp(requested, "kvm"))
-		return hb_error_set(
-			e, -EINVAL,
-			"unknown mode '%s'; there are: auto, kvm, native, emulated, exact",
-			requested);
+		return hb_error_set(e, -EINVAL,
+				    "unknown mode '%s'; there are: auto, parallel, kvm, native, "
+				    "emulated, exact",
+				    requested);
 	rc = accel_probe(bzimage, false, &a, e);
 	if (rc)
 		return rc;
@@ -305,6 +305,6 @@ int accel_choose(const char *requested, const char *bzimage, enum vm_mode *mode,
 		return hb_error_set(e, -ENODEV, "KVM does not work here: %s", a.reason);
 	*mode = a.works ? VM_KVM : VM_EMULATED;
 	snprintf(reason, len, "%s%s",
-		 a.works ? "KVM works: " : "emulated, because KVM does not work here: ", a.reason);
+		 a.works ? "KVM works: " : "KVM does not work here: ", a.reason);
 	return 0;
 }

@@ -27,9 +27,9 @@ int accel_boot(const char *bzimage, enum vm_mode mode, struct accel *a, struct h
 /* What the cache knows, without booting anything: 1, or 0 when nothing is known. */
 int accel_known(struct accel *a);
 /*
- * The mode for a run: @requested is "auto", "kvm", "emulated" or "exact" ("native" needs no
- * accelerator and is not for here). @reason gets one line for the record and for the user.
- * -ENODEV: "kvm" is wanted and does not work; -EINVAL: unknown mode.
+ * The mode for a run: @requested is "auto" or "parallel" (kvm or emulated), "kvm", "emulated" or
+ * "exact" ("native" needs no accelerator and is not for here). @reason gets one line for the record
+ * and for the user. -ENODEV: "kvm" is wanted and does not work; -EINVAL: unknown mode.
  */
 int accel_choose(const char *requested, const char *bzimage, enum vm_mode *mode, char *reason,
 		 size_t len, struct hb_error *e);

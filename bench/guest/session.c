@@ -28,6 +28,8 @@
 #define EXACT_INSN_PER_S 500000.
 /* A console that never ends does not fill the disk. */
 #define CONSOLE_MOST (256LL << 20)
+/* Mode exact: seeds move the layout of memory by up to so much. */
+#define PADDING_BYTES (4u << 20)
 /* A frame from the guest may be on its way for this long. */
 #define FRAME_LATE_NS (SEC / 2)
 
@@ -189,6 +191,19 @@ static char *exact_spec(struct session *s)
 	return text;
 }
 
+/*
+ * A file that nobody reads, as large as the seed says: what is allocated after it lies elsewhere,
+ * and so does the length of lists and searches that depend on it.
+ */
+static int add_padding(const struct session *s, FILE *out)
+{
+	uint64_t state = json_integer_value(json_object_get(s->spec, "seed"));
+	size_t bytes = hb_random(&state) % PADDING_BYTES;
+	HB_FREE char *zeros = calloc(1, bytes + 1);
+
+	return zeros ? cpio_add(out, "padding", S_IFREG | 0444, zeros, bytes) : -ENOMEM;
+}
+
 /* Exact mode: no input during the run, so the specification is part of the initramfs. */
 static int make_initrd(struct session *s, struct hb_error *e)
 {
@@ -211,6 +226,8 @@ static int make_initrd(struct session *s, struct hb_error *e)
 		rc = -EIO;
 	if (!rc)
 		rc = cpio_add(out, "spec.json", S_IFREG | 0444, text, strlen(text));
+	if (!rc)
+		rc = add_padding(s, out);
 	if (!rc)
 		rc = cpio_end(out);
 	return rc ? hb_error_set(e, rc, "initramfs: %s", strerror(-rc)) : 0;

@@ -86,9 +86,27 @@ static int by_cell_name(const void *a, const void *b)
 }
 
 /*
- * Mode exact: the figure is a property of the kernel (load_run() has seen to it that all boots
- * agree), there is no error to allow for, and a single instruction is a change.
+ * Instructions of fixed work: a boot's are exact, and there is no error to allow for; but where
+ * things lie in memory has a say in them, and every boot of an arm has them elsewhere. Boots of
+ * both arms with one seed are a pair. One instruction is a change when all pairs agree on its
+ * direction; "same" is what does not differ in most of them.
  */
+static enum stats_verdict judge_exact(const struct compare_figure *a,
+				      const struct compare_figure *b, enum metric_better better)
+{
+	size_t less = 0, more = 0, n = a->arm.n;
+
+	if (!n || n != b->arm.n)
+		return STATS_UNCLEAR;
+	for (size_t i = 0; i < n; i++) {
+		less += b->boot[i] < a->boot[i];
+		more += b->boot[i] > a->boot[i];
+	}
+	if (less == n || more == n)
+		return (less == n) == (better == METRIC_LOWER) ? STATS_BETTER : STATS_WORSE;
+	return 2 * (less + more) < n ? STATS_SAME : STATS_UNCLEAR;
+}
+
 static void compare_exact(struct comparison *c, const struct compare_metric *metric,
 			  const struct compare_figure *a, const struct compare_figure *b)
 {
@@ -96,11 +114,8 @@ static void compare_exact(struct comparison *c, const struct compare_metric *met
 	const struct stats_arm arm_b = {b->arm.n, b->arm.n ? b->arm.estimate : NAN, 0};
 
 	stats_compare(metric->judged ? &arm_a : &no_figure, &arm_b, STATS_ALPHA, &c->change);
-	if (isnan(c->change.log_ratio))
-		return;
-	c->verdict = c->change.log_ratio == 0					     ? STATS_SAME
-		     : (c->change.log_ratio < 0) == (metric->better == METRIC_LOWER) ? STATS_BETTER
-										     : STATS_WORSE;
+	if (!isnan(c->change.log_ratio))
+		c->verdict = judge_exact(a, b, metric->better);
 }
 
 static double look_level(const struct compare_model *m, size_t boots)

@@ -132,6 +132,25 @@ static void finish_figure(struct compare_figure *f, double estimate, const doubl
 	f->variation = stats_variation(f->boot, n);
 }
 
+static int compare_doubles(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* NAN without memory. */
+static double median(const double *values, size_t n)
+{
+	HB_FREE double *sorted = calloc(n, sizeof(*sorted));
+
+	if (!sorted)
+		return NAN;
+	memcpy(sorted, values, n * sizeof(*sorted));
+	qsort(sorted, n, sizeof(*sorted), compare_doubles);
+	return (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
+}
+
 /* Rates, counts, gauges and exact figures: a number per boot. */
 static int plain_figure(struct compare_figure *f, const struct compare_metric *metric,
 			const struct load_cell **cells, size_t n)
@@ -153,6 +172,9 @@ static int plain_figure(struct compare_figure *f, const struct compare_metric *m
 		seconds[used++] = lm->seconds;
 	}
 	estimate = stats_mean(f->boot, metric->kind == METRIC_RATE ? seconds : NULL, used, deleted);
+	/* Of several layouts of memory the usual one. */
+	if (metric->kind == METRIC_EXACT && used)
+		estimate = median(f->boot, used);
 	finish_figure(f, estimate, deleted, 1, used);
 	return 0;
 }

@@ -8,6 +8,8 @@
 
 #include "bench/build/hostqemu.h"
 #include "bench/guest/accel.h"
+#include "bench/base/exact.h"
+#include "bench/base/kconfig.h"
 #include "bench/base/units.h"
 #include "bench/scenario/costs.h"
 #include "bench/scenario/describe.h"
@@ -288,7 +290,9 @@ int run_read(struct run *r, struct hb_error *e)
 	r->budget = r->args.budget;
 	if (!r->budget && !r->spec.scenario.repeat)
 		r->budget = PLAN_BUDGET_DEFAULT;
-	rc = run_set_text(&r->mode, strdup(strcmp(mode, "auto") ? mode : "emulated"), e);
+	rc = run_set_text(&r->mode,
+			  strdup(r->spec.scenario.mode <= SPEC_MODE_PARALLEL ? "emulated" : mode),
+			  e);
 	if (!rc)
 		rc = run_set_text(&r->mode_reason, strdup("asked for"), e);
 	if (!rc)
@@ -344,19 +348,60 @@ static int qemu_check(enum vm_mode mode, struct hb_error *e)
 	return 0;
 }
 
+/* Why mode auto does not settle for exact; NULL: it may. Owned by the caller. */
+static char *exact_unfit(const struct run *r)
+{
+	const struct hostqemu *qemu = hostqemu(NULL);
+
+	if (r->spec.scenario.vcpus > EXACT_VCPUS_MAX)
+		return hb_strf("it has %d vCPUs at most", EXACT_VCPUS_MAX);
+	if (r->postgres_scale)
+		return strdup("PostgreSQL's database is on a disk");
+	if (!qemu || qemu->number < QEMU_STEADY)
+		return strdup("there is no QEMU 8.2 or later");
+	for (size_t i = 0; i < r->nkernels; i++) {
+		const struct kernel *k = &r->kernels[i];
+
+		if (!kconfig_has(k->config, "CONFIG_DEVMEM") ||
+		    kconfig_has(k->config, "CONFIG_STRICT_DEVMEM") ||
+		    !kconfig_has(k->config, "CONFIG_KERNEL_GZIP"))
+			return hb_strf("kernel %s lacks CONFIG_DEVMEM without STRICT_DEVMEM, or "
+				       "CONFIG_KERNEL_GZIP",
+				       k->name);
+	}
+	return NULL;
+}
+
+/* Without KVM, which @why tells of: exact where that can be and several vCPUs at a time are not
+ * asked for, else emulated. */
+static int fallback_settle(struct run *r, const char *why, enum vm_mode *mode, struct hb_error *e)
+{
+	bool parallel = r->spec.scenario.mode == SPEC_MODE_PARALLEL;
+	HB_FREE char *unfit = parallel ? NULL : exact_unfit(r);
+
+	*mode = parallel || unfit ? VM_EMULATED : VM_EXACT;
+	return run_set_text(&r->mode_reason,
+			    hb_strf("%s, because %s%s%s", vm_mode_name(*mode), why,
+				    unfit ? "; not exact: " : "", unfit ? unfit : ""),
+			    e);
+}
+
 /* Settle mode auto, and refuse kvm where it does not work. */
 static int mode_settle(struct run *r, struct hb_error *e)
 {
 	const char *asked = spec_modes[r->spec.scenario.mode];
+	bool automatic = r->spec.scenario.mode <= SPEC_MODE_PARALLEL;
 	char reason[512];
 	enum vm_mode mode;
 	int rc = accel_choose(asked, r->kernels[0].bzimage, &mode, reason, sizeof(reason), e);
 
+	if (!rc && automatic && mode == VM_EMULATED)
+		rc = fallback_settle(r, reason, &mode, e);
+	else if (!rc)
+		rc = run_set_text(&r->mode_reason, strdup(reason), e);
 	if (!rc)
 		rc = run_set_text(&r->mode, strdup(vm_mode_name(mode)), e);
-	if (!rc)
-		rc = run_set_text(&r->mode_reason, strdup(reason), e);
-	if (!rc && r->spec.scenario.mode == SPEC_MODE_AUTO)
+	if (!rc && automatic)
 		fprintf(stderr, "hugebench: mode %s\n", r->mode_reason);
 	if (!rc)
 		rc = qemu_check(mode, e);
@@ -478,10 +523,11 @@ int run_plan(struct run *r, struct hb_error *e)
 
 	if (rc)
 		return rc;
-	if (r->spec.scenario.mode == SPEC_MODE_AUTO)
+	if (r->spec.scenario.mode <= SPEC_MODE_PARALLEL)
 		return hb_error_set(e, -EINVAL,
-				    "a plan is for other machines than this one, so mode auto has "
-				    "nothing to look at; name the mode with --mode");
+				    "a plan is for other machines than this one, so mode %s has "
+				    "nothing to look at; name the mode with --mode",
+				    spec_modes[r->spec.scenario.mode]);
 	if (r->spec.scenario.sequential)
 		return hb_error_set(
 			e, -EINVAL,
@@ -511,7 +557,7 @@ int run_show(const struct run *r, struct hb_error *e)
 		return hb_error_set(e, -ENOMEM, "no memory");
 	printf("scenario  %s (%s)\n", r->spec.name, r->spec.scenario.description);
 	printf("mode      %s%s\n", r->mode,
-	       r->spec.scenario.mode == SPEC_MODE_AUTO ? ", or kvm where the probe finds it working"
+	       r->spec.scenario.mode == SPEC_MODE_AUTO ? ", or kvm or exact, as the probe finds"
 						       : "");
 	if (run_is_native(r))
 		puts("guest     none: the running kernel is measured");

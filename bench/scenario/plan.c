@@ -6,19 +6,17 @@
 #include "bench/scenario/costs.h"
 #include "bench/scenario/plan.h"
 
-#define FORMAT		1
-#define REPETITIONS_MAX 40		   /* more boots than any comparison here gains from */
-#define SEED_MAX	((1ULL << 52) - 1) /* whole in a double, so in every JSON reader */
+#define FORMAT		 1
+#define REPETITIONS_MAX	 40		    /* more boots than any comparison here gains from */
+#define WORK_REPETITIONS 5		    /* layouts of memory, where instructions are counted */
+#define SEED_MAX	 ((1ULL << 52) - 1) /* whole in a double, so in every JSON reader */
 
-/*
- * The seed of a boot: one for a cell and repetition, the same in all arms. Where the work is fixed
- * it is one for all boots of all runs: reading another number takes other instructions.
- */
-static uint64_t cell_seed(bool work, uint64_t seed, size_t cell, unsigned int rep)
+/* The seed of a boot: one for a cell and repetition, the same in all arms. */
+static uint64_t cell_seed(uint64_t seed, size_t cell, unsigned int rep)
 {
 	uint64_t state = seed ^ (cell + 1) * 0x100000001b3ULL ^ (uint64_t)rep << 40;
 
-	return work ? 1 : hb_random(&state) & SEED_MAX;
+	return hb_random(&state) & SEED_MAX;
 }
 
 static void shuffle(size_t *order, size_t n, uint64_t *state)
@@ -123,7 +121,6 @@ struct planner {
 	json_t *cells;
 	const json_t *arms;
 	const char **name; /* of cell i of the scenario */
-	bool work;	   /* is fixed, spec_is_work() */
 	size_t n;	   /* cells of the scenario */
 	uint64_t seed;
 	json_int_t block; /* of the last boot */
@@ -146,11 +143,8 @@ static int planner_init(struct planner *p, const json_t *plan)
 	p->name = calloc(p->n + 1, sizeof(*p->name));
 	if (!p->name)
 		return -ENOMEM;
-	json_object_foreach (common, name, cell) {
-		p->work |= json_integer_value(
-				   json_object_get(json_object_get(cell, "spec"), "work")) > 0;
+	json_object_foreach (common, name, cell)
 		p->name[i++] = name;
-	}
 	return 0;
 }
 
@@ -166,7 +160,7 @@ static int boot_append(const struct planner *p, size_t cell, const char *kernel,
 		p->cells, json_pack("{s:I, s:s, s:I, s:s, s:s, s:i, s:b, s:I}", "seq",
 				    (json_int_t)seq, "id", id, "block", p->block, "kernel", kernel,
 				    "cell", p->name[cell], "rep", rep, "warmup_boot", !rep, "seed",
-				    (json_int_t)cell_seed(p->work, p->seed, cell, rep)));
+				    (json_int_t)cell_seed(p->seed, cell, rep)));
 }
 
 /*
@@ -323,10 +317,10 @@ int plan_choose(const struct spec *spec, const struct plan_terms *t, struct plan
 {
 	bool work = spec_is_work(spec);
 	unsigned int limit = spec->scenario.repeat ? spec->scenario.repeat
-			     : work		   ? 3
+			     : work		   ? WORK_REPETITIONS
 						   : REPETITIONS_MAX;
 	const char *whose = spec->scenario.repeat ? "as the scenario says"
-			    : work ? "in mode exact more boots only show that the figures repeat"
+			    : work ? "of fixed work more layouts of memory add nothing"
 				   : "the most that is done";
 	char budget[32], each[32];
 	double fits = HUGE_VAL;

@@ -20,7 +20,8 @@
 #include "bench/base/option.h"
 #include "bench/base/util.h"
 
-#define SPEC_MODE_AUTO 0
+#define SPEC_MODE_AUTO	   0
+#define SPEC_MODE_PARALLEL 1 /* vCPUs run at the same time: auto without exact */
 /* Phases of mode exact, in instructions of each CPU. */
 #define SPEC_EXACT_PARTS 4	     /* warm-up and interval are this part of the measured phase */
 #define SPEC_EXACT_STALL 64000000ULL /* no progress for so long is a hang */

@@ -5,7 +5,7 @@
 
 #include "bench/scenario/spec_read.h"
 
-const char *const spec_modes[] = {"auto", "kvm", "emulated", "native", "exact", NULL};
+const char *const spec_modes[] = {"auto", "parallel", "kvm", "emulated", "native", "exact", NULL};
 
 /* @base: offset of the struct spec_timing that the rows fill. */
 /* clang-format off */
@@ -20,7 +20,7 @@ const char *const spec_modes[] = {"auto", "kvm", "emulated", "native", "exact", 
 	  NULL, "no progress of a task for this long is a HANG" },                                     \
 	{ "deadline", OPTION_DURATION, (base) + offsetof(struct spec_timing, deadline), "0", "0",      \
 	  "48h", NULL, "of the whole cell; 0: derived from the phases and the mode" },                 \
-	{ "insn", OPTION_U64, (base) + offsetof(struct spec_timing, insn), "12000000", "100000",       \
+	{ "insn", OPTION_U64, (base) + offsetof(struct spec_timing, insn), "16000000", "100000",       \
 	  "1000000000000", NULL,                                                                       \
 	  "mode exact: length of the measured phase in instructions of each CPU" },                    \
 	{ "work", OPTION_U64, (base) + offsetof(struct spec_timing, work), "0", "0", "1000000000",     \
@@ -48,7 +48,8 @@ const struct option_row spec_scenario_rows[] = {
 	{"nodes", OPTION_U64, offsetof(struct spec_scenario, nodes), "2", "1", "8", NULL,
 	 "NUMA nodes of the guest"},
 	{"mode", OPTION_ENUM, offsetof(struct spec_scenario, mode), "auto", NULL, NULL, spec_modes,
-	 "how it is measured; auto: kvm where it works, else emulated"},
+	 "how it is measured; auto: kvm where it works, else exact, else emulated; parallel: kvm "
+	 "where it works, else emulated"},
 	OBSERVE_ROW(offsetof(struct spec_scenario, observe)),
 	{"command_line", OPTION_STRING, offsetof(struct spec_scenario, command_line), "", NULL,
 	 NULL, NULL,
