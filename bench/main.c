@@ -23,6 +23,7 @@ static const struct command commands[] = {
 	{"slurm", cmd_slurm, "have a cluster carry out a planned run"},
 	{"doctor", cmd_doctor, "what this host can do, what is missing, and how to mend it"},
 	{"report", cmd_report, "figures, verdicts and evidence of a run, from its raw data"},
+	{"replay", cmd_replay, "boot a cell of mode exact again: the same seed, the same digits"},
 	{"plots", cmd_plots, "draw the pictures of a run with gnuplot"},
 	{"check", cmd_check, "correctness of the kernels: a table of bugs and kernels"},
 	{"oracle", cmd_oracle, "search for a deadlock, and how rare it must be when there is none"},

@@ -16,6 +16,7 @@ int cmd_merge(int argc, char **argv);
 int cmd_oracle(int argc, char **argv);
 int cmd_plan(int argc, char **argv);
 int cmd_plots(int argc, char **argv);
+int cmd_replay(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_selftests(int argc, char **argv);

@@ -184,7 +184,7 @@ static char *exact_spec(struct session *s)
 	uint64_t seed = json_integer_value(json_object_get(s->spec, "seed"));
 	char *text;
 
-	s->machine = exact_machine(s->c->vm.vcpus, seed, EXACT_TURN);
+	s->machine = exact_machine(s->c->vm.vcpus, seed, session_spec(s, "turn_insn"));
 	json_object_set(spec, "machine", s->machine);
 	text = json_dumps(spec, JSON_COMPACT);
 	json_decref(spec);

@@ -328,6 +328,8 @@ static void push_devices(struct args *a, const struct vm_config *c, const struct
 			    strdup("virtserialport,chardev=data,name=" WIRE_PORT_NAME));
 	}
 	push_option(a, "-device", strdup("pvpanic"));
+	if (c->gdb)
+		push_option(a, "-gdb", hb_strf("tcp:127.0.0.1:%u", c->gdb));
 }
 
 int vm_argv(const struct hostqemu *q, const struct vm_config *c, const struct vm_wiring *w,
@@ -510,9 +512,10 @@ static int bring_up(struct vm *vm, const struct vm_config *c, int qmp_fd, struct
 
 	if (!rc)
 		rc = pin(vm, c->vcpus, e);
-	if (!rc)
+	if (!rc && !c->gdb)
 		rc = qmp_command(vm->qmp, "cont", NULL, hb_now_ns() + COMMAND_TIMEOUT_NS, NULL, e);
-	if (!rc && has_turns(c))
+	/* The stub is served by the main thread. */
+	if (!rc && has_turns(c) && !c->gdb)
 		quiet_begin(&vm->quiet, vm->pid);
 	return rc;
 }

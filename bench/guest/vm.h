@@ -28,6 +28,8 @@ struct vm_config {
 	const int *memory_fd;
 	const struct placement *placement; /* borrowed; NULL: wherever the host's scheduler likes */
 	unsigned int vcpus, nodes;
+	unsigned int
+		gdb; /* port of QEMU's gdb stub on the loopback; gdb begins the guest; 0: none */
 	/*
 	 * tsc_khz() of the host, 0: unknown. An emulated guest is told: it would calibrate its
 	 * counter while its vCPU may be off the host's CPU, and its clock could run at twice the

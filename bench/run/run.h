@@ -81,7 +81,16 @@ struct run_boot {
 	const volatile int *interrupted;
 	session_progress progress;
 	void *progress_arg;
+	const struct kernel *kernel; /* instead of the planned one, or NULL */
+	unsigned int gdb;	     /* of vm_config */
 };
+
+/*
+ * Carry it out with its files in @dir, an existing directory outside the run; *@cell is what would
+ * be its cell.json (new reference). -EINTR: interrupted.
+ */
+int run_measure(const struct run *r, const struct run_boot *b, const char *dir, json_t **cell,
+		struct hb_error *e);
 
 /* Carry it out and put its files in their place in the run (run_cell.c). -EINTR: interrupted. */
 int run_cell(const struct run *r, const struct run_boot *b, struct hb_error *e);

@@ -82,11 +82,10 @@ static json_t *cell_skip(const struct run *r, const json_t *planned, const char 
 		"parameters", "metrics", "notes", "times", "started", started);
 }
 
-/* Carry the cell out in @dir; *@cell is its cell.json. */
-static int cell_measure(const struct run *r, const struct run_boot *b, const char *dir,
-			json_t **cell, struct hb_error *e)
+int run_measure(const struct run *r, const struct run_boot *b, const char *dir, json_t **cell,
+		struct hb_error *e)
 {
-	const struct kernel *k = kernel_of(r, b->planned);
+	const struct kernel *k = b->kernel ? b->kernel : kernel_of(r, b->planned);
 	struct session_config c = {
 		.planned = b->planned,
 		.kernel = k,
@@ -122,6 +121,7 @@ static int cell_measure(const struct run *r, const struct run_boot *b, const cha
 		.memory_fd = b->memory_fd,
 		.placement = &r->placement,
 		.vcpus = r->size.vcpus,
+		.gdb = b->gdb,
 		.nodes = r->size.nodes,
 		.tsc_khz = r->tsc_khz,
 		.memory = r->size.memory,
@@ -139,7 +139,7 @@ int run_cell(const struct run *r, const struct run_boot *b, struct hb_error *e)
 
 	if (rc)
 		return rc;
-	rc = cell_measure(r, b, dir, &cell, e);
+	rc = run_measure(r, b, dir, &cell, e);
 	if (rc) {
 		store_cell_abort(dir);
 		return rc;

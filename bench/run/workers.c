@@ -52,6 +52,11 @@ int workers_signals(struct hb_error *e)
 	return 0;
 }
 
+const volatile int *workers_interrupt_flag(void)
+{
+	return &interrupted;
+}
+
 bool workers_interrupted(void)
 {
 	return interrupted;

@@ -34,6 +34,8 @@ struct workers {
  */
 int workers_signals(struct hb_error *e);
 bool workers_interrupted(void);
+/* The flag itself, for session_config. */
+const volatile int *workers_interrupt_flag(void);
 
 /*
  * Make r->jobs workers with memory for a guest each. -ENOSPC, -EINTR: see memory_open(). Release

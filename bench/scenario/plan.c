@@ -96,9 +96,10 @@ static json_t *cell_phases(const struct spec_timing *t, const char *mode)
 	json_int_t insn = t->insn;
 
 	if (!strcmp(mode, "exact"))
-		return json_pack("{s:I, s:I, s:I, s:I}", "warmup_insn", insn / SPEC_EXACT_PARTS,
-				 "measure_insn", insn, "interval_insn", insn / SPEC_EXACT_PARTS,
-				 "stall_insn", (json_int_t)SPEC_EXACT_STALL);
+		return json_pack("{s:I, s:I, s:I, s:I, s:I}", "warmup_insn",
+				 insn / SPEC_EXACT_PARTS, "measure_insn", insn, "interval_insn",
+				 insn / SPEC_EXACT_PARTS, "stall_insn",
+				 (json_int_t)SPEC_EXACT_STALL, "turn_insn", (json_int_t)t->turn);
 	return json_pack("{s:I, s:I, s:I, s:I}", "warmup_ns", (json_int_t)t->warmup, "measure_ns",
 			 (json_int_t)t->measure, "interval_ns", (json_int_t)t->interval, "stall_ns",
 			 (json_int_t)t->stall);

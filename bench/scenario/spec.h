@@ -31,6 +31,7 @@ struct spec_timing {
 	uint64_t warmup, measure, interval;
 	uint64_t stall;	   /* no progress for this long is a hang */
 	uint64_t deadline; /* of the whole cell; 0: derived from the phases and the mode */
+	uint64_t turn;	   /* mode exact: instructions of a CPU's turn, see exact.h */
 	uint64_t insn;	   /* mode exact: the measured phase, in instructions of each CPU */
 	uint64_t work; /* operations per task on one vCPU in mode exact, instead of phases; or 0 */
 };
