@@ -79,7 +79,8 @@ static int kernel_other(const struct replay *a, const struct run *r, struct kern
 }
 
 /* Boot it in a directory of its own; *@cell is what became of it. */
-static int boot(const struct run *r, const struct replay *a, json_t **cell, struct hb_error *e)
+static int boot_again(const struct run *r, const struct replay *a, json_t **cell,
+		      struct hb_error *e)
 {
 	char dir[] = "/tmp/hugebench-replay-XXXXXX";
 	json_t *planned = find_boot(r, a, e);
@@ -160,7 +161,7 @@ static int replay(struct run *r, const struct replay *a, int *status, struct hb_
 				  "the run %s is of mode %s; only mode exact does the same again",
 				  r->store.name, r->mode);
 	if (!rc)
-		rc = boot(r, a, &cell, e);
+		rc = boot_again(r, a, &cell, e);
 	if (!rc)
 		*status = same_again(r, a, cell);
 	json_decref(cell);

@@ -469,6 +469,22 @@ static void phases_work(struct run *r)
 	prove_all(r);
 }
 
+/* How evenly the tasks of an instance came on: operations, those outside the measured phase too. */
+static void note_shares(struct instance *in)
+{
+	uint64_t least = UINT64_MAX, most = 0;
+
+	for (unsigned int k = 0; k < in->ntasks; k++) {
+		uint64_t n = atomic_load(&in->task[k]->progress);
+
+		least = n < least ? n : least;
+		most = n > most ? n : most;
+	}
+	if (in->ntasks > 1)
+		instance_note(in, "shares", "a task did %" PRIu64 " to %" PRIu64 " operations",
+			      least, most);
+}
+
 static void reports(struct run *r)
 {
 	struct hb_error e = {""};
@@ -480,6 +496,7 @@ static void reports(struct run *r)
 	for (unsigned int i = 0; i < r->cell.ninstances && !r->verdict; i++) {
 		struct instance *in = &r->cell.instances[i];
 
+		note_shares(in);
 		rc = in->ops->report ? in->ops->report(in, &e) : 0;
 		if (rc)
 			set_failed(r, rc, &e);
