@@ -34,7 +34,7 @@
 #define ATTACH_MAX	512
 #define ATTACH_FD_MIN	10
 #define PROBE_NS	(5 * NSEC_PER_SEC)
-#define PROBE_INSN	400000000ULL
+#define PROBE_INSN	200000000ULL
 #define PROBE_TRIES_MIN 3
 #define PROBE_PAUSE_NS	2500000ULL
 
@@ -624,7 +624,13 @@ static int probe(const struct instance *in, struct hugetlb_usage *u, struct hb_e
 	return 0;
 }
 
-/* A machine of mode exact is slower by its own clock. */
+/* Pages that the probe touches. One that it loses between its two looks is counted once only. */
+static uint64_t probed_pages(const struct pmdshare_options *o)
+{
+	return (touched_bytes(o) + HUGETLB_1G - 1) / HUGETLB_1G;
+}
+
+/* A machine of mode exact is slower by its own clock; the watchdog waits longer than this. */
 static uint64_t probe_ns(const struct cell *cell)
 {
 	return cell->exact ? PROBE_INSN * task_clock.insn_ns : PROBE_NS;
@@ -632,6 +638,7 @@ static uint64_t probe_ns(const struct cell *cell)
 
 static int prove_shared(struct instance *in, struct hugetlb_usage *best, struct hb_error *e)
 {
+	const struct pmdshare_options *o = in->options;
 	uint64_t page_kb = in->target->page >> 10, until = hb_now_ns() + probe_ns(in->cell);
 	unsigned int tries = 0;
 
@@ -646,7 +653,7 @@ static int prove_shared(struct instance *in, struct hugetlb_usage *best, struct 
 		if (!rc && u.smaps_kb > u.status_kb &&
 		    u.smaps_kb - u.status_kb > best->smaps_kb - best->status_kb)
 			*best = u;
-		if (best->smaps_kb >= best->status_kb + 4 * page_kb)
+		if (best->smaps_kb > best->status_kb + probed_pages(o) * page_kb)
 			return 0;
 		hb_sleep_until_ns(hb_now_ns() + PROBE_PAUSE_NS);
 	}
