@@ -75,7 +75,7 @@ static void test_emulated(void **state)
 	has(all, "-m 2048M ");
 	has(all, "-numa node,nodeid=0,cpus=0-1,memdev=mem0 ");
 	has(all, "-numa node,nodeid=1,cpus=2-3,memdev=mem1 ");
-	has(all, "-object memory-backend-ram,id=mem1,size=1024M,prealloc=on ");
+	has(all, "-object memory-backend-ram,id=mem1,size=1024M,prealloc=off ");
 	has(all, "-no-reboot ");
 	has(all, "-nodefaults ");
 	has(all, "-machine pc,hpet=off,");

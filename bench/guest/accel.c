@@ -18,7 +18,7 @@
 #define KVM_DEVICE "/dev/kvm"
 #define MARKER	   "hugebench: user space runs" /* as in probe_code */
 /* A guest under working KVM is in user space after a second; twenty are for a loaded host. */
-#define PROBE_TIMEOUT_NS (20 * NSEC_PER_SEC)
+#define PROBE_TIMEOUT_NS (60 * NSEC_PER_SEC)
 #define PROBE_BASE	 0x400000ULL
 #define PROBE_MEMORY	 (256ULL << 20)
 
@@ -276,7 +276,8 @@ int accel_probe(const char *bzimage, bool again, struct accel *a, struct hb_erro
 	if (!again && cache_read(key, a))
 		return 0;
 	rc = accel_boot(bzimage, VM_KVM, a, e);
-	if (!rc)
+	/* A failure may have been the moment's: it is tried again the next time. */
+	if (!rc && a->works)
 		cache_write(key, a);
 	return rc;
 }

@@ -249,6 +249,15 @@ static void push_cpus(struct args *a, const struct vm_config *c)
 			    c->vcpus / sockets(c)));
 }
 
+/*
+ * Memory that was filled for all boots is mapped before the guest runs, or the host's faults are in
+ * its figures. Mode exact does not feel them, and a guest that has memory of its own is not timed.
+ */
+static bool preallocated(const struct vm_config *c)
+{
+	return c->memory_fd && c->mode != VM_EXACT;
+}
+
 static void push_memory(struct args *a, const struct vm_config *c, const struct vm_wiring *w)
 {
 	unsigned int per_node = c->vcpus / sockets(c);
@@ -279,7 +288,7 @@ static void push_memory(struct args *a, const struct vm_config *c, const struct 
 			a, "-object",
 			hb_strf("%s,id=mem%u,size=%lluM,prealloc=%s%s", backend, n,
 				(unsigned long long)memory_node_bytes(c->memory, c->nodes) >> 20,
-				c->mode == VM_EXACT ? "off" : "on", bind));
+				preallocated(c) ? "on" : "off", bind));
 		push_option(a, "-numa", hb_strf("node,nodeid=%u%s,memdev=mem%u", n, cpus, n));
 	}
 }
