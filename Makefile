@@ -33,6 +33,7 @@ AGENT_OBJ := $(AGENT_SRC:%.c=$(BUILD)/%.o)
 TEST_OBJ := $(TEST_SRC:%.c=$(BUILD)/%.o)
 TESTS := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)
 SLURM_TEST := $(BUILD)/tests/slurm_test
+KVM_TEST := $(BUILD)/tests/kvm_test
 
 # Unit tests link everything of a side except its main().
 HOST_LIB_OBJ := $(filter-out $(BUILD)/bench/main.o,$(HOST_OBJ)) $(BASE_OBJ)
@@ -81,7 +82,7 @@ $(BUILD)/tests/guest_%: $(BUILD)/tests/guest_%.o $(AGENT_LIB_OBJ)
 E2E_TESTS := $(filter $(BUILD)/tests/e2e_%,$(TESTS))
 # Seeds of the fuzzers, and a fault of every kind.
 HOSTILE_TESTS := $(BUILD)/san/replay $(BUILD)/tests/faults
-UNIT_TESTS := $(filter-out $(E2E_TESTS) $(SLURM_TEST),$(TESTS))
+UNIT_TESTS := $(filter-out $(E2E_TESTS) $(SLURM_TEST) $(KVM_TEST),$(TESTS))
 
 $(BUILD)/run_tests: $(BUILD)/tests/run_tests.o $(BUILD)/tests/leftovers.o $(BASE_OBJ)
 	$(call say,LD,$@)
@@ -98,6 +99,12 @@ slurm-deps:
 
 test-slurm: all slurm-deps $(BUILD)/run_tests $(SLURM_TEST)
 	$(Q)$(BUILD)/run_tests -t 10m $(SLURM_TEST)
+
+# Mode kvm inside an emulated machine that has it; builds a kernel of its own for that machine.
+.PHONY: test-kvm
+test-kvm: all $(BUILD)/run_tests $(KVM_TEST)
+	$(Q)$(BUILD)/hugebench kernels kvm-host base hinode
+	$(Q)$(BUILD)/run_tests -t 30m $(KVM_TEST)
 
 # The kernels first: building them takes minutes, and shows progress here.
 test: all slurm-deps $(BUILD)/run_tests $(TESTS) $(HOSTILE_TESTS)
