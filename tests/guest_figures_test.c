@@ -113,6 +113,24 @@ static double number(const json_t *m, const char *key)
 	return json_number_value(v);
 }
 
+/* Of a machine on which an instruction of each CPU takes 32 ns of the clock. */
+static void exact_figures_are_in_instructions(void **state)
+{
+	struct fixture *f = *state;
+
+	f->cell.exact = 1;
+	task_clock.insn_ns = 32;
+	assert_int_equal(figures(f), 0);
+	task_clock.insn_ns = 1;
+	assert_string_equal(json_string_value(json_object_get(metric(f, "w", "ops"), "unit")),
+			    "1/Minsn");
+	assert_true(fabs(number(metric(f, "w", "ops"), "minsn") - 3e9 / 32 / 1e6) < 1e-9);
+	/* 120, 240 and 360 operations in 2, 3 and 4 seconds. */
+	assert_true(fabs(number(metric(f, "w", "ops"), "value") - (60 + 80 + 90) * 32 / 1000.) <
+		    1e-9);
+	assert_null(json_object_get(metric(f, "w", "ops"), "seconds"));
+}
+
 static void rate_is_a_sum_over_own_windows(void **state)
 {
 	struct fixture *f = *state;
@@ -243,6 +261,7 @@ static void interval_is_a_difference(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(exact_figures_are_in_instructions, make, release),
 		cmocka_unit_test_setup_teardown(rate_is_a_sum_over_own_windows, make, release),
 		cmocka_unit_test_setup_teardown(metric_says_what_it_is, make, release),
 		cmocka_unit_test_setup_teardown(starved_task_adds_nothing, make, release),

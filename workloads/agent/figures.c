@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NANOSECONDS "ns"
+
 static bool is_counter(const struct metric_row *m)
 {
 	return m->kind == METRIC_RATE || m->kind == METRIC_COUNT;
@@ -67,11 +69,17 @@ static char *unit_here(const struct cell *cell, const char *unit)
 {
 	size_t n = strlen(unit);
 
-	if (cell->exact && !strcmp(unit, "ns"))
+	if (cell->exact && !strcmp(unit, NANOSECONDS))
 		return strdup("insn");
 	if (cell->exact && n > 2 && !strcmp(unit + n - 2, "/s"))
 		return hb_strf("%.*s/Minsn", (int)n - 2, unit);
 	return strdup(unit);
+}
+
+/* Is the row counted in ns? A METRIC_HIST row's values have their unit already. */
+static bool is_time(const struct metric_row *m)
+{
+	return m->kind != METRIC_HIST && !strcmp(m->unit, NANOSECONDS);
 }
 
 /* False: no task had a measured window, so there is no rate. */
@@ -90,6 +98,7 @@ static bool put_counter(json_t *j, const struct instance *in, unsigned int row)
 			rate += n / s;
 	}
 	if (in->ops->metrics[row].kind == METRIC_COUNT) {
+		total = is_time(&in->ops->metrics[row]) ? task_latency_unit(total) : total;
 		json_object_set_new(j, "value", json_integer(total));
 		return true;
 	}
@@ -150,7 +159,10 @@ static int put_metric(json_t *metrics, const struct instance *in, unsigned int r
 		      "kind", metric_kind_name(m->kind), "unit", unit, "better",
 		      metric_better_name(m->better), "primary", m->primary, "tasks",
 		      (int)in->ntasks);
-	if (gauge)
+	if (gauge && is_time(m))
+		json_object_set_new(j, "value",
+				    json_real(json_number_value(gauge) / task_clock.insn_ns));
+	else if (gauge)
 		json_object_set(j, "value", gauge);
 	else if (m->kind == METRIC_HIST)
 		rc = put_hist(j, in, row, link, &measured, e);
