@@ -36,6 +36,7 @@
 #define PROBE_NS	(5 * NSEC_PER_SEC)
 #define PROBE_INSN	200000000ULL
 #define PROBE_TRIES_MIN 3
+#define PROBE_LOOKS	20
 #define PROBE_PAUSE_NS	2500000ULL
 
 enum shape { SHAPE_REMAP, SHAPE_ATTACH, SHAPE_STEADY };
@@ -575,8 +576,21 @@ static int attach_main(int argc, char **argv)
 	return hb_write_all(4, &r, sizeof(r)) ? 1 : 0;
 }
 
-/* A process that maps like task 0 and touches the first page of every GiB; what it sees goes into
- * the pipe. */
+/* Pages that the probe touches. One that it loses between its two looks is counted once only. */
+static uint64_t probed_pages(const struct pmdshare_options *o)
+{
+	return (touched_bytes(o) + HUGETLB_1G - 1) / HUGETLB_1G;
+}
+
+static bool sees_others(const struct pmdshare_options *o, const struct hugetlb_usage *u)
+{
+	return u->smaps_kb > u->status_kb + probed_pages(o) * (page_bytes(o) >> 10);
+}
+
+/*
+ * A process that maps like task 0 and touches the first page of every GiB; what it sees goes into
+ * the pipe. Beside hole punching tables are taken away and empty most of the time: it looks again.
+ */
 static int probe_child(const struct instance *in, int fd)
 {
 	const struct pmdshare_options *o = in->options;
@@ -586,11 +600,17 @@ static int probe_child(const struct instance *in, int fd)
 	/* The agent's own attachment of a System V segment is inherited. */
 	if (hugetlb_usage_read(0, addr, o->size, &before, NULL) || map_at(in, addr, NULL))
 		return 1;
-	for (uint64_t at = 0; at < touched_bytes(o); at += HUGETLB_1G)
-		((volatile char *)addr)[at] = 1;
-	if (hugetlb_usage_read(0, addr, o->size, &u, NULL))
-		return 1;
-	u.status_kb -= before.status_kb < u.status_kb ? before.status_kb : u.status_kb;
+	for (unsigned int look = 0; look < PROBE_LOOKS; look++) {
+		if (look)
+			hb_sleep_until_ns(hb_now_ns() + PROBE_PAUSE_NS);
+		for (uint64_t at = 0; at < touched_bytes(o); at += HUGETLB_1G)
+			((volatile char *)addr)[at] = 1;
+		if (hugetlb_usage_read(0, addr, o->size, &u, NULL))
+			return 1;
+		u.status_kb -= before.status_kb < u.status_kb ? before.status_kb : u.status_kb;
+		if (sees_others(o, &u))
+			break;
+	}
 	return hb_write_all(fd, &u, sizeof(u)) ? 1 : 0;
 }
 
@@ -624,12 +644,6 @@ static int probe(const struct instance *in, struct hugetlb_usage *u, struct hb_e
 	return 0;
 }
 
-/* Pages that the probe touches. One that it loses between its two looks is counted once only. */
-static uint64_t probed_pages(const struct pmdshare_options *o)
-{
-	return (touched_bytes(o) + HUGETLB_1G - 1) / HUGETLB_1G;
-}
-
 /* A machine of mode exact is slower by its own clock; the watchdog waits longer than this. */
 static uint64_t probe_ns(const struct cell *cell)
 {
@@ -639,7 +653,7 @@ static uint64_t probe_ns(const struct cell *cell)
 static int prove_shared(struct instance *in, struct hugetlb_usage *best, struct hb_error *e)
 {
 	const struct pmdshare_options *o = in->options;
-	uint64_t page_kb = in->target->page >> 10, until = hb_now_ns() + probe_ns(in->cell);
+	uint64_t until = hb_now_ns() + probe_ns(in->cell);
 	unsigned int tries = 0;
 
 	/* Tasks of shape remap hold a populated table only part of the time. */
@@ -653,7 +667,7 @@ static int prove_shared(struct instance *in, struct hugetlb_usage *best, struct 
 		if (!rc && u.smaps_kb > u.status_kb &&
 		    u.smaps_kb - u.status_kb > best->smaps_kb - best->status_kb)
 			*best = u;
-		if (best->smaps_kb > best->status_kb + probed_pages(o) * page_kb)
+		if (sees_others(o, best))
 			return 0;
 		hb_sleep_until_ns(hb_now_ns() + PROBE_PAUSE_NS);
 	}
