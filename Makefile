@@ -8,7 +8,9 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 .SECONDARY:
 .DEFAULT_GOAL := all
 
+ifneq ($(filter default undefined,$(origin CC)),)
 CC := gcc
+endif
 PKG_CONFIG := pkg-config
 BUILD ?= build
 Q := $(if $(V),,@)
@@ -199,9 +201,8 @@ deps:
 .PHONY: kernels image
 KERNELS ?=
 SCALE ?=
-comma := ,
 kernels: all
-	$(Q)$(BUILD)/hugebench kernels $(subst $(comma), ,$(KERNELS))
+	$(Q)$(BUILD)/hugebench kernels $(if $(KERNELS),'$(KERNELS)')
 
 image: all
 	$(Q)$(BUILD)/hugebench image $(if $(SCALE),--scale $(SCALE))
@@ -210,13 +211,13 @@ image: all
 # oracle: the search for a deadlock, for BUDGET.
 .PHONY: check-kernels oracle selftests
 check-kernels: all
-	$(Q)$(BUILD)/hugebench check $(if $(KERNELS),-k $(KERNELS))
+	$(Q)$(BUILD)/hugebench check $(if $(KERNELS),-k '$(KERNELS)')
 
 oracle: all
-	$(Q)$(BUILD)/hugebench oracle $(if $(KERNELS),-k $(KERNELS)) $(if $(BUDGET),-b $(BUDGET))
+	$(Q)$(BUILD)/hugebench oracle $(if $(KERNELS),-k '$(KERNELS)') $(if $(BUDGET),-b $(BUDGET))
 
 selftests: all
-	$(Q)$(BUILD)/hugebench selftests $(if $(KERNELS),-k $(KERNELS))
+	$(Q)$(BUILD)/hugebench selftests $(if $(KERNELS),-k '$(KERNELS)')
 
 # The promises of the statistics, simulated; seeded, so the figures are the same every time.
 .PHONY: check-stats
@@ -253,7 +254,7 @@ MODE ?=
 RUN ?=
 bench: all
 	$(Q)$(BUILD)/hugebench run -s $(SCENARIO) $(if $(BUDGET),--budget $(BUDGET)) \
-		$(if $(KERNELS),--kernels $(KERNELS)) $(if $(MODE),--mode $(MODE)) $(if $(RUN),--name $(RUN))
+		$(if $(KERNELS),--kernels '$(KERNELS)') $(if $(MODE),--mode $(MODE)) $(if $(RUN),--name $(RUN))
 
 report plots: all
 	$(if $(RUN),,$(error $@ needs RUN=name; results/ holds the runs))

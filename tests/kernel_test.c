@@ -14,33 +14,32 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <cmocka.h>
 
 #include "bench/build/bzimage.h"
 #include "bench/build/cache.h"
 #include "bench/build/elfinfo.h"
-#include "bench/build/kbuild.h"
 #include "bench/base/kconfig.h"
+#include "bench/build/fragments.h"
 #include "bench/build/kernel.h"
 #include "bench/build/pause.h"
 #include "bench/build/variant.h"
 
-/* A build adds a line to the file that HB_TEST_BUILDS names. */
-static const char makefile[] =
-	"allnoconfig:\n"
-	"\tgrep ^CONFIG_ $$KCONFIG_ALLCONFIG | grep -v CONFIG_LOST >$(O)/.config\n"
-	"olddefconfig:\n\ttrue\n"
-	"bzImage:\n"
-	"\techo one >>$$HB_TEST_BUILDS\n"
-	"\tsleep 0.2\n"
-	"\tmkdir -p $(O)/arch/x86/boot $(O)/include/config\n"
-	"\techo 5.10.1 >$(O)/include/config/kernel.release\n"
-	"\t@echo '  CC      code.o'\n"
-	"\tgcc -shared -nostdlib -Wl,--build-id=sha1 -o $(O)/vmlinux code.c\n"
-	"\tcp code.c $(O)/arch/x86/boot/bzImage\n"
-	"\techo 0 A start >$(O)/System.map\n";
+/* A build adds a line to the file %s. */
+#define MAKEFILE                                                                                   \
+	"allnoconfig:\n"                                                                           \
+	"\tgrep ^CONFIG_ $$KCONFIG_ALLCONFIG | grep -v CONFIG_LOST >$(O)/.config\n"                \
+	"olddefconfig:\n\ttrue\n"                                                                  \
+	"bzImage:\n"                                                                               \
+	"\techo one >>%s\n"                                                                        \
+	"\tsleep 0.2\n"                                                                            \
+	"\tmkdir -p $(O)/arch/x86/boot $(O)/include/config\n"                                      \
+	"\techo 5.10.1 >$(O)/include/config/kernel.release\n"                                      \
+	"\t@echo '  CC      code.o'\n"                                                             \
+	"\tgcc -shared -nostdlib -Wl,--build-id=sha1 -o $(O)/vmlinux code.c\n"                     \
+	"\tcp code.c $(O)/arch/x86/boot/bzImage\n"                                                 \
+	"\techo 0 A start >$(O)/System.map\n"
 static const char code[] = "int first;\nint second;\nint third;\n";
 static const char patch_good[] = "--- a/code.c\n+++ b/code.c\n@@ -1,3 +1,3 @@\n int first;\n"
 				 "-int second;\n+int changed;\n int third;\n";
@@ -48,7 +47,7 @@ static const char patch_bad[] = "--- a/code.c\n+++ b/code.c\n@@ -1,3 +1,3 @@\n i
 				"-int other;\n+int changed;\n int third;\n";
 
 static char root[] = "/tmp/hb-kernel-test-XXXXXX";
-static char *cache;
+static char *cache, *counter;
 
 /* Write a file below the test's clone. */
 static void put(const char *name, const char *text)
@@ -73,7 +72,7 @@ static unsigned int builds(void)
 	HB_FREE char *text = NULL;
 	unsigned int n = 0;
 
-	if (hb_file_read(getenv("HB_TEST_BUILDS"), &text, NULL))
+	if (hb_file_read(counter, &text, NULL))
 		return 0;
 	for (char *p = text; (p = strchr(p, '\n')); p++)
 		n++;
@@ -82,19 +81,21 @@ static unsigned int builds(void)
 
 static int setup(void **state)
 {
-	HB_FREE char *count = NULL, *source = NULL;
+	HB_FREE char *source = NULL, *text = NULL;
 
 	(void)state;
 	strcpy(root, "/tmp/hb-kernel-test-XXXXXX");
 	assert_non_null(mkdtemp(root));
 	cache = hb_strf("%s/cache", root);
 	assert_int_equal(hb_mkdir_all(cache), 0);
-	count = hb_strf("%s/builds", root);
+	counter = hb_strf("%s/builds", root);
+	text = hb_strf(MAKEFILE, counter);
 	source = hb_strf("%s/tree", root);
-	setenv("HB_TEST_BUILDS", count, 1);
 	setenv("KERNEL_SRC", source, 1);
 	unsetenv("KEEP");
-	put("tree/Makefile", makefile);
+	unsetenv("CC");
+	unsetenv("LLVM");
+	put("tree/Makefile", text);
 	put("tree/code.c", code);
 	put("kernels/config/a.config", "CONFIG_A=y\n# CONFIG_B is not set\n");
 	put("kernels/config/b.config", "CONFIG_B=y\n");
@@ -110,6 +111,7 @@ static int teardown(void **state)
 	(void)state;
 	hb_remove_all(root);
 	free(cache);
+	free(counter);
 	return 0;
 }
 
@@ -335,7 +337,7 @@ static void test_unknown_variant(void **state)
 {
 	(void)state;
 	expect_error("nope", -ENOENT, "there are: changed, plain");
-	expect_error("../variants/plain", -ENOENT, "no kernel variant");
+	expect_error("../variants/plain", -ENODEV, "../variants/plain: No such file");
 }
 
 /* Descriptions, patches and fragments of one's own need not be in the clone. */
@@ -390,12 +392,102 @@ static void test_wrong_descriptions(void **state)
 	expect_error("w", -EINVAL, "give fragments");
 }
 
+/* What make says is what the user reads; strict = no is about the configuration only. */
+static void test_build_that_fails(void **state)
+{
+	(void)state;
+	put_variant("w", "fragments = config/a.config\nstrict = no\n");
+	put("tree/Makefile", "allnoconfig:\n\techo 'certs: No such file'; false\n");
+	expect_error("w", -EIO, "make allnoconfig exited with 2");
+	expect_error("w", -EIO, "\n  certs: No such file");
+	put("tree/Makefile", "allnoconfig:\n\ttouch $(O)/.config\nolddefconfig:\n"
+			     "bzImage:\n\t@echo '  CC      lib/error.o'\n"
+			     "\t@echo 'code.c:1: warning: an error?'\n"
+			     "\t@echo 'BTF: pahole is not available'\n\t@exit 3\n");
+	expect_error("w", -EIO, "says:\n  BTF: pahole is not available\n  make: *** [Makefile:");
+}
+
+/* Refused before anything is copied. */
+static void test_tree_that_was_built_in(void **state)
+{
+	HB_FREE char *trees = hb_strf("%s/trees", cache);
+
+	(void)state;
+	put("tree/.config", "CONFIG_A=y\n");
+	expect_error("plain", -ENODEV, "/tree was built in (it has .config)");
+	expect_error("plain", -ENODEV, "make mrproper");
+	assert_int_equal(access(trees, F_OK), 0);
+}
+
+static void test_place_that_make_refuses(void **state)
+{
+	HB_FREE char *blank = hb_strf("%s/ca che", root), *colon = hb_strf("%s/ca:che", root);
+	struct hb_error e = {.text = ""};
+	struct kernel k;
+
+	(void)state;
+	assert_int_equal(kernel_resolve_in(root, blank, "plain", &k, &e), -EINVAL);
+	assert_non_null(strstr(e.text, "takes no ' '"));
+	assert_non_null(strstr(e.text, "XDG_CACHE_HOME"));
+	assert_int_equal(kernel_resolve_in(root, colon, "plain", &k, &e), -EINVAL);
+	assert_non_null(strstr(e.text, "takes no ':'"));
+	assert_int_equal(builds(), 0);
+}
+
+/* Another compiler is another kernel; the same behind ccache is not. */
+static void test_compiler_of_ones_own(void **state)
+{
+	HB_FREE char *script = hb_strf("%s/mycc", root), *twice = hb_strf("env %s", script);
+	HB_FREE char *first = resolve("plain"), *second = NULL, *third = NULL;
+
+	(void)state;
+	put("mycc", "#!/bin/sh\necho mycc 15.1.0\n");
+	assert_int_equal(chmod(script, 0755), 0);
+	setenv("CC", script, 1);
+	second = resolve("plain");
+	setenv("CC", twice, 1);
+	third = resolve("plain");
+	assert_string_not_equal(first, second);
+	assert_string_equal(second, third);
+	put("tree/Makefile", "allnoconfig:\n\ttouch $(O)/.config\nolddefconfig:\n"
+			     "bzImage:\n\t@echo '  CC      x.o'\n\t@echo \"$(CC)\"\n\t@exit 1\n");
+	put_variant("w", "fragments = config/a.config\nstrict = no\n");
+	expect_error("w", -EIO, "older than gcc 15");
+	setenv("CC", "/nonexistent/cc", 1);
+	expect_error("plain", -ENODEV, "/nonexistent/cc is missing");
+	unsetenv("CC");
+	setenv("LLVM", "-14", 1);
+	expect_error("plain", -EINVAL, "LLVM=-14: only LLVM=1");
+	unsetenv("LLVM");
+}
+
+/* What is in no key does not reach make. */
+static void test_environment_is_closed(void **state)
+{
+	HB_FREE char *seen = hb_strf("%s/seen", root), *text = NULL, *makefile = NULL;
+
+	(void)state;
+	makefile = hb_strf("allnoconfig:\n\tenv >%s; false\n", seen);
+	put("tree/Makefile", makefile);
+	setenv("KCPPFLAGS", "-DX", 1);
+	setenv("HB_ANYTHING", "1", 1);
+	expect_error("plain", -EIO, "allnoconfig");
+	unsetenv("KCPPFLAGS");
+	unsetenv("HB_ANYTHING");
+	assert_int_equal(hb_file_read(seen, &text, NULL), 0);
+	assert_null(strstr(text, "KCPPFLAGS"));
+	assert_null(strstr(text, "HB_ANYTHING"));
+	assert_non_null(strstr(text, "PATH="));
+	assert_non_null(strstr(text, "KBUILD_BUILD_TIMESTAMP="));
+}
+
 static void test_lost_symbol(void **state)
 {
 	(void)state;
 	put("kernels/config/c.config", "# a comment\nCONFIG_C=y\nCONFIG_LOST=y\n");
 	put_variant("lost", "fragments = config/c.config\n");
 	expect_error("lost", -EIO, "config/c.config:3: CONFIG_LOST=y is wanted, it is n");
+	expect_error("lost", -EIO, "'strict = no'");
 	put_variant("lost", "fragments = config/c.config\nstrict = no\n");
 	free(resolve("lost"));
 }
@@ -409,8 +501,8 @@ static void test_last_fragment_wins(void **state)
 
 	(void)state;
 	put("dot-config", "CONFIG_A=y\nCONFIG_B=y\nCONFIG_BB=y\n");
-	assert_int_equal(kbuild_check_config(root, ab, config, &e), 0);
-	assert_int_equal(kbuild_check_config(root, ba, config, &e), -EIO);
+	assert_int_equal(fragments_check(root, ab, config, &e), 0);
+	assert_int_equal(fragments_check(root, ba, config, &e), -EIO);
 	assert_non_null(strstr(e.text, "config/a.config:2: CONFIG_B=n is wanted, it is y"));
 	json_decref(ab);
 	json_decref(ba);
@@ -444,60 +536,83 @@ static void test_config_diff(void **state)
 	assert_int_equal(kconfig_has(b.config, "CONFIG_X"), -ENOENT);
 }
 
-/* A bzImage as the boot protocol has it: setup header, then the gzip of an ELF file. */
-static void put_bzimage(const char *path, const char *elf, int level)
+/* A bzImage as the boot protocol has it: setup header, then @payload and its unpacked size. */
+static void put_image(const char *path, const void *payload, size_t len, uint32_t unpacked)
 {
-	unsigned char out[65536];
-	HB_FREE char *data = NULL;
-	z_stream z = {0};
-	size_t len, at = 5 * 512;
-	uint32_t word;
+	unsigned char out[65536] = {0};
+	size_t at = 5 * 512;
+	uint32_t word = len + 4;
 	FILE *f;
 
-	assert_int_equal(hb_file_read(elf, &data, &len), 0);
-	memset(out, 0, at);
+	assert_true(at + word <= sizeof(out));
 	out[0x1f1] = 4;
 	memcpy(out + 0x202, "HdrS\x0f\x02", 6);
 	memcpy(out + 0x20e, "\x00\x08", 2);
 	memcpy(out + 0xa00 - 0x200, "6.1.0-test (x@y) #1", 20);
 	memcpy(out + 0x20e, "\x00\x06", 2);
-	assert_int_equal(deflateInit2(&z, level, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY),
-			 Z_OK);
-	z.next_in = (Bytef *)data;
-	z.avail_in = len;
-	z.next_out = out + at;
-	z.avail_out = sizeof(out) - at;
-	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
-	word = z.total_out;
 	memcpy(out + 0x24c, &word, 4);
+	memcpy(out + at, payload, len);
+	memcpy(out + at + len, &unpacked, 4);
 	f = fopen(path, "w");
 	assert_non_null(f);
 	assert_int_equal(fwrite(out, 1, at + word, f), at + word);
 	fclose(f);
-	deflateEnd(&z);
 }
 
-static void test_ready_bzimage(void **state)
+/* The ELF file @elf packed by the shell's @packer into a bzImage; false: there is no such program.
+ */
+static bool put_bzimage(const char *path, const char *elf, const char *packer)
 {
-	HB_FREE char *elf = hb_strf("%s/elf", root), *bz = hb_strf("%s/bz", root);
-	HB_FREE char *keys = NULL, *id = NULL;
-	char *argv[] = {"gcc", "-shared",   "-nostdlib", "-Wl,--build-id=sha1", "-o", elf,
-			"-xc", "/dev/null", NULL};
+	HB_FREE char *packed = hb_strf("%s/packed", root), *data = NULL;
+	HB_FREE char *line = hb_strf("%s <%s >%s 2>/dev/null", packer, elf, packed);
+	char *argv[] = {"sh", "-c", line, NULL};
+	struct stat st;
+	size_t len;
+	int rc = hb_run(argv, -1);
+
+	assert_true(!rc || rc == 127);
+	assert_int_equal(stat(elf, &st), 0);
+	assert_int_equal(hb_file_read(packed, &data, &len), 0);
+	/* gzip ends with the size itself. */
+	if (!strncmp(packer, "gzip", 4))
+		len -= 4;
+	put_image(path, data, len, st.st_size);
+	return !rc;
+}
+
+static void expect_ready(const char *id)
+{
 	struct hb_error e = {.text = ""};
 	struct kernel k;
 
-	(void)state;
-	assert_int_equal(hb_run(argv, -1), 0);
-	assert_int_equal(elf_build_id(elf, &id, &e), 0);
-	put_bzimage(bz, elf, Z_BEST_COMPRESSION);
-	put("cfg", "CONFIG_A=y\n");
-	keys = hb_strf("[kernel]\ndescription = mine\nbzimage = ../../bz\nconfig = %s/cfg\n", root);
-	put("kernels/local/mine.ini", keys);
 	if (kernel_resolve_in(root, cache, "mine", &k, &e))
 		fail_msg("%s", e.text);
 	assert_string_equal(k.build_id, id);
 	assert_string_equal(k.version, "6.1.0-test");
 	kernel_free(&k);
+}
+
+/* In all the forms that kbuild packs an image in. */
+static void test_ready_bzimage(void **state)
+{
+	static const char *const packers[] = {"gzip -9",  "xz --check=crc32", "lzma -9",
+					      "bzip2 -9", "lz4 -l -9",	      "zstd -19",
+					      "lzop -9"};
+	HB_FREE char *elf = hb_strf("%s/elf", root), *bz = hb_strf("%s/bz", root);
+	HB_FREE char *keys = NULL, *id = NULL;
+	char *argv[] = {"gcc", "-shared",   "-nostdlib", "-Wl,--build-id=sha1", "-o", elf,
+			"-xc", "/dev/null", NULL};
+	struct hb_error e = {.text = ""};
+
+	(void)state;
+	assert_int_equal(hb_run(argv, -1), 0);
+	assert_int_equal(elf_build_id(elf, &id, &e), 0);
+	put("cfg", "CONFIG_A=y\n");
+	keys = hb_strf("[kernel]\ndescription = mine\nbzimage = ../../bz\nconfig = %s/cfg\n", root);
+	put("kernels/local/mine.ini", keys);
+	for (size_t i = 0; i < ARRAY_SIZE(packers); i++)
+		if (put_bzimage(bz, elf, packers[i]))
+			expect_ready(id);
 	put("bz", "not a kernel at all");
 	expect_error("mine", -EINVAL, "no bzImage");
 	unlink(bz);
@@ -531,7 +646,7 @@ static void test_pauses_are_removed(void **state)
 	put("code.s", ".text\npause\nmov $0x90f3, %eax\nrep; nop\nret\n"
 		      ".data\n.byte 0xf3, 0x90\n.zero 20000, 1\n");
 	assert_int_equal(hb_run(argv, -1), 0);
-	put_bzimage(bz, elf, Z_BEST_SPEED);
+	put_bzimage(bz, elf, "gzip -1");
 	assert_int_equal(bzimage_edit(bz, edited, count_codes, &e), 0);
 	assert_int_equal(pauses, 4);
 	if (pause_remove(bz, cache, &path, &e))
@@ -611,6 +726,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_unknown_variant, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_directory_of_ones_own, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wrong_descriptions, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_build_that_fails, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tree_that_was_built_in, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_place_that_make_refuses, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_compiler_of_ones_own, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_environment_is_closed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lost_symbol, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_last_fragment_wins, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_config_diff, setup, teardown),

@@ -209,32 +209,69 @@ static void test_package_identity(void **state)
 	assert_string_equal(instead, "def");
 }
 
-static void git(const char *command)
+/* Run git in directory @where of the test's. */
+static void git_in(const char *where, const char *command)
 {
-	HB_FREE char *line = hb_strf("cd %s/tree && git -c user.name=t -c user.email=t@example -c "
-				     "init.defaultBranch=main %s >/dev/null 2>&1",
-				     dir, command);
+	HB_FREE char *line = hb_strf("cd '%s/%s' && git -c user.name=t -c user.email=t@example -c "
+				     "init.defaultBranch=main -c protocol.file.allow=always %s "
+				     ">/dev/null 2>&1",
+				     dir, where, command);
 	char *argv[] = {"sh", "-c", line, NULL};
 
-	assert_int_equal(hb_run(argv, -1), 0);
+	if (hb_run(argv, -1))
+		fail_msg("git %s", command);
 }
 
-static void test_git_tree(void **state)
+static void git(const char *command)
 {
-	HB_FREE char *tree = hb_strf("%s/tree", dir), *into = hb_strf("%s/into", dir);
-	HB_FREE char *file = hb_strf("%s/into/f", dir), *text = NULL;
-	struct source head = {.tree = tree}, old = {.tree = tree, .ref = "old"};
-	HB_FREE char *first = NULL, *clean = NULL, *dirty = NULL, *again = NULL, *at_ref = NULL;
-	struct hb_error e = {.text = ""};
-	struct source_id id;
+	git_in("tree", command);
+}
 
-	(void)state;
+/* A git tree with one commit, tagged "old": f is "one". */
+static void make_tree(void)
+{
 	put("tree/f", "one\n");
 	put("tree/Makefile", "all:\n");
 	git("init");
 	git("add .");
 	git("commit -m one");
 	git("tag old");
+}
+
+/* Unpack @s as it is now into a new directory; the text of file @name there, NULL: it has none. */
+static char *unpacked(const struct source *s, const char *name)
+{
+	HB_FREE char *into = hb_strf("%s/into", dir), *file = hb_strf("%s/into/%s", dir, name);
+	struct hb_error e = {.text = ""};
+	struct source_id id;
+	char *text = NULL;
+
+	assert_int_equal(hb_remove_all(into), 0);
+	if (source_identify(s, dir, &id, &e) || source_unpack(s, dir, &id, into, &e))
+		fail_msg("%s", e.text);
+	source_id_free(&id);
+	hb_file_read(file, &text, NULL);
+	return text;
+}
+
+static void expect_refusal(const struct source *s, int code, const char *words)
+{
+	struct hb_error e = {.text = ""};
+	struct source_id id;
+
+	assert_int_equal(source_identify(s, dir, &id, &e), code);
+	if (!strstr(e.text, words))
+		fail_msg("'%s' does not say '%s'", e.text, words);
+}
+
+static void test_git_tree(void **state)
+{
+	HB_FREE char *tree = hb_strf("%s/tree", dir), *text = NULL;
+	struct source head = {.tree = tree}, old = {.tree = tree, .ref = "old"};
+	HB_FREE char *first = NULL, *clean = NULL, *dirty = NULL, *again = NULL, *at_ref = NULL;
+
+	(void)state;
+	make_tree();
 	first = identity(&head, NULL);
 	put("tree/f", "two\n");
 	dirty = identity(&head, NULL);
@@ -243,17 +280,140 @@ static void test_git_tree(void **state)
 	assert_string_not_equal(first, dirty);
 	assert_string_equal(dirty, again);
 	assert_string_equal(first, at_ref);
-	if (source_unpack(&head, dir, into, true, &e))
-		fail_msg("%s", e.text);
-	assert_int_equal(hb_file_read(file, &text, NULL), 0);
+	text = unpacked(&head, "f");
 	assert_string_equal(text, "two\n");
 	git("add .");
 	git("commit -m two");
 	clean = identity(&head, NULL);
 	assert_string_equal(clean, dirty);
 	old.ref = "nowhere";
-	assert_int_equal(source_identify(&old, dir, &id, &e), -ENODEV);
-	assert_non_null(strstr(e.text, "nowhere"));
+	expect_refusal(&old, -ENODEV, "nowhere: ");
+	expect_refusal(&old, -ENODEV, "Needed a single revision");
+}
+
+/* What is checked out is taken whatever state the index is in, or refused; the label says dirty. */
+static void test_git_dirty(void **state)
+{
+	HB_FREE char *tree = hb_strf("%s/tree", dir), *label = NULL, *f = NULL, *new = NULL;
+	struct source s = {.tree = tree};
+	struct source_id id;
+
+	(void)state;
+	make_tree();
+	put("tree/f", "two\n");
+	put("tree/new", "new\n");
+	put("tree/untracked", "no\n");
+	git("add -N new");
+	f = unpacked(&s, "f");
+	new = unpacked(&s, "new");
+	assert_string_equal(f, "two\n");
+	assert_string_equal(new, "new\n");
+	assert_null(unpacked(&s, "untracked"));
+	assert_int_equal(source_identify(&s, dir, &id, NULL), 0);
+	label = hb_strf("%s@old-dirty", tree);
+	assert_string_equal(id.label, label);
+	source_id_free(&id);
+	/* Nothing of it was written to the tree. */
+	git("diff --cached --quiet -- f");
+	git("fsck --unreachable --no-reflogs --strict");
+	unlink(hb_strf("%s/tree/f", dir));
+	assert_null(unpacked(&s, "f"));
+}
+
+static void test_git_unmerged(void **state)
+{
+	HB_FREE char *tree = hb_strf("%s/tree", dir);
+	struct source s = {.tree = tree};
+
+	(void)state;
+	make_tree();
+	git("checkout -b side");
+	put("tree/f", "side\n");
+	git("commit -a -m side");
+	git("checkout main");
+	put("tree/f", "main\n");
+	git("commit -a -m main");
+	git("merge side || :");
+	expect_refusal(&s, -EINVAL, "files are unmerged: f;");
+	s.ref = "main";
+	free(identity(&s, NULL));
+}
+
+/* git's own words reach the user, with its remedy. */
+static void test_git_of_someone_else(void **state)
+{
+	HB_FREE char *tree = hb_strf("%s/tree", dir);
+	struct source s = {.tree = tree};
+
+	(void)state;
+	make_tree();
+	setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1", 1);
+	expect_refusal(&s, -ENODEV, "dubious ownership");
+	expect_refusal(&s, -ENODEV, "safe.directory");
+	unsetenv("GIT_TEST_ASSUME_DIFFERENT_OWNER");
+	put("tree/.git/HEAD", "ref: refs/heads/none\n");
+	expect_refusal(&s, -ENODEV, "HEAD");
+}
+
+/* Going from commit to commit, files come, change and go in the checkout that the cache keeps. */
+static void test_git_checkout_follows(void **state)
+{
+	HB_FREE char *tree = hb_strf("%s/tree", dir), *f = NULL, *again = NULL;
+	struct source head = {.tree = tree}, old = {.tree = tree, .ref = "old"};
+
+	(void)state;
+	make_tree();
+	put("tree/f", "two\n");
+	put("tree/sub/g", "g\n");
+	git("add .");
+	git("commit -m two");
+	free(unpacked(&head, "sub/g"));
+	f = unpacked(&old, "f");
+	assert_string_equal(f, "one\n");
+	assert_null(unpacked(&old, "sub/g"));
+	again = unpacked(&head, "sub/g");
+	assert_string_equal(again, "g\n");
+}
+
+/* Worktrees, shallow and bare clones, submodules, names with blanks and colons, sparse ones. */
+static void test_git_kinds(void **state)
+{
+	static const struct {
+		const char *command, *tree, *ref;
+	} kinds[] = {
+		{"worktree add '../work tree' old", "work tree", NULL},
+		{"clone --depth 1 \"file://$PWD\" ../shallow", "shallow", NULL},
+		{"clone --bare . ../bare.git", "bare.git", "main"},
+		{"clone . '../with: \"quotes\" and blanks'", "with: \"quotes\" and blanks", NULL},
+		{"clone -s . ../shared", "shared", NULL},
+		{"clone --sparse . ../sparse", "sparse", NULL},
+	};
+
+	(void)state;
+	make_tree();
+	put("tree/sub/g", "g\n");
+	git("add .");
+	git("commit -m two");
+	git("tag -f old");
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		HB_FREE char *tree = hb_strf("%s/%s", dir, kinds[i].tree), *text = NULL;
+		struct source s = {.tree = tree, .ref = (char *)kinds[i].ref};
+
+		git(kinds[i].command);
+		text = unpacked(&s, "sub/g");
+		if (!text || strcmp(text, "g\n"))
+			fail_msg("%s", kinds[i].command);
+	}
+	put("super/x", "x\n");
+	git_in("super", "init");
+	git_in("super", "submodule add ../tree linux");
+	{
+		HB_FREE char *tree = hb_strf("%s/super/linux", dir), *text = NULL;
+		struct source s = {.tree = tree};
+
+		text = unpacked(&s, "sub/g");
+		assert_string_equal(text, "g\n");
+	}
 }
 
 static void test_directory(void **state)
@@ -290,6 +450,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_package_description, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_package_identity, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_git_tree, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_git_dirty, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_git_unmerged, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_git_of_someone_else, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_git_checkout_follows, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_git_kinds, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_directory, setup, teardown),
 	};
 

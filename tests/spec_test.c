@@ -269,8 +269,10 @@ static void wrong_values_are_placed(void **state)
 	refused("[scenario]\nkernels = a,,b\n[cell a]\nworkload = pmdshare\n", -EINVAL,
 		"empty item");
 	refused("[scenario]\nkernels = a, a\n[cell a]\nworkload = pmdshare\n", -EINVAL, "twice");
-	refused("[scenario]\nkernels = ../a\n[cell a]\nworkload = pmdshare\n", -EINVAL,
+	refused("[scenario]\nkernels = a b\n[cell a]\nworkload = pmdshare\n", -EINVAL,
 		"cannot name a kernel");
+	refused("[scenario]\nkernels = ../a\n[cell a]\nworkload = pmdshare\n", -EINVAL,
+		"kernels: ../a: No such file");
 }
 
 static void meaningless_combinations_are_refused(void **state)

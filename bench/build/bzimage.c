@@ -145,12 +145,14 @@ static int unpack_payload(const char *in, size_t in_len, char **out, size_t *out
 	static const struct {
 		unsigned char magic[4];
 		size_t len;
-		const char *program;
+		const char *program, *package;
 	} kinds[] = {
-		{{0xfd, '7', 'z', 'X'}, 4, "xz"},
-		{{0x28, 0xb5, 0x2f, 0xfd}, 4, "zstd"},
-		{{0x02, 0x21, 0x4c, 0x18}, 4, "lz4"},
-		{{'B', 'Z', 'h'}, 3, "bzip2"},
+		{{0xfd, '7', 'z', 'X'}, 4, "xz", "xz-utils"},
+		{{0x28, 0xb5, 0x2f, 0xfd}, 4, "zstd", "zstd"},
+		{{0x02, 0x21, 0x4c, 0x18}, 4, "lz4", "lz4"},
+		{{'B', 'Z', 'h'}, 3, "bzip2", "bzip2"},
+		{{0x5d, 0, 0}, 3, "xz", "xz-utils"}, /* LZMA, by itself */
+		{{0x89, 'L', 'Z', 'O'}, 4, "lzop", "lzop"},
 	};
 	int rc;
 
@@ -162,7 +164,7 @@ static int unpack_payload(const char *in, size_t in_len, char **out, size_t *out
 		rc = unpack_program(kinds[i].program, in, in_len, out, out_len);
 		if (rc == -ENODEV)
 			hb_error_set(e, rc, "%s is missing; apt-get install %s", kinds[i].program,
-				     kinds[i].program);
+				     kinds[i].package);
 		return rc;
 	}
 	return -EINVAL;

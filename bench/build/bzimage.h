@@ -8,8 +8,8 @@
 /*
  * Version ("6.1.0-42-amd64") and GNU build-id of the kernel in @path; both owned by the caller.
  * The layout is Documentation/x86/boot.rst's: kernel_version at 0x20e, payload_offset and
- * payload_length at 0x248 (protocol 2.08). gzip is unpacked here; xz, zstd, lz4 by the program of
- * that name. -EINVAL: no bzImage; -ENODEV: that program is missing.
+ * payload_length at 0x248 (protocol 2.08). gzip is unpacked here, the others by their programs.
+ * -EINVAL: no bzImage; -ENODEV: that program is missing.
  */
 int bzimage_identify(const char *path, char **version, char **build_id, struct hb_error *e);
 

@@ -1,91 +1,59 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <inttypes.h>
-#include <libgen.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "bench/base/units.h"
+#include "bench/build/buildtree.h"
 #include "bench/build/cache.h"
-#include "bench/host/child.h"
 #include "bench/build/elfinfo.h"
 #include "bench/build/kbuild.h"
+#include "bench/build/fragments.h"
+#include "bench/build/series.h"
+#include "bench/host/child.h"
 
 /* Source links and objects of a build; with KASAN and lockdep the objects are the larger part. */
 #define BUILD_BYTES (1500ULL << 20)
 /* What one compiler takes at most, measured on 5.10 with gcc 12. */
 #define JOB_BYTES (256ULL << 20)
+/* The newest gcc that builds the kernels that come with this. */
+#define NEWEST_GCC 14
 /* Compiler calls of a build whose number no earlier build has recorded. */
 #define COMPILED_GUESS 1120
+/* Bytes of make's output that an error message has, and of one line of it. */
+#define COMPLAINTS 700
+#define COMPLAINT  200
 
-/*
- * Variables of the caller's that would change the kernel or confuse its make: the job server and
- * the switched-off built-in rules come from a make that runs us.
- */
-static const char *const build_unset[] = {"MAKEFLAGS",
-					  "MFLAGS",
-					  "MAKELEVEL",
-					  "MAKEOVERRIDES",
-					  "ARCH",
-					  "CROSS_COMPILE",
-					  "CC",
-					  "LD",
-					  "CFLAGS",
-					  "LDFLAGS",
-					  "KCFLAGS",
-					  "KAFLAGS",
-					  "KBUILD_OUTPUT",
-					  "O",
-					  "V",
-					  "C",
-					  "W",
-					  "LLVM",
-					  "LOCALVERSION",
-					  "KCONFIG_CONFIG",
-					  "INSTALL_MOD_PATH",
-					  "GIT_DIR",
-					  "GIT_WORK_TREE",
-					  "GIT_INDEX_FILE",
-					  NULL};
+/* What a build sees of the caller's environment; a trailing '*' stands for any end. */
+static const char *const build_seen[] = {"PATH",    "HOME",  "TMPDIR", "USER",
+					 "LOGNAME", "SHELL", "XDG_*",  "CCACHE_*"};
+/* Variables that kbuild knows and that whoever set them may expect to be used. */
+static const char *const build_refused[] = {"ARCH",    "CROSS_COMPILE", "LD",
+					    "KCFLAGS", "KAFLAGS",	"KCPPFLAGS",
+					    "HOSTCC",  "LLVM_IAS",	"LOCALVERSION"};
 
 /* All that would differ from build to build and gets into the image. */
-static const char *const build_env[] = {"KBUILD_BUILD_TIMESTAMP=2021-01-01 00:00:00 UTC",
-					"KBUILD_BUILD_USER=hugebench",
-					"KBUILD_BUILD_HOST=localhost",
-					"KBUILD_BUILD_VERSION=1",
-					"LC_ALL=C",
-					"TZ=UTC",
-					NULL};
+#define BUILD_ENV                                                                                  \
+	"KBUILD_BUILD_TIMESTAMP=2021-01-01 00:00:00 UTC", "KBUILD_BUILD_USER=hugebench",           \
+		"KBUILD_BUILD_HOST=localhost", "KBUILD_BUILD_VERSION=1", "LC_ALL=C", "TZ=UTC"
 
 /* One build going on. */
 struct building {
 	const struct kbuild *b;
 	FILE *log;
 	char *log_path;
+	char *fragments; /* path of all of them in one file */
 	unsigned int jobs;
+	const char **unset;	/* names of the environment that make does not see */
+	char words[COMPLAINTS]; /* lines of the output that may say why it failed */
+	size_t nwords;
 	/* progress */
 	int terminal;
-	unsigned int compiled, expected;
+	unsigned int compiled, expected;    /* expected 0: unknown */
 	uint64_t started, compiling, shown; /* hb_now_ns() */
 };
-
-char *kbuild_toolchain(struct hb_error *e)
-{
-	char *gcc_argv[] = {"gcc", "--version", NULL};
-	char *ld_argv[] = {"ld", "--version", NULL};
-	const char *env[] = {"LC_ALL=C", NULL};
-	struct child c = {.env = env};
-	HB_FREE char *gcc = NULL;
-	HB_FREE char *ld = NULL;
-
-	if (child_capture(&c, gcc_argv, &gcc) || child_capture(&c, ld_argv, &ld)) {
-		hb_error_set(e, -ENODEV, "gcc or ld is missing; make deps");
-		return NULL;
-	}
-	gcc[strcspn(gcc, "\n")] = 0;
-	ld[strcspn(ld, "\n")] = 0;
-	return hb_strf("%s; %s", gcc, ld);
-}
 
 /* The file that remembers how many compiler calls a configuration takes. */
 static char *expected_path(const struct kbuild *b)
@@ -117,31 +85,72 @@ static void expected_write(const struct kbuild *b, unsigned int compiled)
 		hb_file_write_atomic(path, text, strlen(text));
 }
 
+/* "2min left", or nothing while there is no telling. */
+static const char *time_left(const struct building *g, uint64_t now, char text[48])
+{
+	char duration[32];
+	double left;
+
+	*text = 0;
+	if (g->compiled < 20 || g->compiled >= g->expected)
+		return text;
+	left = (double)(now - g->compiling) / g->compiled * (g->expected - g->compiled);
+	if (left < NSEC_PER_SEC)
+		return text;
+	hb_format_duration(duration, sizeof(duration), (uint64_t)(left / 1e9) * NSEC_PER_SEC);
+	snprintf(text, 48, ", %s left", duration);
+	return text;
+}
+
 static void progress_show(struct building *g, uint64_t now)
 {
-	double spent = now - g->compiling;
-	double left = g->compiled && g->compiled < g->expected
-			      ? spent / g->compiled * (g->expected - g->compiled)
-			      : 0;
-	char left_text[32];
+	char of[32] = "", left[48];
 
 	g->shown = now;
-	fprintf(stderr, "%skernel %s: %u of about %u files, %s left%s", g->terminal ? "\r" : "",
-		g->b->v->name, g->compiled, g->expected > g->compiled ? g->expected : g->compiled,
-		g->compiled < 20 ? "some time"
-				 : hb_format_duration(left_text, sizeof(left_text),
-						      (uint64_t)(left / 1e9) * 1e9),
+	if (g->compiled < g->expected)
+		snprintf(of, sizeof(of), " of about %u", g->expected);
+	fprintf(stderr, "%skernel %s: %u%s files compiled%s%s", g->terminal ? "\r" : "",
+		g->b->v->name, g->compiled, of, time_left(g, now, left),
 		g->terminal ? "\033[K" : "\n");
 	fflush(stderr);
 }
 
-/* Output of make: to the log, and the compiler calls are counted. */
+/* Does the line of make's output say why something failed? */
+static bool is_complaint(const char *line)
+{
+	static const char *const signs[] = {"error",   "***",	    "fail",	 "not found",
+					    "no such", "cannot",    "undefined", "not available",
+					    "unknown", "not clean", "mrproper",	 "missing"};
+
+	/* "  CC      lib/error-inject.o" */
+	if (!strncmp(line, "  ", 2) && strncmp(line, "  ***", 5))
+		return false;
+	if (strstr(line, "warning:") || !strncmp(line, "== ", 3))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(signs); i++)
+		if (strcasestr(line, signs[i]))
+			return true;
+	return false;
+}
+
+/* Each line of the output of git and make. */
+static void log_line(void *arg, const char *line)
+{
+	struct building *g = arg;
+
+	fprintf(g->log, "%s\n", line);
+	if (is_complaint(line) && g->nwords < sizeof(g->words))
+		g->nwords += snprintf(g->words + g->nwords, sizeof(g->words) - g->nwords,
+				      "\n  %.*s", COMPLAINT, line);
+}
+
+/* The same, and compiler calls are counted. */
 static void build_line(void *arg, const char *line)
 {
 	struct building *g = arg;
 	uint64_t now;
 
-	fprintf(g->log, "%s\n", line);
+	log_line(arg, line);
 	if (strncmp(line, "  CC ", 5) && strncmp(line, "  AS ", 5))
 		return;
 	g->compiled++;
@@ -150,22 +159,15 @@ static void build_line(void *arg, const char *line)
 		progress_show(g, now);
 }
 
-static void log_line(void *arg, const char *line)
-{
-	struct building *g = arg;
-
-	fprintf(g->log, "%s\n", line);
-}
-
 /* How many compilers may run: the processors, fewer where memory is short. */
 static int job_count(unsigned int *jobs, struct hb_error *e)
 {
 	HB_FREE char *meminfo = NULL;
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	cpu_set_t cpus;
 	uint64_t available;
 	char *line;
 
-	*jobs = cpus > 0 ? cpus : 1;
+	*jobs = sched_getaffinity(0, sizeof(cpus), &cpus) ? 1 : CPU_COUNT(&cpus);
 	if (hb_file_read("/proc/meminfo", &meminfo, NULL))
 		return 0;
 	line = strstr(meminfo, "MemAvailable:");
@@ -183,117 +185,142 @@ static int job_count(unsigned int *jobs, struct hb_error *e)
 	return 0;
 }
 
-static int apply_patch(struct building *g, const char *src, const char *patch, struct hb_error *e)
+static bool matches(const char *name, size_t n, const char *pattern)
 {
-	/* A clone around the cache must not be taken for the tree to patch. */
-	HB_FREE char *ceiling = hb_strf("GIT_CEILING_DIRECTORIES=%s", g->b->work);
-	HB_FREE char *file = variant_input(g->b->root, patch);
-	const char *env[] = {ceiling, "LC_ALL=C", NULL};
-	struct child c = {.directory = src, .env = env, .unset = build_unset};
-	char *argv[] = {"git", "apply", "-v", "--whitespace=nowarn", file, NULL};
-	int rc;
+	size_t len = strlen(pattern);
 
-	if (!ceiling || !file)
-		return hb_error_set(e, -ENOMEM, "out of memory");
-	fprintf(g->log, "== %s\n", patch);
-	rc = child_run(&c, argv, log_line, g);
-	if (!rc)
-		return 0;
-	return hb_error_set(e, -EIO, "kernel %s: %s does not apply to %s; see %s", g->b->v->name,
-			    patch, g->b->label, g->log_path);
+	if (pattern[len - 1] == '*')
+		return n >= len - 1 && !strncmp(name, pattern, len - 1);
+	return n == len && !strncmp(name, pattern, n);
 }
 
-static int apply_patches(struct building *g, const char *src, struct hb_error *e)
+static bool matches_any(const char *name, size_t n, const char *const *patterns, size_t npatterns)
 {
-	json_t *patch;
-	size_t i;
-	int rc = 0;
-
-	json_array_foreach (g->b->v->patches, i, patch)
-		if (!rc)
-			rc = apply_patch(g, src, json_string_value(patch), e);
-	return rc;
+	for (size_t i = 0; i < npatterns; i++)
+		if (matches(name, n, patterns[i]))
+			return true;
+	return false;
 }
 
-/* Write all fragments into one file, in order; @first may be NULL. */
-static int join_fragments(const struct kbuild *b, const char *first, const char *path)
+/* g->unset from the environment; what is set in vain is said. */
+static int close_environment(struct building *g)
 {
-	HB_FCLOSE FILE *out = fopen(path, "we");
-	json_t *fragment;
-	size_t i;
+	size_t n = 0, count = 0;
 
-	if (!out)
-		return -errno;
-	if (first) {
-		HB_FREE char *text = NULL;
-		int rc = hb_file_read(first, &text, NULL);
+	while (environ[n])
+		n++;
+	g->unset = calloc(n + 1, sizeof(*g->unset));
+	for (size_t i = 0; g->unset && i < n; i++) {
+		size_t len = strcspn(environ[i], "=");
 
-		if (rc)
-			return rc;
-		fputs(text, out);
+		if (matches_any(environ[i], len, build_seen, ARRAY_SIZE(build_seen)))
+			continue;
+		if (environ[i][len] && environ[i][len + 1] &&
+		    matches_any(environ[i], len, build_refused, ARRAY_SIZE(build_refused)))
+			fprintf(stderr, "hugebench: %.*s is set, and not used for kernels\n",
+				(int)len, environ[i]);
+		g->unset[count] = strndup(environ[i], len);
+		if (!g->unset[count++])
+			return -ENOMEM;
 	}
-	json_array_foreach (b->v->fragments, i, fragment) {
-		HB_FREE char *file = variant_input(b->root, json_string_value(fragment));
-		HB_FREE char *text = NULL;
-		int rc = file ? hb_file_read(file, &text, NULL) : -ENOMEM;
+	return g->unset ? 0 : -ENOMEM;
+}
 
-		if (rc)
-			return rc;
-		fprintf(out, "%s\n", text);
-	}
-	return fflush(out) ? -errno : 0;
+static void free_environment(struct building *g)
+{
+	for (const char **name = g->unset; name && *name; name++)
+		free((char *)*name);
+	free(g->unset);
+}
+
+/* A hint where a compiler is younger than the kernels that were tried with it. */
+static const char *compiler_hint(const struct building *g, char text[128])
+{
+	unsigned int major = g->b->toolchain->major;
+
+	*text = 0;
+	if (!g->b->toolchain->llvm && major > NEWEST_GCC && g->compiled)
+		snprintf(text, 128,
+			 "; the kernel may be older than gcc %u: CC=gcc-12 takes another", major);
+	return text;
+}
+
+static int make_failed(const struct building *g, const char *target, int status, struct hb_error *e)
+{
+	char hint[128];
+
+	return hb_error_set(e, -EIO, "kernel %s: make %s exited with %d%s; %s says:%s",
+			    g->b->v->name, target, status, compiler_hint(g, hint), g->log_path,
+			    g->nwords ? g->words : " nothing of a reason");
 }
 
 /* make -C SRC O=OBJ TARGET */
-static int make_target(struct building *g, const char *src, const char *obj, const char *target,
+static int make_target(struct building *g, const struct buildtree *t, const char *target,
 		       child_line line, struct hb_error *e)
 {
-	HB_FREE char *output = hb_strf("O=%s", obj);
+	HB_FREE char *output = hb_strf("O=%s", t->obj);
 	HB_FREE char *jobs = hb_strf("-j%u", g->jobs);
-	HB_FREE char *all = hb_strf("KCONFIG_ALLCONFIG=%s.all", obj);
-	const char *env[ARRAY_SIZE(build_env) + 1];
-	struct child c = {.env = env, .unset = build_unset};
-	char *argv[] = {"make", "--no-print-directory", "-C", (char *)src, output,
-			jobs,	(char *)target,		NULL};
+	HB_FREE char *cc = hb_strf("CC=%s", g->b->toolchain->cc);
+	HB_FREE char *all = hb_strf("KCONFIG_ALLCONFIG=%s", g->fragments);
+	/* A clone around the cache must not be taken for that of the kernel. */
+	HB_FREE char *ceiling = hb_strf("GIT_CEILING_DIRECTORIES=%s", g->b->cache);
+	const char *env[] = {BUILD_ENV, all, ceiling, NULL};
+	struct child c = {.env = env, .unset = g->unset};
+	char *argv[] = {"make",
+			"--no-print-directory",
+			"-C",
+			t->src,
+			output,
+			jobs,
+			cc,
+			(char *)target,
+			g->b->toolchain->llvm ? "LLVM=1" : NULL,
+			NULL};
 	int rc;
 
-	if (!output || !jobs || !all)
+	if (!output || !jobs || !cc || !all || !ceiling)
 		return hb_error_set(e, -ENOMEM, "out of memory");
-	memcpy(env, build_env, sizeof(build_env));
-	env[ARRAY_SIZE(build_env) - 1] = all;
-	env[ARRAY_SIZE(build_env)] = NULL;
 	fprintf(g->log, "== make %s\n", target);
+	g->nwords = 0;
 	rc = child_run(&c, argv, line, g);
-	if (!rc)
-		return 0;
-	return hb_error_set(e, -EIO, "kernel %s: make %s exited with %d; see %s", g->b->v->name,
-			    target, rc, g->log_path);
+	return rc ? make_failed(g, target, rc, e) : 0;
 }
 
-static int configure(struct building *g, const char *src, const char *obj, struct hb_error *e)
+/* Do the wanted lines hold? With strict = no one that does not is only told. */
+static int check_configuration(const struct building *g, const char *config, struct hb_error *e)
 {
 	const struct variant *v = g->b->v;
-	HB_FREE char *all = hb_strf("%s.all", obj);
-	HB_FREE char *config = hb_strf("%s/.config", obj);
+	struct hb_error lost = {.text = ""};
+	int rc = fragments_check(g->b->root, v->fragments, config, &lost);
+
+	if (rc == -EIO && !v->strict) {
+		fprintf(stderr, "hugebench: kernel %s (strict = no): %s\n", v->name, lost.text);
+		return 0;
+	}
+	return rc ? hb_error_set(e, rc,
+				 "kernel %s: %s; 'strict = no' in its description takes the "
+				 "configuration as it is",
+				 v->name, lost.text)
+		  : 0;
+}
+
+static int configure(struct building *g, const struct buildtree *t, struct hb_error *e)
+{
+	const struct variant *v = g->b->v;
+	HB_FREE char *config = hb_strf("%s/.config", t->obj);
 	int rc;
 
-	if (!all || !config)
+	if (!config)
 		return hb_error_set(e, -ENOMEM, "out of memory");
-	rc = join_fragments(g->b, v->config, v->config ? config : all);
+	rc = fragments_join(g->b->root, v, v->config ? config : g->fragments);
 	if (rc)
 		return hb_error_set(e, rc, "kernel %s: cannot join its configuration: %s", v->name,
 				    strerror(-rc));
 	if (!v->config)
-		rc = make_target(g, src, obj, "allnoconfig", log_line, e);
+		rc = make_target(g, t, "allnoconfig", log_line, e);
 	if (!rc)
-		rc = make_target(g, src, obj, "olddefconfig", log_line, e);
-	if (!rc)
-		rc = kbuild_check_config(g->b->root, v->fragments, config, e);
-	if (rc != -EIO || v->strict || !e)
-		return rc;
-	fprintf(stderr, "hugebench: kernel %s (strict = no): %s\n", v->name, e->text);
-	e->text[0] = 0;
-	return 0;
+		rc = make_target(g, t, "olddefconfig", log_line, e);
+	return rc ? rc : check_configuration(g, config, e);
 }
 
 static int copy_file(const char *from, const char *to)
@@ -339,29 +366,136 @@ static int collect(struct building *g, const char *obj, json_t **facts, struct h
 	return *facts ? 0 : hb_error_set(e, -ENOMEM, "out of memory");
 }
 
-static int build_steps(struct building *g, json_t **facts, struct hb_error *e)
+/* The variant's patches as paths; NULL without memory. */
+static json_t *patch_paths(const struct kbuild *b)
 {
-	HB_FREE char *src = hb_strf("%s/src", g->b->work);
-	HB_FREE char *obj = hb_strf("%s/obj", g->b->work);
+	json_t *paths = json_array(), *patch;
+	size_t i;
+
+	json_array_foreach (b->v->patches, i, patch) {
+		HB_FREE char *path = variant_input(b->root, json_string_value(patch));
+
+		if (!path || json_array_append_new(paths, json_string(path))) {
+			json_decref(paths);
+			return NULL;
+		}
+	}
+	return paths;
+}
+
+/* The sources of @t: the variant's source with its patches. */
+static int prepare(struct building *g, struct buildtree *t, struct hb_error *e)
+{
+	const struct kbuild *b = g->b;
+	HB_FREE char *overlay = hb_strf("%s/patched", b->work);
+	json_t *patches = patch_paths(b), *gone = NULL;
+	struct source_tree from;
 	int rc;
 
-	if (!src || !obj)
+	if (!overlay || !patches) {
+		json_decref(patches);
 		return hb_error_set(e, -ENOMEM, "out of memory");
-	rc = hb_mkdir_all(obj);
+	}
+	fprintf(stderr, "kernel %s: preparing %s\n", b->v->name, b->id->label);
+	rc = source_open(&b->v->source, b->cache, b->id, &from, e);
+	if (!rc) {
+		rc = series_apply(patches, from.dir, overlay, g->log, &gone, e);
+		if (rc)
+			hb_error_prefix(e, rc, "kernel %s, %s, see %s", b->v->name, b->id->label,
+					g->log_path);
+		if (!rc)
+			rc = buildtree_fill(t, &from, overlay, gone, e);
+		source_close(&from);
+	}
+	json_decref(gone);
+	json_decref(patches);
+	return rc ? rc : source_check(&b->v->source, b->cache, b->id, e);
+}
+
+static int make_kernel(struct building *g, struct buildtree *t, json_t **facts, struct hb_error *e)
+{
+	int rc = prepare(g, t, e);
+
 	if (rc)
-		return hb_error_set(e, rc, "cannot make %s: %s", obj, strerror(-rc));
-	fprintf(stderr, "kernel %s: preparing %s\n", g->b->v->name, g->b->label);
-	rc = source_unpack(&g->b->v->source, g->b->cache, src, !g->b->keep, e);
-	if (!rc)
-		rc = apply_patches(g, src, e);
-	if (!rc)
-		rc = configure(g, src, obj, e);
+		return rc;
+	g->expected = t->warm ? 0 : expected_read(g->b);
+	rc = configure(g, t, e);
 	g->compiling = hb_now_ns();
 	if (!rc)
-		rc = make_target(g, src, obj, "bzImage", build_line, e);
+		rc = make_target(g, t, "bzImage", build_line, e);
 	if (g->terminal && g->compiled)
 		fputs("\n", stderr);
-	return rc ? rc : collect(g, obj, facts, e);
+	if (!rc && !t->warm)
+		expected_write(g->b, g->compiled);
+	return rc ? rc : collect(g, t->obj, facts, e);
+}
+
+/* A short name for what @labels and texts, in turn and ended by NULL, stand for. */
+static int short_name(char name[CACHE_KEY_LEN + 1], const char *const *texts, struct hb_error *e)
+{
+	struct digest *d = digest_begin();
+	int rc;
+
+	for (; *texts; texts++)
+		digest_text(d, "", *texts);
+	rc = digest_end(d, name);
+	name[16] = 0;
+	return rc ? hb_error_set(e, rc, "out of memory") : 0;
+}
+
+/* The tree that this build shares with those of the same source, compiler and configuration. */
+static int open_tree(const struct building *g, struct buildtree *t, struct hb_error *e)
+{
+	const struct kbuild *b = g->b;
+	const struct source *s = &b->v->source;
+	const char *origin[] = {KBUILD_STEPS, b->toolchain->text, b->toolchain->cc,
+				s->tree ? s->tree : b->id->hash, NULL};
+	char family[CACHE_KEY_LEN + 1], config[CACHE_KEY_LEN + 1];
+	HB_FREE char *text = NULL;
+	const char *wanted[2] = {NULL};
+	int rc = fragments_join(b->root, b->v, g->fragments);
+
+	if (!rc)
+		rc = hb_file_read(g->fragments, &text, NULL);
+	if (rc)
+		return hb_error_set(e, rc, "kernel %s: cannot join its configuration: %s",
+				    b->v->name, strerror(-rc));
+	wanted[0] = text;
+	rc = short_name(family, origin, e);
+	if (!rc)
+		rc = short_name(config, wanted, e);
+	return rc ? rc : buildtree_open(b->cache, family, config, b->keep ? b->work : NULL, t, e);
+}
+
+static int build_steps(struct building *g, json_t **facts, struct hb_error *e)
+{
+	struct buildtree t;
+	int rc = hb_mkdir_all(g->b->work);
+
+	if (rc)
+		return hb_error_set(e, rc, "cannot make %s: %s", g->b->work, strerror(-rc));
+	if (close_environment(g))
+		return hb_error_set(e, -ENOMEM, "out of memory");
+	rc = open_tree(g, &t, e);
+	if (rc)
+		return rc;
+	rc = make_kernel(g, &t, facts, e);
+	buildtree_close(&t, true);
+	return rc;
+}
+
+int kbuild_check_place(const char *cache, struct hb_error *e)
+{
+	static const char taken[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "/._-+,@~=";
+	size_t n = strspn(cache, taken);
+
+	if (!cache[n])
+		return 0;
+	return hb_error_set(e, -EINVAL,
+			    "kernels cannot be built in %s: make takes no '%c' in the name of a "
+			    "directory; let XDG_CACHE_HOME name another",
+			    cache, cache[n]);
 }
 
 static int open_log(struct building *g, struct hb_error *e)
@@ -383,9 +517,9 @@ int kbuild_run(const struct kbuild *b, json_t **facts, struct hb_error *e)
 {
 	struct building g = {.b = b,
 			     .terminal = isatty(STDERR_FILENO),
-			     .expected = expected_read(b),
+			     .fragments = hb_strf("%s/fragments", b->work),
 			     .started = hb_now_ns()};
-	int rc = hb_remove_all(b->work);
+	int rc = g.fragments ? hb_remove_all(b->work) : -ENOMEM;
 
 	g.shown = g.started;
 	if (rc)
@@ -397,135 +531,10 @@ int kbuild_run(const struct kbuild *b, json_t **facts, struct hb_error *e)
 		rc = open_log(&g, e);
 	if (!rc)
 		rc = build_steps(&g, facts, e);
-	if (!rc)
-		expected_write(b, g.compiled);
 	if (g.log)
 		fclose(g.log);
 	free(g.log_path);
-	return rc;
-}
-
-/* A wanted line: where it stands and what it says. */
-struct wanted {
-	const char *file;
-	int line;
-	char symbol[96];
-	char value[160]; /* "n" for "is not set" */
-};
-
-struct wanted_list {
-	struct wanted *v;
-	size_t n;
-};
-
-/* "CONFIG_X=y" or "# CONFIG_X is not set" -> 1. */
-static int parse_config_line(const char *line, struct wanted *w)
-{
-	char rest[32] = "";
-
-	if (sscanf(line, "%95[A-Za-z0-9_]=%159[^\n]", w->symbol, w->value) == 2)
-		return !strncmp(w->symbol, "CONFIG_", 7);
-	if (sscanf(line, "# %95[A-Za-z0-9_] %31[^\n]", w->symbol, rest) == 2 &&
-	    !strcmp(rest, "is not set") && !strncmp(w->symbol, "CONFIG_", 7)) {
-		strcpy(w->value, "n");
-		return 1;
-	}
-	return 0;
-}
-
-/* The last line for a symbol wins. */
-static int wanted_put(struct wanted_list *l, const struct wanted *w)
-{
-	struct wanted *longer;
-
-	for (size_t i = 0; i < l->n; i++)
-		if (!strcmp(l->v[i].symbol, w->symbol)) {
-			l->v[i] = *w;
-			return 0;
-		}
-	longer = reallocarray(l->v, l->n + 1, sizeof(*longer));
-	if (!longer)
-		return -ENOMEM;
-	l->v = longer;
-	l->v[l->n++] = *w;
-	return 0;
-}
-
-static int wanted_read(struct wanted_list *l, const char *root, const char *fragment)
-{
-	HB_FREE char *path = variant_input(root, fragment);
-	HB_FCLOSE FILE *f = path ? fopen(path, "re") : NULL;
-	struct wanted w = {.file = fragment};
-	char line[512];
-	int rc = 0;
-
-	if (!f)
-		return path ? -errno : -ENOMEM;
-	while (!rc && fgets(line, sizeof(line), f)) {
-		w.line++;
-		if (parse_config_line(line, &w))
-			rc = wanted_put(l, &w);
-	}
-	return rc;
-}
-
-/* The value of @symbol in the text of a .config: "n" when it has none. */
-static void config_value(const char *config, const char *symbol, char *value, size_t len)
-{
-	size_t n = strlen(symbol);
-
-	snprintf(value, len, "n");
-	for (const char *p = config; (p = strstr(p, symbol)); p += n)
-		if ((p == config || p[-1] == '\n') && p[n] == '=') {
-			snprintf(value, len, "%.*s", (int)strcspn(p + n + 1, "\n"), p + n + 1);
-			return;
-		}
-}
-
-static int report_lost(const struct wanted_list *l, const char *text, const char *config,
-		       struct hb_error *e)
-{
-	char what[640] = "";
-	size_t n = 0, lost = 0;
-
-	for (size_t i = 0; i < l->n; i++) {
-		char value[160];
-
-		config_value(text, l->v[i].symbol, value, sizeof(value));
-		if (!strcmp(value, l->v[i].value))
-			continue;
-		if (lost++ < 5 && n < sizeof(what))
-			n += snprintf(what + n, sizeof(what) - n,
-				      "%s%s:%d: %s=%s is wanted, it is %s", n ? "; " : "",
-				      l->v[i].file, l->v[i].line, l->v[i].symbol, l->v[i].value,
-				      value);
-	}
-	if (!lost)
-		return 0;
-	return hb_error_set(e, -EIO, "%zu configuration lines do not hold in %s: %s%s", lost,
-			    config, what, lost > 5 ? "; ..." : "");
-}
-
-int kbuild_check_config(const char *root, const json_t *fragments, const char *config,
-			struct hb_error *e)
-{
-	struct wanted_list l = {0};
-	HB_FREE char *text = NULL;
-	json_t *fragment;
-	size_t i;
-	int rc = hb_file_read(config, &text, NULL);
-
-	if (rc)
-		return hb_error_set(e, rc, "cannot read %s: %s", config, strerror(-rc));
-	json_array_foreach (fragments, i, fragment) {
-		if (!rc)
-			rc = wanted_read(&l, root, json_string_value(fragment));
-		if (rc)
-			hb_error_set(e, rc, "cannot read %s: %s", json_string_value(fragment),
-				     strerror(-rc));
-	}
-	if (!rc)
-		rc = report_lost(&l, text, config, e);
-	free(l.v);
+	free(g.fragments);
+	free_environment(&g);
 	return rc;
 }

@@ -13,9 +13,9 @@
 
 /* What resolving needs to know about the place. */
 struct place {
-	char *root;	 /* of the clone */
-	char *cache;	 /* cache directory */
-	char *toolchain; /* NULL until it is needed */
+	char *root;		    /* of the clone */
+	char *cache;		    /* cache directory */
+	struct toolchain toolchain; /* empty until it is needed */
 };
 
 static int place_init(struct place *p, struct hb_error *e)
@@ -31,7 +31,7 @@ static void place_free(struct place *p)
 {
 	free(p->root);
 	free(p->cache);
-	free(p->toolchain);
+	toolchain_free(&p->toolchain);
 }
 
 static void digest_files(struct digest *d, const char *root, const char *label, const json_t *list)
@@ -54,15 +54,14 @@ static int variant_key(struct place *p, const struct variant *v, const struct so
 	struct digest *d;
 	int rc;
 
-	if (!p->toolchain)
-		p->toolchain = kbuild_toolchain(e);
-	if (!p->toolchain)
-		return -ENODEV;
+	rc = p->toolchain.text ? 0 : toolchain_find(&p->toolchain, e);
+	if (rc)
+		return rc;
 	d = digest_begin();
 	if (!d)
 		return hb_error_set(e, -ENOMEM, "out of memory");
 	digest_text(d, "steps", KBUILD_STEPS);
-	digest_text(d, "toolchain", p->toolchain);
+	digest_text(d, "toolchain", p->toolchain.text);
 	digest_text(d, "source", id->hash);
 	digest_text(d, "strict", v->strict ? "yes" : "no");
 	digest_files(d, p->root, "patch", v->patches);
@@ -164,8 +163,8 @@ static int seal(const struct place *p, const struct variant *v, const struct sou
 	static const char *const names[] = {"bzImage", "config", "System.map", NULL};
 	json_t *input =
 		json_pack("{s:s, s:s, s:s, s:s, s:s, s:O, s:O}", "key", key, "variant", v->name,
-			  "source", id->label, "source_hash", id->hash, "toolchain", p->toolchain,
-			  "series", v->patches, "fragments", v->fragments);
+			  "source", id->label, "source_hash", id->hash, "toolchain",
+			  p->toolchain.text, "series", v->patches, "fragments", v->fragments);
 	int rc;
 
 	if (!input || json_object_update(facts, input)) {
@@ -188,7 +187,8 @@ static int kernel_build(const struct place *p, const struct variant *v, const st
 			   .cache = p->cache,
 			   .v = v,
 			   .work = work,
-			   .label = id->label,
+			   .id = id,
+			   .toolchain = &p->toolchain,
 			   .keep = keep && *keep};
 	json_t *facts = NULL;
 	int rc;
@@ -229,7 +229,9 @@ static int kernel_from_source(struct place *p, const struct variant *v, struct k
 		rc = dir ? kernel_lookup(k, v, id.label, dir, e) : -ENOMEM;
 	if (rc != -ENOENT)
 		goto out;
-	rc = source_fetch(&v->source, p->cache, e);
+	rc = kbuild_check_place(p->cache, e);
+	if (!rc)
+		rc = source_fetch(&v->source, p->cache, e);
 	if (rc)
 		goto out;
 	/* The fetch may have settled for another version. */

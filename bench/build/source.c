@@ -12,12 +12,12 @@
 #include "bench/host/child.h"
 #include "bench/base/plain.h"
 #include "bench/build/keyfile.h"
+#include "bench/build/gittree.h"
 #include "bench/build/source.h"
+#include "bench/build/sync.h"
 
 /* An unpacked 5.10 tree and what it is unpacked from, with a margin. */
 #define SOURCE_BYTES (1800ULL << 20)
-
-static const char *const git_unset[] = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", NULL};
 
 /* Set @s from KERNEL_SRC's value. */
 static int source_from_environment(const char *path, struct source *s, struct hb_error *e)
@@ -109,53 +109,15 @@ static int identify_package(const struct source *s, const char *cache, struct so
 	return id->hash && id->label ? 0 : -ENOMEM;
 }
 
-/* One line of a git command's output, or NULL. */
-static char *git_line(const char *tree, char *const argv[])
+static int identify_git(const struct source *s, const char *cache, struct source_id *id,
+			struct hb_error *e)
 {
-	struct child c = {.directory = tree, .unset = git_unset};
-	char *out = NULL;
+	HB_FREE char *name = NULL;
+	int rc = git_identify(cache, s->tree, s->ref, &id->hash, &name, e);
 
-	if (child_capture(&c, argv, &out) || !out || !*out || *out == '\n') {
-		free(out);
-		return NULL;
-	}
-	out[strcspn(out, "\n")] = 0;
-	return out;
-}
-
-/*
- * The git tree object that stands for @s. Without a ref: what is checked out, with the changes to
- * tracked files; `git stash create` makes an object of those and touches nothing else.
- */
-static char *git_object(const struct source *s)
-{
-	char *stash_argv[] = {"git", "stash", "create", NULL};
-	HB_FREE char *stash = s->ref ? NULL : git_line(s->tree, stash_argv);
-	HB_FREE char *what = hb_strf("%s^{tree}", s->ref			 ? s->ref
-						  : stash && strlen(stash) >= 40 ? stash
-										 : "HEAD");
-	char *argv[] = {"git", "rev-parse", "--verify", "-q", "--end-of-options", what, NULL};
-
-	return what ? git_line(s->tree, argv) : NULL;
-}
-
-static int is_git(const char *tree)
-{
-	HB_FREE char *dot = hb_strf("%s/.git", tree);
-
-	return dot && !access(dot, F_OK);
-}
-
-static int identify_git(const struct source *s, struct source_id *id, struct hb_error *e)
-{
-	char *describe[] = {"git", "describe", "--always", "--dirty", NULL};
-	HB_FREE char *name = s->ref ? strdup(s->ref) : git_line(s->tree, describe);
-
-	id->hash = git_object(s);
-	if (!id->hash)
-		return hb_error_set(e, -ENODEV, "%s: git finds no tree at %s", s->tree,
-				    s->ref ? s->ref : "HEAD");
-	id->label = hb_strf("%s@%s", s->tree, name ? name : id->hash);
+	if (rc)
+		return rc;
+	id->label = hb_strf("%s@%s", s->tree, name);
 	return id->label ? 0 : -ENOMEM;
 }
 
@@ -216,8 +178,8 @@ int source_identify(const struct source *s, const char *cache, struct source_id 
 	*id = (struct source_id){0};
 	if (s->tarball)
 		rc = identify_tarball(s, id, e);
-	else if (s->tree && is_git(s->tree))
-		rc = identify_git(s, id, e);
+	else if (s->tree && git_is_tree(s->tree))
+		rc = identify_git(s, cache, id, e);
 	else if (s->tree && s->ref)
 		rc = hb_error_set(e, -ENODEV, "%s is no git tree, so it has no %s", s->tree,
 				  s->ref);
@@ -251,15 +213,28 @@ static int unpack_step(char *const argv[], const char *what, struct hb_error *e)
 			    rc, out ? out : "");
 }
 
-/* Does @tree, which came from @origin, look like a kernel's? */
+/* Does @tree, which came from @origin, look like a kernel's that make will build elsewhere? */
 static int check_tree(const char *tree, const char *origin, struct hb_error *e)
 {
+	/* What a build within the tree leaves and kbuild refuses. */
+	static const char *const built[] = {".config", "include/config",
+					    "arch/x86/include/generated"};
 	HB_FREE char *makefile = hb_strf("%s/Makefile", tree);
 
-	if (makefile && !access(makefile, R_OK))
-		return 0;
-	return hb_error_set(e, -ENODEV, "%s is no kernel source: it has no Makefile at its top",
-			    origin);
+	if (!makefile || access(makefile, R_OK))
+		return hb_error_set(e, -ENODEV,
+				    "%s is no kernel source: it has no Makefile at its top",
+				    origin);
+	for (size_t i = 0; i < ARRAY_SIZE(built); i++) {
+		HB_FREE char *path = hb_strf("%s/%s", tree, built[i]);
+
+		if (path && !access(path, F_OK))
+			return hb_error_set(e, -ENODEV,
+					    "%s was built in (it has %s), which kbuild refuses; "
+					    "run 'make mrproper' there, or name a git tree",
+					    origin, built[i]);
+	}
+	return 0;
 }
 
 /* Unpack @tarball, whose files are all below one directory, and keep it as pristine tree @hash. */
@@ -446,58 +421,79 @@ int source_fetch(const struct source *s, const char *cache, struct hb_error *e)
 	return rc;
 }
 
-/* The files of git tree @object, through an index of our own. */
-static int unpack_git(const struct source *s, const char *object, const char *into,
-		      struct hb_error *e)
+/* Where the files of @id are; *@t is for source_close() in every case. */
+static int open_files(const struct source *s, const char *cache, const struct source_id *id,
+		      struct source_tree *t, struct hb_error *e)
 {
-	HB_FREE char *index = hb_strf("GIT_INDEX_FILE=%s.index", into);
-	HB_FREE char *prefix = hb_strf("--prefix=%s/", into);
-	const char *env[] = {index, NULL};
-	const char *const unset[] = {"GIT_DIR", "GIT_WORK_TREE", NULL};
-	struct child c = {.directory = s->tree, .env = env, .unset = unset};
-	char *read_argv[] = {"git", "read-tree", (char *)object, NULL};
-	char *out_argv[] = {"git", "checkout-index", "-a", "-q", prefix, NULL};
-	HB_FREE char *out = NULL;
 	int rc;
 
-	if (!index || !prefix)
-		return hb_error_set(e, -ENOMEM, "out of memory");
-	rc = child_run(&c, read_argv, NULL, NULL);
-	if (!rc)
-		rc = child_capture(&c, out_argv, &out);
-	unlink(index + strlen("GIT_INDEX_FILE="));
-	if (!rc)
-		return 0;
-	return hb_error_set(e, -EIO, "cannot take %s out of %s: git exited with %d: %.300s", object,
-			    s->tree, rc, out ? out : "");
+	if (s->tree && git_is_tree(s->tree)) {
+		rc = git_checkout(cache, s->tree, id->hash, &t->checkout, e);
+		if (rc)
+			return rc;
+		t->dir = hb_strf("%s/tree", t->checkout.dir);
+	} else if (s->tree) {
+		t->dir = strdup(s->tree);
+	} else {
+		HB_FREE char *kept = pristine_path(cache, id->hash);
+
+		t->dir = kept ? hb_strf("%s/tree", kept) : NULL;
+	}
+	/* No links to a tree of the user's, where something may write. */
+	t->links = !s->tree || t->checkout.dir;
+	return t->dir ? 0 : hb_error_set(e, -ENOMEM, "out of memory");
 }
 
-int source_unpack(const struct source *s, const char *cache, const char *into, bool links,
-		  struct hb_error *e)
+int source_open(const struct source *s, const char *cache, const struct source_id *id,
+		struct source_tree *t, struct hb_error *e)
 {
-	struct source_id id;
-	HB_FREE char *dir = NULL;
-	HB_FREE char *from = NULL;
-	int rc = source_identify(s, cache, &id, e);
+	int rc;
+
+	*t = (struct source_tree){.checkout = {.lock = -1}};
+	rc = open_files(s, cache, id, t, e);
+	if (!rc)
+		rc = check_tree(t->dir, s->tree ? s->tree : id->label, e);
+	if (rc)
+		source_close(t);
+	return rc;
+}
+
+void source_close(struct source_tree *t)
+{
+	workspace_close(&t->checkout, true);
+	free(t->dir);
+	*t = (struct source_tree){.checkout = {.lock = -1}};
+}
+
+int source_check(const struct source *s, const char *cache, const struct source_id *id,
+		 struct hb_error *e)
+{
+	struct source_id now;
+	int rc;
+
+	if (!s->tree || git_is_tree(s->tree))
+		return 0;
+	rc = source_identify(s, cache, &now, e);
+	if (rc)
+		return rc;
+	if (strcmp(now.hash, id->hash))
+		rc = hb_error_set(e, -EBUSY, "%s was changed while it was read", s->tree);
+	source_id_free(&now);
+	return rc;
+}
+
+int source_unpack(const struct source *s, const char *cache, const struct source_id *id,
+		  const char *into, struct hb_error *e)
+{
+	struct sync sync = {.to = into};
+	struct source_tree t;
+	int rc = source_open(s, cache, id, &t, e);
 
 	if (rc)
 		return rc;
-	dir = pristine_path(cache, id.hash);
-	from = s->tree ? hb_strf("%s/.", s->tree) : hb_strf("%s/tree/.", dir);
-	if (!dir || !from) {
-		rc = hb_error_set(e, -ENOMEM, "out of memory");
-	} else if ((rc = hb_mkdir_all(into))) {
-		hb_error_set(e, rc, "cannot make %s: %s", into, strerror(-rc));
-	} else if (s->tree && is_git(s->tree)) {
-		rc = unpack_git(s, id.hash, into, e);
-	} else {
-		/* No links to a tree of the user's, where something may write. */
-		char *argv[] = {"cp", links && !s->tree ? "-al" : "-a", from, (char *)into, NULL};
-
-		rc = unpack_step(argv, s->tree ? s->tree : id.label, e);
-	}
-	if (!rc)
-		rc = check_tree(into, s->tree ? s->tree : id.label, e);
-	source_id_free(&id);
-	return rc;
+	sync.from = t.dir;
+	sync.links = t.links;
+	rc = sync_tree(&sync, NULL, e);
+	source_close(&t);
+	return rc ? rc : source_check(s, cache, id, e);
 }

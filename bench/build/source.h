@@ -5,6 +5,7 @@
 #define HB_SOURCE_H
 
 #include "bench/base/util.h"
+#include "bench/build/workspace.h"
 
 struct source {
 	/* a Debian package whose linux-source-X.tar.xz is used; all four or none */
@@ -41,11 +42,28 @@ void source_id_free(struct source_id *id);
  * source_identify() answers differently afterwards. -ENODEV: not to be had.
  */
 int source_fetch(const struct source *s, const char *cache, struct hb_error *e);
+
+/* The files of a source, to be read and not to be written to. */
+struct source_tree {
+	char *dir;
+	bool links;		   /* hard links to them may be made */
+	struct workspace checkout; /* of a git tree; else all zero */
+};
+
 /*
- * Lay the tree out in the new directory @into, on the cache's file system. @links: files may be
- * hard links, which are quick, but may only be replaced and never written to.
+ * Open what source_identify() called @id, fetched by source_fetch(). Others wait for a git tree
+ * until source_close(), which is for what was opened only.
  */
-int source_unpack(const struct source *s, const char *cache, const char *into, bool links,
-		  struct hb_error *e);
+int source_open(const struct source *s, const char *cache, const struct source_id *id,
+		struct source_tree *t, struct hb_error *e);
+void source_close(struct source_tree *t);
+/* After a copy was taken: -EBUSY when a plain directory is no longer @id; the others cannot
+ * change. */
+int source_check(const struct source *s, const char *cache, const struct source_id *id,
+		 struct hb_error *e);
+/* Lay the files out in @into, on the cache's file system: some are hard links, to be replaced and
+ * never to be written to. */
+int source_unpack(const struct source *s, const char *cache, const struct source_id *id,
+		  const char *into, struct hb_error *e);
 
 #endif

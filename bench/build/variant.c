@@ -7,6 +7,7 @@
 #include "bench/base/plain.h"
 #include "bench/base/units.h"
 #include "bench/build/keyfile.h"
+#include "bench/host/place.h"
 #include "bench/build/variant.h"
 
 /* Where descriptions are: below kernels/, then $HUGEBENCH_KERNELS; the first one found wins. */
@@ -248,10 +249,83 @@ static int variant_parse(const char *root, struct variant *v, struct hb_error *e
 	return rc;
 }
 
+/* The .config that belongs to the image @path: beside it, or at the top of the tree it was built
+ * in.
+ */
+static char *config_of_image(const char *path)
+{
+	const char *base = strrchr(path, '/') + 1;
+	int dir = base - path;
+	char *tries[] = {
+		strncmp(base, "vmlinuz-", 8) ? NULL : hb_strf("%.*sconfig-%s", dir, path, base + 8),
+		hb_strf("%.*sconfig", dir, path), hb_strf("%.*s.config", dir, path),
+		hb_strf("%.*s../../../.config", dir, path)};
+	char *found = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(tries); i++) {
+		if (!found && tries[i] && !access(tries[i], R_OK))
+			found = HB_STEAL(tries[i]);
+		free(tries[i]);
+	}
+	return found;
+}
+
+static int take_image(struct variant *v, struct place *p, struct hb_error *e)
+{
+	v->bzimage = HB_STEAL(p->path);
+	v->config = config_of_image(v->bzimage);
+	if (v->config)
+		return 0;
+	return hb_error_set(
+		e, -ENODEV,
+		"%s: its .config is not there: no config-VERSION, config or .config beside "
+		"it; a description names both (kernels/README.md)",
+		v->bzimage);
+}
+
+/* A tree or tarball of any version: what of the configuration it does not know is told. */
+static int take_source(struct variant *v, struct place *p)
+{
+	v->strict = 0;
+	v->fragments = json_pack("[s, s]", "config/timed.config", "config/later.config");
+	v->source.ref = HB_STEAL(p->ref);
+	*(p->kind == PLACE_TREE ? &v->source.tree : &v->source.tarball) = HB_STEAL(p->path);
+	return v->fragments ? 0 : -ENOMEM;
+}
+
+/* The variant that a place stands for. */
+static int variant_of_place(const char *text, struct variant *v, struct hb_error *e)
+{
+	struct place p;
+	int rc = place_find(text, &p, e);
+
+	if (rc)
+		return rc;
+	*v = (struct variant){.name = HB_STEAL(p.name),
+			      .file = strdup(text),
+			      .description = strdup(text),
+			      .patches = json_array(),
+			      .timed = 1};
+	if (p.kind != PLACE_TREE && p.ref)
+		rc = hb_error_set(e, -EINVAL, "%s: only a git tree has a ref", text);
+	else
+		rc = p.kind == PLACE_IMAGE ? take_image(v, &p, e) : take_source(v, &p);
+	if (!rc && !v->fragments)
+		v->fragments = json_array();
+	if (!rc && (!v->file || !v->description || !v->patches || !v->fragments))
+		rc = hb_error_set(e, -ENOMEM, "out of memory");
+	place_free(&p);
+	if (rc)
+		variant_free(v);
+	return rc;
+}
+
 int variant_load(const char *root, const char *name, struct variant *v, struct hb_error *e)
 {
 	int rc;
 
+	if (place_is(name))
+		return variant_of_place(name, v, e);
 	*v = (struct variant){.name = strdup(name)};
 	if (!v->name)
 		return hb_error_set(e, -ENOMEM, "out of memory");

@@ -23,9 +23,10 @@ struct variant {
 };
 
 /*
- * Read variant @name of the clone at @root. -ENOENT: there is none, the message lists those there
- * are; -EINVAL: the description is wrong, the message has file and line. Release with
- * variant_free().
+ * Read variant @name of the clone at @root, or make up that of a place (place.h), which is
+ * configured by timed.config as far as it knows the symbols. -ENOENT: there is none, the message
+ * lists those there are; -EINVAL: the description is wrong, the message has file and line. Release
+ * with variant_free().
  */
 int variant_load(const char *root, const char *name, struct variant *v, struct hb_error *e);
 void variant_free(struct variant *v);

@@ -4,6 +4,7 @@
 
 #include "bench/build/kernel.h"
 #include "bench/commands/commands.h"
+#include "bench/scenario/spec.h"
 
 static int print_kernel(const char *name, struct hb_error *e)
 {
@@ -19,30 +20,63 @@ static int print_kernel(const char *name, struct hb_error *e)
 }
 
 static const char kernels_doc[] =
-	"Build kernel variants, or find them in the cache, and print a line for each: name, "
-	"version, "
-	"build-id, path of bzImage, path of .config.\v"
-	"Without a name: base and hinode. `hugebench list` shows all variants. In the environment: "
-	"HUGEBENCH_KERNELS (a directory of variants of one's own), KERNEL_SRC (a tarball or tree "
-	"instead of the pinned package), KEEP=1 (keep sources and objects).";
+	"Build kernels, or find them in the cache, and print a line for each: name, version, "
+	"build-id, "
+	"path of bzImage, path of .config.\v"
+	"A KERNEL is a variant (`hugebench list` shows them) or a place: a git tree with or "
+	"without a "
+	"ref (~/linux@v6.6), a directory, a tarball, a bzImage; several may be parted by commas. "
+	"Without "
+	"one: base and hinode. In the environment: HUGEBENCH_KERNELS (a directory of variants of "
+	"one's "
+	"own), KERNEL_SRC (a tarball or tree instead of the pinned package), CC and LLVM=1 (the "
+	"compiler), KEEP=1 (keep sources and objects).";
+
+/* All names of the arguments; new reference. */
+static int names_of(char **args, json_t **names, struct hb_error *e)
+{
+	int rc = 0;
+
+	*names = *args ? json_array() : json_pack("[s, s]", "base", "hinode");
+	for (; *args && !rc; args++) {
+		json_t *some = NULL;
+
+		rc = spec_split(*args, &some, e);
+		if (!rc && json_array_extend(*names, some))
+			rc = -ENOMEM;
+		json_decref(some);
+	}
+	return rc;
+}
+
+static int build_all(json_t *names, struct hb_error *e)
+{
+	json_t *name;
+	size_t i;
+	int rc = 0;
+
+	json_array_foreach (names, i, name)
+		if (!rc)
+			rc = kernel_check(json_string_value(name), e);
+	json_array_foreach (names, i, name)
+		if (!rc)
+			rc = print_kernel(json_string_value(name), e);
+	return rc;
+}
 
 int cmd_kernels(int argc, char **argv)
 {
-	static char *dflt[] = {"base", "hinode"};
-	const struct argp argp = {.args_doc = "[VARIANT...]", .doc = kernels_doc};
+	const struct argp argp = {.args_doc = "[KERNEL...]", .doc = kernels_doc};
 	struct hb_error e = {.text = ""};
-	int first = argc, rc = 0;
-	size_t n;
-	char **names;
+	json_t *names = NULL;
+	int first = argc, rc;
 
 	if (argp_parse(&argp, argc, argv, ARGP_NO_ARGS | ARGP_IN_ORDER, &first, NULL))
 		return EXIT_USAGE;
-	names = first == argc ? dflt : argv + first;
-	n = first == argc ? ARRAY_SIZE(dflt) : (size_t)(argc - first);
-	for (size_t i = 0; i < n && !rc; i++)
-		rc = kernel_check(names[i], &e);
-	for (size_t i = 0; i < n && !rc; i++)
-		rc = print_kernel(names[i], &e);
+	rc = names_of(argv + first, &names, &e);
+	if (!rc)
+		rc = build_all(names, &e);
+	json_decref(names);
 	if (!rc)
 		return EXIT_OK;
 	fprintf(stderr, "hugebench kernels: %s\n", e.text);

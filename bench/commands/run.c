@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bench/base/units.h"
+#include "bench/host/place.h"
 #include "bench/commands/commands.h"
 #include "bench/commands/print_report.h"
 #include "bench/result/load.h"
@@ -35,7 +36,8 @@ static const struct argp_option plan_options[] = {
 	 "it; may be repeated",
 	 0},
 	{"cells", 'c', "A,B", 0, "only these cells; shell patterns, e.g. 'faults-*'", 0},
-	{"kernels", 'k', "A,B", 0, "variants to compare, the reference first", 0},
+	{"kernels", 'k', "A,B", 0,
+	 "variants or places (~/linux@v6.6, /boot/vmlinuz-...) to compare, the reference first", 0},
 	{"mode", KEY_MODE, "M", 0, "auto, parallel, kvm, emulated, native or exact", 0},
 	{"budget", KEY_BUDGET, "TIME", 0,
 	 "choose the number of boots so that the run takes at most this long, e.g. 20m (the "
@@ -85,6 +87,30 @@ static int override_add(struct run_args *a, const char *key, const char *value)
 	return -EINVAL;
 }
 
+/* Places are recorded so that they can be found from any directory. */
+static int kernels_add(struct run_args *a, const char *list)
+{
+	HB_FREE char *text = NULL;
+	struct hb_error e = {.text = ""};
+	json_t *names = NULL, *name;
+	size_t i;
+	int rc = spec_split(list, &names, &e);
+
+	json_array_foreach (names, i, name) {
+		const char *one = json_string_value(name);
+		HB_FREE char *place = place_is(one) ? place_absolute(one) : strdup(one);
+		char *longer = hb_strf("%s%s%s", text ? text : "", text ? "," : "", place);
+
+		free(text);
+		text = longer;
+	}
+	json_decref(names);
+	if (!rc)
+		return override_add(a, "kernels", text);
+	fprintf(stderr, "hugebench: --kernels: %s\n", e.text);
+	return rc;
+}
+
 static error_t parse_plan(int key, char *arg, struct argp_state *state)
 {
 	struct run_args *a = state->input;
@@ -99,7 +125,7 @@ static error_t parse_plan(int key, char *arg, struct argp_state *state)
 		a->cells = arg;
 		return 0;
 	case 'k':
-		return override_add(a, "kernels", arg) ? EINVAL : 0;
+		return kernels_add(a, arg) ? EINVAL : 0;
 	case KEY_MODE:
 		return override_add(a, "mode", arg) ? EINVAL : 0;
 	case KEY_BUDGET:

@@ -92,7 +92,7 @@ static int compile(const struct build *b, int log, struct hb_error *e)
 	return rc;
 }
 
-static int build_programs(const struct build *b, const char *hash, struct hb_error *e)
+static int build_programs(const struct build *b, const struct source_id *id, struct hb_error *e)
 {
 	HB_FREE char *stamp = hb_strf("%s/.source", b->out);
 	HB_CLOSE int lock = -1;
@@ -112,13 +112,13 @@ static int build_programs(const struct build *b, const char *hash, struct hb_err
 		return hb_error_set(e, rc, "cannot make %s: %s", b->out, strerror(-rc));
 	rc = source_fetch(&b->source, b->cache, e);
 	if (!rc)
-		rc = source_unpack(&b->source, b->cache, b->tree, true, e);
+		rc = source_unpack(&b->source, b->cache, id, b->tree, e);
 	if (!rc)
 		rc = compile(b, log, e);
 	hb_remove_all(b->tree);
 	if (rc)
 		return rc;
-	rc = hb_file_write_atomic(stamp, hash, strlen(hash));
+	rc = hb_file_write_atomic(stamp, id->hash, strlen(id->hash));
 	return rc ? hb_error_set(e, rc, "cannot write %s: %s", stamp, strerror(-rc)) : 0;
 }
 
@@ -131,7 +131,7 @@ static int build_all(struct hb_error *e)
 	if (!rc)
 		rc = source_identify(&b.source, b.cache, &id, e);
 	if (!rc && !is_built(&b, id.hash))
-		rc = build_programs(&b, id.hash, e);
+		rc = build_programs(&b, &id, e);
 	source_id_free(&id);
 	build_free(&b);
 	return rc;

@@ -31,7 +31,7 @@ child_exec(const struct child *c, char *const argv[], int out, pid_t parent)
 	if (getppid() != parent)
 		_exit(126);
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
-	    dup2(out, STDERR_FILENO) < 0)
+	    dup2(c->err ? c->err : out, STDERR_FILENO) < 0)
 		_exit(126);
 	path_add_sbin();
 	for (const char *const *u = c->unset; u && *u; u++)

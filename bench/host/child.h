@@ -14,6 +14,7 @@ struct child {
 	const char *const *unset; /* names to remove; NULL-terminated */
 	uid_t uid; /* run as this user and group, without others' groups; 0: no change */
 	gid_t gid;
+	int err; /* stderr goes here; 0: where stdout goes */
 };
 
 /*

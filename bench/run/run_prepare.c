@@ -84,7 +84,7 @@ static int variants_check(const struct run *r, struct hb_error *e)
 
 	json_array_foreach (r->spec.kernels, i, name)
 		if (!rc)
-			rc = kernel_check(json_string_value(name), e);
+			rc = kernel_check(spec_kernel(&r->spec, json_string_value(name)), e);
 	return rc;
 }
 
@@ -319,7 +319,7 @@ int run_kernels(struct run *r, struct hb_error *e)
 	for (size_t i = 0; i < json_array_size(r->arms); i++) {
 		const char *arm = json_string_value(json_array_get(r->arms, i));
 		const char *name = i && !strcmp(arm, control) ? r->kernels[0].name : arm;
-		int rc = kernel_resolve(name, &r->kernels[i], e);
+		int rc = kernel_resolve(spec_kernel(&r->spec, name), &r->kernels[i], e);
 
 		if (rc)
 			return rc;

@@ -5,6 +5,7 @@
 
 #include "bench/base/exact.h"
 #include "bench/base/plain.h"
+#include "bench/host/place.h"
 #include "bench/scenario/spec_read.h"
 
 static int names_check(const json_t *names, const char *what, struct hb_error *e)
@@ -19,13 +20,58 @@ static int names_check(const json_t *names, const char *what, struct hb_error *e
 	return 0;
 }
 
-static int scenario_lists(struct spec *spec, struct hb_error *e)
+static bool has_name(const json_t *names, const char *name)
+{
+	size_t i;
+	json_t *other;
+
+	json_array_foreach (names, i, other)
+		if (!strcmp(json_string_value(other), name))
+			return true;
+	return false;
+}
+
+/* Put a name of its own in the place of the place that is item @i of the kernels. */
+static int name_place(struct spec *spec, size_t i, struct hb_error *e)
+{
+	json_t *text = json_incref(json_array_get(spec->kernels, i));
+	HB_FREE char *name = NULL;
+	struct place p;
+	int rc = place_find(json_string_value(text), &p, e);
+
+	if (!rc) {
+		name = strdup(p.name);
+		for (int n = 2; name && has_name(spec->kernels, name); n++) {
+			free(name);
+			name = hb_strf("%.36s-%d", p.name, n);
+		}
+		if (!name || json_array_set_new(spec->kernels, i, json_string(name)) ||
+		    json_object_set(spec->places, name, text))
+			rc = hb_error_set(e, -ENOMEM, "no memory");
+		place_free(&p);
+	}
+	json_decref(text);
+	return rc;
+}
+
+static int kernels_read(struct spec *spec, struct hb_error *e)
 {
 	int rc = spec_split(spec->scenario.kernels, &spec->kernels, e);
 
+	spec->places = json_object();
+	for (size_t i = 0; !rc && i < json_array_size(spec->kernels); i++)
+		if (place_is(json_string_value(json_array_get(spec->kernels, i))))
+			rc = name_place(spec, i, e);
 	if (!rc)
 		rc = names_check(spec->kernels, "kernel", e);
-	return rc ? hb_error_prefix(e, rc, "kernels") : 0;
+	return rc ? hb_error_prefix(e, rc == -ENOMEM ? rc : -EINVAL, "kernels") : 0;
+}
+
+const char *spec_kernel(const struct spec *spec, const char *name)
+{
+	const char *place = json_string_value(json_object_get(spec->places, name));
+
+	return place ? place : name;
 }
 
 /* The [scenario] section; its expectations go to @expect. */
@@ -48,7 +94,7 @@ static int scenario_fill(const struct spec_reader *r, json_t *expect)
 		if (rc)
 			return ini_error_place(r->e, rc, &r->ini, entry);
 	}
-	rc = scenario_lists(r->spec, r->e);
+	rc = kernels_read(r->spec, r->e);
 	if (!rc && sc->vcpus && sc->vcpus < sc->nodes)
 		rc = hb_error_set(r->e, -EINVAL, "%ju vcpus cannot fill %ju nodes",
 				  (uintmax_t)sc->vcpus, (uintmax_t)sc->nodes);
@@ -221,6 +267,7 @@ void spec_free(struct spec *spec)
 	free(spec->text);
 	json_decref(spec->overrides);
 	json_decref(spec->kernels);
+	json_decref(spec->places);
 	*spec = (struct spec){0};
 }
 

@@ -74,6 +74,7 @@ struct spec {
 	json_t *overrides; /* array of "key=value", as given */
 	struct spec_scenario scenario;
 	json_t *kernels;    /* array of names, at least one */
+	json_t *places;	    /* {NAME: place} of the kernels that were given so (place.h) */
 	unsigned int vcpus; /* the number it was loaded with */
 	bool of_vcpus;	    /* some cell's tasks or clients are given in vCPUs */
 	struct spec_cell *cells;
@@ -114,5 +115,7 @@ bool spec_is_work(const struct spec *spec);
 int spec_check_mode(const struct spec *spec, const char *mode, struct hb_error *e);
 /* "a, b" -> ["a","b"]; -EINVAL for an empty item or one that occurs twice; new reference. */
 int spec_split(const char *value, json_t **items, struct hb_error *e);
+/* What kernel_resolve() is asked for kernel @name of @spec: its place, or the name itself. */
+const char *spec_kernel(const struct spec *spec, const char *name);
 
 #endif

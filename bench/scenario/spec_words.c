@@ -39,7 +39,7 @@ const struct option_row spec_scenario_rows[] = {
 	{"description", OPTION_STRING, offsetof(struct spec_scenario, description), "", NULL, NULL,
 	 NULL, "one line for `hugebench list`"},
 	{"kernels", OPTION_STRING, offsetof(struct spec_scenario, kernels), "base,hinode", NULL,
-	 NULL, NULL, "variants to compare, the reference first"},
+	 NULL, NULL, "variants or places to compare, the reference first"},
 	{"repeat", OPTION_U64, offsetof(struct spec_scenario, repeat), "0", "0", "1000", NULL,
 	 "fresh boots per cell and kernel; 0: as many as the budget holds"},
 	TIMING_ROWS(offsetof(struct spec_scenario, timing)),

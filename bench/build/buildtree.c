@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/build/buildtree.h"
+#include "bench/build/sync.h"
+
+#define KIND "trees"
+/* Trees that are kept; sources are links, objects of a timed kernel take 0.2 GB. */
+#define KEPT	6
+#define OBJECTS "obj"
+
+static int take_names(struct buildtree *t, const char *dir, struct hb_error *e)
+{
+	t->src = hb_strf("%s/src", dir);
+	t->obj = hb_strf("%s/src/" OBJECTS, dir);
+	return t->src && t->obj ? 0 : hb_error_set(e, -ENOMEM, "out of memory");
+}
+
+/* Sources as links, objects as copies: those are written to. */
+static int copy_tree(const char *from, const struct buildtree *to)
+{
+	HB_FREE char *src = hb_strf("%s/src", from), *copied = hb_strf("%s/src/" OBJECTS, from);
+	char *link_argv[] = {"cp", "-al", src, to->src, NULL};
+	char *drop_argv[] = {"rm", "-rf", to->obj, NULL};
+	char *copy_argv[] = {"cp", "-a", copied, to->obj, NULL};
+
+	return !src || !copied || hb_run(link_argv, -1) || hb_run(drop_argv, -1) ||
+	       hb_run(copy_argv, -1);
+}
+
+/* Start the new tree @t as a copy of one of another configuration, if there is one at rest. */
+static int copy_relative(struct buildtree *t, const char *cache, const char *family,
+			 struct hb_error *e)
+{
+	struct workspace other;
+	int rc;
+
+	if (!workspace_borrow(cache, KIND, family, &other))
+		return 0;
+	rc = copy_tree(other.dir, t);
+	workspace_close(&other, false);
+	return rc ? workspace_empty(&t->shared, e) : 0;
+}
+
+int buildtree_open(const char *cache, const char *family, const char *config, const char *alone,
+		   struct buildtree *t, struct hb_error *e)
+{
+	HB_FREE char *name = hb_strf("%s-%s", family, config);
+	int rc;
+
+	*t = (struct buildtree){.shared = {.lock = -1}};
+	if (!name)
+		return hb_error_set(e, -ENOMEM, "out of memory");
+	if (alone)
+		return take_names(t, alone, e);
+	rc = workspace_open(cache, KIND, name, &t->shared, e);
+	if (rc)
+		return rc;
+	workspace_prune(cache, KIND, KEPT);
+	rc = take_names(t, t->shared.dir, e);
+	if (!rc && t->shared.fresh)
+		rc = copy_relative(t, cache, family, e);
+	if (rc)
+		buildtree_close(t, false);
+	else
+		t->warm = !access(t->obj, F_OK);
+	return rc;
+}
+
+static bool ends_with(const char *name, const char *end)
+{
+	size_t n = strlen(name), m = strlen(end);
+
+	return n >= m && !strcmp(name + n - m, end);
+}
+
+/*
+ * Is a change of file @name one that make cannot be relied on to follow? A header that comes or
+ * goes changes which one an #include finds; programs and rules of the build are no prerequisites of
+ * all that they made.
+ */
+static bool is_beyond_make(const char *name, const char *what)
+{
+	static const char *const rooms[] = {"scripts/", "tools/", "arch/x86/tools/",
+					    "Makefile", "Kbuild", "arch/x86/Makefile"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rooms); i++)
+		if (!strncmp(name, rooms[i], strlen(rooms[i])))
+			return true;
+	return strcmp(what, "changed") && !ends_with(name, ".c");
+}
+
+static bool must_start_anew(json_t *changes)
+{
+	const char *name;
+	json_t *what;
+
+	json_object_foreach (changes, name, what)
+		if (is_beyond_make(name, json_string_value(what)))
+			return true;
+	return false;
+}
+
+int buildtree_fill(struct buildtree *t, const struct source_tree *from, const char *overlay,
+		   json_t *gone, struct hb_error *e)
+{
+	const struct sync s = {.from = from->dir,
+			       .overlay = overlay,
+			       .gone = gone,
+			       .to = t->src,
+			       .spared = OBJECTS,
+			       .links = from->links && t->shared.dir};
+	json_t *changes = NULL;
+	int rc = sync_tree(&s, t->warm ? &changes : NULL, e);
+
+	if (!rc && t->warm && must_start_anew(changes)) {
+		rc = hb_remove_all(t->obj);
+		t->warm = false;
+	}
+	json_decref(changes);
+	if (!rc)
+		rc = hb_mkdir_all(t->obj);
+	return rc && !(e && *e->text)
+		       ? hb_error_set(e, rc, "cannot make %s anew: %s", t->obj, strerror(-rc))
+		       : rc;
+}
+
+void buildtree_close(struct buildtree *t, bool whole)
+{
+	workspace_close(&t->shared, whole);
+	free(t->src);
+	free(t->obj);
+	*t = (struct buildtree){.shared = {.lock = -1}};
+}

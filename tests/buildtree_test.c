@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Trees that are made like another one without touching what is equal, and shared by builds. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "bench/build/buildtree.h"
+#include "bench/build/series.h"
+#include "bench/build/sync.h"
+
+#define LONG_AGO 1000000000
+
+static char dir[] = "/tmp/hb-buildtree-test-XXXXXX";
+
+static char *at(const char *name)
+{
+	return hb_strf("%s/%s", dir, name);
+}
+
+static void put(const char *name, const char *text)
+{
+	const struct timespec old[2] = {{.tv_sec = LONG_AGO}, {.tv_sec = LONG_AGO}};
+	HB_FREE char *path = at(name);
+	HB_FREE char *parent = strndup(path, strrchr(path, '/') - path);
+
+	assert_int_equal(hb_mkdir_all(parent), 0);
+	assert_int_equal(hb_file_write_atomic(path, text, strlen(text)), 0);
+	assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+}
+
+static void expect(const char *name, const char *text)
+{
+	HB_FREE char *path = at(name), *found = NULL;
+
+	if (hb_file_read(path, &found, NULL))
+		fail_msg("%s is not there", name);
+	assert_string_equal(found, text);
+}
+
+static bool is_old(const char *name)
+{
+	HB_FREE char *path = at(name);
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_mtime == LONG_AGO;
+}
+
+static bool is_there(const char *name)
+{
+	HB_FREE char *path = at(name);
+
+	return !access(path, F_OK);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	strcpy(dir, "/tmp/hb-buildtree-test-XXXXXX");
+	return !mkdtemp(dir);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	return hb_remove_all(dir);
+}
+
+/* Sync "from" and "over" to "to"; the changes. */
+static json_t *sync_all(json_t *gone)
+{
+	HB_FREE char *from = at("from"), *over = at("over"), *to = at("to");
+	const struct sync s = {.from = from,
+			       .overlay = over,
+			       .gone = gone,
+			       .to = to,
+			       .spared = "obj",
+			       .links = true};
+	struct hb_error e = {.text = ""};
+	json_t *changes;
+
+	if (sync_tree(&s, &changes, &e))
+		fail_msg("%s", e.text);
+	return changes;
+}
+
+static const char *change(const json_t *changes, const char *name)
+{
+	return json_string_value(json_object_get(changes, name));
+}
+
+static void test_only_what_differs(void **state)
+{
+	json_t *changes, *gone = json_pack("{s:b}", "a/removed.c", 1);
+	HB_FREE char *link_path = at("from/a/link");
+
+	(void)state;
+	put("from/a/same.c", "same");
+	put("from/a/patched.c", "old");
+	put("from/a/removed.c", "removed");
+	put("over/empty", "");
+	assert_int_equal(symlink("same.c", link_path), 0);
+	json_decref(sync_all(NULL));
+	put("to/obj/object", "object");
+	put("to/a/stray.c", "stray");
+	put("over/a/patched.c", "new");
+	changes = sync_all(gone);
+	assert_int_equal(json_object_size(changes), 3);
+	assert_string_equal(change(changes, "a/patched.c"), "changed");
+	assert_string_equal(change(changes, "a/removed.c"), "gone");
+	assert_string_equal(change(changes, "a/stray.c"), "gone");
+	json_decref(changes);
+	assert_true(is_old("to/a/same.c"));
+	assert_true(is_old("to/a/link"));
+	assert_false(is_old("to/a/patched.c"));
+	expect("to/a/patched.c", "new");
+	expect("to/obj/object", "object");
+	assert_false(is_there("to/a/removed.c"));
+	json_decref(gone);
+}
+
+/* Taking a patch away is a change like putting it on: an old time would hide it from make. The file
+ * that was linked is not written to. */
+static void test_back_again(void **state)
+{
+	HB_FREE char *over = at("over");
+	json_t *changes;
+
+	(void)state;
+	put("from/x.c", "old");
+	put("over/x.c", "new");
+	json_decref(sync_all(NULL));
+	expect("from/x.c", "old");
+	hb_remove_all(over);
+	assert_int_equal(hb_mkdir_all(over), 0);
+	changes = sync_all(NULL);
+	assert_string_equal(change(changes, "x.c"), "changed");
+	json_decref(changes);
+	expect("to/x.c", "old");
+	assert_false(is_old("to/x.c"));
+	assert_true(is_old("from/x.c"));
+}
+
+/* Files where directories were, and the other way round; a file that became executable. */
+static void test_kinds_change(void **state)
+{
+	HB_FREE char *a = at("from/a"), *b = at("from/b"), *script = at("from/script");
+
+	(void)state;
+	put("from/a/file", "1");
+	put("from/b", "2");
+	put("from/script", "#!");
+	put("over/empty", "");
+	json_decref(sync_all(NULL));
+	hb_remove_all(a);
+	hb_remove_all(b);
+	unlink(script);
+	put("from/a", "file now");
+	put("from/b/file", "directory now");
+	put("from/script", "#!");
+	assert_int_equal(chmod(script, 0755), 0);
+	json_decref(sync_all(NULL));
+	expect("to/a", "file now");
+	expect("to/b/file", "directory now");
+	{
+		HB_FREE char *copied = at("to/script");
+
+		assert_int_equal(access(copied, X_OK), 0);
+	}
+}
+
+static void test_series(void **state)
+{
+	HB_FREE char *tree = at("tree"), *into = at("into"), *one = at("1.patch"),
+		     *two = at("2.patch");
+	json_t *patches = json_pack("[s, s]", one, two), *gone = NULL;
+	struct hb_error e = {.text = ""};
+	FILE *log = tmpfile();
+
+	(void)state;
+	put("tree/m/a.c", "1\n2\n3\n");
+	put("tree/m/b.c", "b\n");
+	put("tree/m/c.c", "c\n");
+	put("tree/m/other.c", "other\n");
+	put("1.patch", "diff --git a/m/a.c b/m/a.c\n--- a/m/a.c\n+++ b/m/a.c\n@@ -1,3 +1,3 @@\n 1\n"
+		       "-2\n+two\n 3\n"
+		       "diff --git a/m/b.c b/m/b.c\ndeleted file mode 100644\n--- a/m/b.c\n"
+		       "+++ /dev/null\n@@ -1 +0,0 @@\n-b\n"
+		       "diff --git a/m/n.c b/m/n.c\nnew file mode 100644\n--- /dev/null\n"
+		       "+++ b/m/n.c\n@@ -0,0 +1 @@\n+n\n");
+	put("2.patch", "--- a/m/n.c\n+++ b/m/n.c\n@@ -1 +1 @@\n-n\n+N\n"
+		       "diff --git a/m/c.c b/m/d.c\nsimilarity index 100%\nrename from m/c.c\n"
+		       "rename to m/d.c\n");
+	if (series_apply(patches, tree, into, log, &gone, &e))
+		fail_msg("%s", e.text);
+	expect("into/m/a.c", "1\ntwo\n3\n");
+	expect("into/m/n.c", "N\n");
+	expect("into/m/d.c", "c\n");
+	assert_int_equal(json_object_size(gone), 2);
+	assert_non_null(json_object_get(gone, "m/b.c"));
+	assert_non_null(json_object_get(gone, "m/c.c"));
+	assert_false(is_there("into/m/other.c"));
+	expect("tree/m/a.c", "1\n2\n3\n");
+	json_decref(gone);
+	json_decref(patches);
+	fclose(log);
+}
+
+/* Open the shared tree of @config, fill it from "from", and close it. Was it warm then? */
+static bool build(const char *config, bool whole)
+{
+	HB_FREE char *from = at("from"), *over = at("over");
+	const struct source_tree s = {.dir = from, .links = true};
+	struct hb_error e = {.text = ""};
+	struct buildtree t;
+	bool warm;
+
+	if (buildtree_open(dir, "family", config, NULL, &t, &e) ||
+	    buildtree_fill(&t, &s, over, NULL, &e))
+		fail_msg("%s", e.text);
+	warm = t.warm;
+	{
+		HB_FREE char *object = hb_strf("%s/object", t.obj);
+
+		assert_int_equal(hb_file_write_atomic(object, config, strlen(config)), 0);
+	}
+	buildtree_close(&t, whole);
+	return warm;
+}
+
+static void test_objects_are_kept(void **state)
+{
+	(void)state;
+	put("from/mm/x.c", "1");
+	put("from/include/x.h", "1");
+	put("from/scripts/x.sh", "1");
+	put("over/empty", "");
+	assert_false(build("a", true));
+	assert_true(build("a", true));
+	put("from/mm/x.c", "2");
+	put("from/include/x.h", "2");
+	put("from/mm/y.c", "new");
+	assert_true(build("a", true));
+	/* Another configuration begins with a copy, which is its own. */
+	assert_true(build("b", true));
+	expect("trees/family-a/src/obj/object", "a");
+	expect("trees/family-b/src/obj/object", "b");
+}
+
+/* What make does not see empties the objects. */
+static void test_objects_are_dropped(void **state)
+{
+	HB_FREE char *header = at("from/include/new.h");
+
+	(void)state;
+	put("from/mm/x.c", "1");
+	put("from/scripts/x.sh", "1");
+	put("over/empty", "");
+	assert_false(build("a", true));
+	put("from/include/new.h", "1");
+	assert_false(build("a", true));
+	unlink(header);
+	assert_false(build("a", true));
+	put("from/scripts/x.sh", "2");
+	assert_false(build("a", true));
+	assert_true(build("a", true));
+}
+
+/* A build that was killed, a clock that was put back. */
+static void test_interrupted(void **state)
+{
+	HB_FREE char *complete = at("trees/family-a/hugebench-complete");
+	const struct timespec later[2] = {{.tv_sec = 1LL << 32}, {.tv_sec = 1LL << 32}};
+
+	(void)state;
+	put("from/mm/x.c", "1");
+	put("over/empty", "");
+	assert_false(build("a", false));
+	assert_false(build("a", true));
+	assert_true(build("a", true));
+	assert_int_equal(utimensat(AT_FDCWD, complete, later, 0), 0);
+	assert_false(build("a", true));
+}
+
+static void test_prune(void **state)
+{
+	const char *const configs[] = {"1", "2", "3"};
+	struct timespec used[2] = {{.tv_sec = 0}};
+	struct workspace w;
+
+	(void)state;
+	put("from/mm/x.c", "1");
+	put("over/empty", "");
+	for (size_t i = 0; i < ARRAY_SIZE(configs); i++) {
+		HB_FREE char *mark =
+			hb_strf("%s/trees/family-%s/hugebench-complete", dir, configs[i]);
+
+		build(configs[i], true);
+		used[0].tv_sec = used[1].tv_sec = LONG_AGO + (long)i;
+		assert_int_equal(utimensat(AT_FDCWD, mark, used, 0), 0);
+	}
+	assert_int_equal(workspace_open(dir, "trees", "family-1", &w, NULL), 0);
+	workspace_prune(dir, "trees", 1);
+	assert_true(is_there("trees/family-1"));
+	assert_false(is_there("trees/family-2"));
+	assert_true(is_there("trees/family-3"));
+	workspace_close(&w, false);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_only_what_differs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_back_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_kinds_change, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_series, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_objects_are_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_objects_are_dropped, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_interrupted, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_prune, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
