@@ -28,6 +28,7 @@ static const struct command commands[] = {
 	{"check", cmd_check, "correctness of the kernels: a table of bugs and kernels"},
 	{"oracle", cmd_oracle, "search for a deadlock, and how rare it must be when there is none"},
 	{"selftests", cmd_selftests, "the kernel's own hugetlb selftests, verdicts side by side"},
+	{"bisect", cmd_bisect, "find the commit of a kernel tree that changed a figure"},
 	{"list", cmd_list, "kernels, workloads, antagonists, scenarios"},
 	{"kernels", cmd_kernels, "build kernel variants and show where they are"},
 	{"image", cmd_image, "make the guest's images and show where they are"},

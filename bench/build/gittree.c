@@ -89,6 +89,13 @@ static int git_run(const struct git *g, char *const argv[], char **out, struct h
 	return *out ? 0 : hb_error_set(e, -ENOMEM, "out of memory");
 }
 
+int git_ask(const char *tree, char *const argv[], char **out, struct hb_error *e)
+{
+	const struct git g = {.tree = tree};
+
+	return git_run(&g, argv, out, e);
+}
+
 /* Path of git's own file @name of the tree; owned by the caller. */
 static int git_path(const struct git *g, const char *name, char **path, struct hb_error *e)
 {

@@ -26,4 +26,8 @@ int git_identify(const char *cache, const char *tree, const char *ref, char **ob
 int git_checkout(const char *cache, const char *tree, const char *object, struct workspace *w,
 		 struct hb_error *e);
 
+/* Run git in @tree; *@out (may be NULL) is its answer, without the last newline, owned by the
+ * caller. -ENODEV: git's own words. */
+int git_ask(const char *tree, char *const argv[], char **out, struct hb_error *e);
+
 #endif

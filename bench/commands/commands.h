@@ -6,6 +6,7 @@
 
 #include "bench/base/exit_status.h"
 
+int cmd_bisect(int argc, char **argv);
 int cmd_boot(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
