@@ -183,7 +183,7 @@ test-bare:
 DEPS := gcc libc6-dev make git libjansson-dev libinih-dev libgsl-dev libhwloc-dev libnuma-dev libelf-dev \
 	libssl-dev zlib1g-dev libpq-dev libcmocka-dev
 # for building kernels, making images and booting them
-DEPS += flex bison bc xz-utils debian-archive-keyring e2fsprogs busybox qemu-system-x86 gnuplot-nox
+DEPS += flex bison bc xz-utils debian-archive-keyring e2fsprogs kmod busybox qemu-system-x86 gnuplot-nox
 
 .PHONY: deps
 deps:

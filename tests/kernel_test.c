@@ -379,7 +379,7 @@ static void test_wrong_descriptions(void **state)
 	put_variant("w", "fragments = config/none.config\n");
 	expect_error("w", -EINVAL, "no kernels/config/none.config");
 	put_variant("w", "fragments = config/a.config\ntree = /x\ntarball = /y\n");
-	expect_error("w", -EINVAL, "one of source, tree, tarball, bzimage");
+	expect_error("w", -EINVAL, "one of source, tree, tarball, bzimage, package");
 	put_variant("w", "fragments = config/a.config\nref = v5.10\n");
 	expect_error("w", -EINVAL, "ref has a meaning with tree only");
 	put_variant("w", "bzimage = /x\n");
@@ -512,7 +512,7 @@ static void test_config_diff(void **state)
 {
 	HB_FREE char *left = hb_strf("%s/left", root), *right = hb_strf("%s/right", root);
 	struct kernel a = {.config = left}, b = {.config = right};
-	json_t *diff;
+	json_t *diff, *loaded = json_pack("[s]", "CONFIG_X");
 
 	(void)state;
 	put("left",
@@ -527,13 +527,17 @@ static void test_config_diff(void **state)
 	diff = kconfig_diff(a.config, a.config, NULL);
 	assert_int_equal(json_array_size(diff), 0);
 	json_decref(diff);
-	assert_int_equal(kconfig_has(b.config, "CONFIG_X"), 1);
-	assert_int_equal(kconfig_has(b.config, "CONFIG_NEW"), 0);
-	assert_int_equal(kconfig_has(b.config, "CONFIG_NE"), 0);
-	assert_int_equal(kconfig_has(a.config, "CONFIG_N"), 0);
+	assert_int_equal(kconfig_has(b.config, "CONFIG_A", NULL), 1);
+	assert_int_equal(kconfig_has(b.config, "CONFIG_X", NULL), 0);
+	/* A module counts when it is loaded. */
+	assert_int_equal(kconfig_has(b.config, "CONFIG_X", loaded), 1);
+	assert_int_equal(kconfig_has(b.config, "CONFIG_NEW", loaded), 0);
+	assert_int_equal(kconfig_has(b.config, "CONFIG_NE", NULL), 0);
+	assert_int_equal(kconfig_has(a.config, "CONFIG_N", NULL), 0);
 	b.config = "/nonexistent";
 	assert_null(kconfig_diff(a.config, b.config, NULL));
-	assert_int_equal(kconfig_has(b.config, "CONFIG_X"), -ENOENT);
+	assert_int_equal(kconfig_has(b.config, "CONFIG_X", NULL), -ENOENT);
+	json_decref(loaded);
 }
 
 /* A bzImage as the boot protocol has it: setup header, then @payload and its unpacked size. */

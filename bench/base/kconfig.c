@@ -59,7 +59,18 @@ json_t *kconfig_diff(const char *a, const char *b, struct hb_error *e)
 	return lines;
 }
 
-int kconfig_has(const char *path, const char *symbol)
+static bool is_among(const json_t *list, const char *text)
+{
+	size_t i;
+	json_t *one;
+
+	json_array_foreach (list, i, one)
+		if (!strcmp(json_string_value(one), text))
+			return true;
+	return false;
+}
+
+int kconfig_has(const char *path, const char *symbol, const json_t *loaded)
 {
 	json_t *config = json_object();
 	int rc = read_config(path, config);
@@ -67,7 +78,8 @@ int kconfig_has(const char *path, const char *symbol)
 	size_t n = strlen(symbol);
 
 	if (!rc)
-		rc = line && (!strcmp(line + n, "=y") || !strcmp(line + n, "=m"));
+		rc = line && (!strcmp(line + n, "=y") ||
+			      (!strcmp(line + n, "=m") && is_among(loaded, symbol)));
 	json_decref(config);
 	return rc;
 }

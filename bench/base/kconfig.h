@@ -13,7 +13,10 @@
  * NULL on a read error.
  */
 json_t *kconfig_diff(const char *a, const char *b, struct hb_error *e);
-/* Does the .config file @path have @symbol ("CONFIG_USERFAULTFD") as y or m? 1, 0, or -errno. */
-int kconfig_has(const char *path, const char *symbol);
+/*
+ * Does the kernel of the .config file @path have @symbol ("CONFIG_USERFAULTFD"): as y, or as m
+ * where it is one of @loaded (array of symbols whose modules are loaded, or NULL)? 1, 0, or -errno.
+ */
+int kconfig_has(const char *path, const char *symbol, const json_t *loaded);
 
 #endif

@@ -447,6 +447,18 @@ char *apt_newest(const struct apt *a, const char *package, struct hb_error *e)
 	return strndup(p, strcspn(p, "\n"));
 }
 
+char *apt_names(const struct apt *a, const char *pattern)
+{
+	HB_FREE char *prefix = strndup(pattern, strcspn(pattern, "*?["));
+	char *argv[] = {"apt-cache", "pkgnames", prefix, NULL};
+	char *out = NULL;
+
+	if (prefix && !apt_run(a, NULL, argv, &out))
+		return out;
+	free(out);
+	return NULL;
+}
+
 void apt_end(struct apt *a)
 {
 	free(a->directory);

@@ -44,6 +44,9 @@ int apt_download(const struct apt *a, const char *package, const char *version, 
 int apt_unpacked(const struct apt *a, const char *package, const char *place, struct hb_error *e);
 /* The newest version on offer; owned by the caller; NULL with the reason. */
 char *apt_newest(const struct apt *a, const char *package, struct hb_error *e);
+/* Names of the packages that begin like @pattern up to its first '*', a line each; owned by the
+ * caller, NULL when apt fails. */
+char *apt_names(const struct apt *a, const char *pattern);
 void apt_end(struct apt *a);
 
 #endif

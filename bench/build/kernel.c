@@ -3,12 +3,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bench/build/bzimage.h"
 #include "bench/build/cache.h"
 #include "bench/build/kbuild.h"
 #include "bench/build/kernel.h"
+#include "bench/build/modules.h"
+#include "bench/build/package.h"
 #include "bench/host/paths.h"
 #include "bench/build/pause.h"
+#include "bench/build/ready.h"
 #include "bench/build/variant.h"
 
 /* What resolving needs to know about the place. */
@@ -113,29 +115,29 @@ static int kernel_fill(struct kernel *k, const struct variant *v, const char *la
 	return kernel_complete(k, e);
 }
 
-/* A ready bzImage: everything is read out of it, nothing is kept. */
-static int kernel_ready(struct kernel *k, const struct variant *v, struct hb_error *e)
+/* A kernel that is not built here. */
+static int kernel_ready(struct kernel *k, const struct variant *v, const char *cache,
+			struct hb_error *e)
 {
-	char *version = NULL, *build_id = NULL;
-	int rc = access(v->config, R_OK);
+	struct ready r;
+	int rc = ready_find(v, cache, &r, e);
 
 	if (rc)
-		return hb_error_set(e, -ENODEV, "kernel %s: cannot read %s: %s", v->name, v->config,
-				    strerror(errno));
-	rc = bzimage_identify(v->bzimage, &version, &build_id, e);
-	if (rc)
-		return hb_error_prefix(e, rc, "kernel %s", v->name);
+		return rc;
 	*k = (struct kernel){
 		.name = strdup(v->name),
 		.description = strdup(v->description),
 		.note = v->note ? strdup(v->note) : NULL,
-		.version = version,
-		.build_id = build_id,
-		.source = strdup(v->bzimage),
-		.bzimage = strdup(v->bzimage),
-		.config = strdup(v->config),
+		.version = HB_STEAL(r.version),
+		.build_id = HB_STEAL(r.build_id),
+		.source = HB_STEAL(r.label),
+		.bzimage = HB_STEAL(r.bzimage),
+		.config = HB_STEAL(r.config),
+		.modules = HB_STEAL(r.modules),
+		.loaded = HB_STEAL(r.loaded),
 		.series = json_array(),
 	};
+	ready_free(&r);
 	return kernel_complete(k, e);
 }
 
@@ -264,7 +266,8 @@ static int resolve_at(struct place *p, const char *name, struct kernel *k, struc
 	*k = (struct kernel){0};
 	if (rc)
 		return rc;
-	rc = v.bzimage ? kernel_ready(k, &v, e) : kernel_from_source(p, &v, k, e);
+	rc = v.bzimage || v.package ? kernel_ready(k, &v, p->cache, e)
+				    : kernel_from_source(p, &v, k, e);
 	variant_free(&v);
 	return rc;
 }
@@ -313,6 +316,11 @@ int kernel_check(const char *name, struct hb_error *e)
 	return rc;
 }
 
+int kernel_check_guest(const struct kernel *k, struct hb_error *e)
+{
+	return modules_check(k->name, k->config, k->loaded, e);
+}
+
 void kernel_free(struct kernel *k)
 {
 	free(k->name);
@@ -324,6 +332,8 @@ void kernel_free(struct kernel *k)
 	free(k->bzimage);
 	free(k->bzimage_exact);
 	free(k->config);
+	free(k->modules);
+	json_decref(k->loaded);
 	json_decref(k->series);
 	*k = (struct kernel){0};
 }
@@ -338,6 +348,8 @@ static int is_cached(struct place *p, const struct variant *v)
 
 	if (v->bzimage)
 		return !access(v->bzimage, R_OK);
+	if (v->package)
+		return package_is_there(p->cache, v->package, v->suite);
 	if (source_identify(&v->source, p->cache, &id, NULL))
 		return 0;
 	if (!variant_key(p, v, &id, key, NULL))

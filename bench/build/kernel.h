@@ -17,6 +17,8 @@ struct kernel {
 	char *bzimage;	   /* path */
 	char *bzimage_exact; /* path of the same without PAUSE, after kernel_exact(); else NULL */
 	char *config;	     /* path of the .config */
+	char *modules;	     /* cpio archive of the modules that a guest loads, or NULL */
+	json_t *loaded;	     /* symbols that they stand for, or NULL */
 	json_t *series;	     /* array of patch files, in order, as in struct variant */
 };
 
@@ -33,6 +35,8 @@ int kernel_resolve_in(const char *root, const char *cache, const char *name, str
 		      struct hb_error *e);
 /* Make the image for several vCPUs in mode exact, or find it; errors as pause_remove(). */
 int kernel_exact(struct kernel *k, struct hb_error *e);
+/* Has it all that a guest needs? -EINVAL with the symbols that are missing. */
+int kernel_check_guest(const struct kernel *k, struct hb_error *e);
 void kernel_free(struct kernel *k);
 /* Is there a variant @name, and can its file be read? Builds nothing. Errors as kernel_resolve().
  */

@@ -187,20 +187,32 @@ static int parse_flag(const char *file, const char *key, const char *text, int d
 static int check_origin(const struct variant *v, const char *source, const char *fragments,
 			const char *patches, struct hb_error *e)
 {
-	int origins = !!source + !!v->source.tree + !!v->source.tarball + !!v->bzimage;
+	int origins =
+		!!source + !!v->source.tree + !!v->source.tarball + !!v->bzimage + !!v->package;
+	bool ready = v->bzimage || v->package;
 
 	if (origins > 1)
-		return hb_error_set(e, -EINVAL, "%s: give one of source, tree, tarball, bzimage",
+		return hb_error_set(e, -EINVAL,
+				    "%s: give one of source, tree, tarball, bzimage, package",
 				    v->file);
 	if (v->source.ref && !v->source.tree)
 		return hb_error_set(e, -EINVAL, "%s: ref has a meaning with tree only", v->file);
 	if (v->bzimage && !v->config)
 		return hb_error_set(e, -EINVAL, "%s: bzimage wants config = its .config", v->file);
-	if (v->bzimage && (patches || fragments))
+	if (!v->package != !v->suite)
+		return hb_error_set(e, -EINVAL, "%s: package and suite go together", v->file);
+	if (v->package && (v->config || v->modules))
 		return hb_error_set(e, -EINVAL,
-				    "%s: patches and fragments have no meaning with bzimage",
+				    "%s: a package brings its config and modules itself", v->file);
+	if (v->modules && !v->bzimage)
+		return hb_error_set(e, -EINVAL, "%s: modules has a meaning with bzimage only",
 				    v->file);
-	if (!v->bzimage && !fragments && !v->config)
+	if (ready && (patches || fragments))
+		return hb_error_set(
+			e, -EINVAL,
+			"%s: patches and fragments have no meaning with bzimage or package",
+			v->file);
+	if (!ready && !fragments && !v->config)
 		return hb_error_set(e, -EINVAL,
 				    "%s: give fragments (such as config/timed.config) "
 				    "or config",
@@ -221,6 +233,9 @@ static int variant_parse(const char *root, struct variant *v, struct hb_error *e
 		{"ref", &v->source.ref},
 		{"tarball", &v->source.tarball},
 		{"bzimage", &v->bzimage},
+		{"package", &v->package},
+		{"suite", &v->suite},
+		{"modules", &v->modules},
 		{"config", &v->config},
 		{"patches", &patches},
 		{"fragments", &fragments},
@@ -234,13 +249,14 @@ static int variant_parse(const char *root, struct variant *v, struct hb_error *e
 	if (!rc)
 		rc = check_origin(v, source, fragments, patches, e);
 	if (!rc && (anchor(v->file, &v->source.tree) || anchor(v->file, &v->source.tarball) ||
-		    anchor(v->file, &v->bzimage) || anchor(v->file, &v->config)))
+		    anchor(v->file, &v->bzimage) || anchor(v->file, &v->config) ||
+		    anchor(v->file, &v->modules)))
 		rc = hb_error_set(e, -ENOMEM, "out of memory");
 	if (!rc)
 		rc = parse_flag(v->file, "timed", timed, 1, &v->timed, e);
 	if (!rc)
 		rc = parse_flag(v->file, "strict", strict, 1, &v->strict, e);
-	if (!rc && !v->source.tree && !v->source.tarball && !v->bzimage)
+	if (!rc && !v->source.tree && !v->source.tarball && !v->bzimage && !v->package)
 		rc = source_load(root, source ? source : "linux-5.10", &v->source, e);
 	if (!rc)
 		rc = expand(root, v->file, patches, &v->patches, e);
@@ -345,6 +361,9 @@ void variant_free(struct variant *v)
 	free(v->description);
 	free(v->note);
 	free(v->bzimage);
+	free(v->package);
+	free(v->suite);
+	free(v->modules);
 	free(v->config);
 	json_decref(v->patches);
 	json_decref(v->fragments);

@@ -13,8 +13,11 @@ struct variant {
 	char *file;	      /* the description itself */
 	char *description;    /* one line */
 	char *note;	      /* one line, or NULL */
-	struct source source; /* where the tree comes from; unused with bzimage */
+	struct source source; /* where the tree comes from; unused with bzimage and package */
 	char *bzimage;	      /* a ready kernel, or NULL */
+	char *package;	      /* or a distribution's: its name, a shell pattern, or NULL */
+	char *suite;	      /* of the package */
+	char *modules;	      /* of a ready kernel: .../lib/modules/RELEASE, or NULL */
 	char *config;	      /* full .config to start from (or of bzimage), or NULL: allnoconfig */
 	json_t *patches;      /* in order, relative to kernels/ or with a / in front */
 	json_t *fragments;    /* the same */

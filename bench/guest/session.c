@@ -204,32 +204,53 @@ static int add_padding(const struct session *s, FILE *out)
 	return zeros ? cpio_add(out, "padding", S_IFREG | 0444, zeros, bytes) : -ENOMEM;
 }
 
-/* Exact mode: no input during the run, so the specification is part of the initramfs. */
-static int make_initrd(struct session *s, struct hb_error *e)
+/* Append the file @path to @out, padded to the four bytes that archives begin at. */
+static int append_archive(FILE *out, const char *path)
 {
-	HB_FREE char *agent = NULL, *text = exact_spec(s);
-	HB_FCLOSE FILE *out = NULL;
+	HB_FREE char *data = NULL;
 	size_t size;
-	int rc = hb_file_read(s->c->vm.initramfs, &agent, &size), fd;
+	int rc = hb_file_read(path, &data, &size);
 
 	if (rc)
-		return hb_error_set(e, rc, "%s: %s", s->c->vm.initramfs, strerror(-rc));
+		return rc;
+	return fwrite(data, 1, size, out) == size &&
+			       fwrite("\0\0\0", 1, -size & 3, out) == (-size & 3)
+		       ? 0
+		       : -EIO;
+}
+
+/* Exact mode: no input during the run, so the specification is part of the initramfs. */
+static int append_spec(struct session *s, FILE *out)
+{
+	HB_FREE char *text = exact_spec(s);
+	int rc = text ? cpio_add(out, "spec.json", S_IFREG | 0444, text, strlen(text)) : -ENOMEM;
+
+	if (!rc)
+		rc = add_padding(s, out);
+	return rc ? rc : cpio_end(out);
+}
+
+/* The initramfs of this boot: the agent, the kernel's modules, the specification. */
+static int make_initrd(struct session *s, struct hb_error *e)
+{
+	const char *modules = s->c->kernel->modules;
+	HB_FCLOSE FILE *out = NULL;
+	int rc, fd;
+
 	s->initrd_fd = memfd_create("initramfs", MFD_CLOEXEC);
 	fd = s->initrd_fd < 0 ? -1 : dup(s->initrd_fd);
 	out = fd < 0 ? NULL : fdopen(fd, "w");
 	if (!out && fd >= 0)
 		close(fd);
-	if (!out || !text)
+	if (!out)
 		return hb_error_set(e, -ENOMEM, "cannot keep the initramfs in memory");
-	if (fwrite(agent, 1, size, out) != size ||
-	    fwrite("\0\0\0", 1, -size & 3, out) != (-size & 3))
-		rc = -EIO;
-	if (!rc)
-		rc = cpio_add(out, "spec.json", S_IFREG | 0444, text, strlen(text));
-	if (!rc)
-		rc = add_padding(s, out);
-	if (!rc)
-		rc = cpio_end(out);
+	rc = append_archive(out, s->c->vm.initramfs);
+	if (!rc && modules)
+		rc = append_archive(out, modules);
+	if (!rc && session_is_exact(s))
+		rc = append_spec(s, out);
+	if (!rc && fflush(out))
+		rc = -errno;
 	return rc ? hb_error_set(e, rc, "initramfs: %s", strerror(-rc)) : 0;
 }
 
@@ -241,10 +262,9 @@ static int start_guest(struct session *s, struct hb_error *e)
 	if (s->c->native)
 		return native_start(s->c->agent, s->c->native_yes, &s->native, e);
 	vm.console_path = s->console_path;
-	if (session_is_exact(s)) {
-		if (!vm.initramfs)
-			return hb_error_set(e, -EINVAL,
-					    "mode exact needs an initramfs, not a disk");
+	if (session_is_exact(s) && vm.root)
+		return hb_error_set(e, -EINVAL, "mode exact needs an initramfs, not a disk");
+	if (session_is_exact(s) || s->c->kernel->modules) {
 		rc = make_initrd(s, e);
 		vm.initramfs_fd = s->initrd_fd;
 	}

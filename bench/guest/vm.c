@@ -129,9 +129,8 @@ static int config_check(const struct vm_config *c, struct hb_error *e)
 	if (!c->bzimage || !c->console_path)
 		return hb_error_set(e, -EINVAL,
 				    "a guest needs a kernel and a file for the console");
-	if (!c->initramfs == !c->root)
-		return hb_error_set(e, -EINVAL,
-				    "a guest needs an initramfs or a root image, not both");
+	if (!c->initramfs && !c->root)
+		return hb_error_set(e, -EINVAL, "a guest needs an initramfs or a root image");
 	if (!c->nodes || c->nodes > VM_MAX_NODES)
 		return hb_error_set(e, -EINVAL, "%u NUMA nodes; allowed: 1 to %d", c->nodes,
 				    VM_MAX_NODES);
@@ -299,7 +298,7 @@ static void push_kernel(struct args *a, const struct vm_config *c)
 	push_option(a, "-append", vm_command_line(c));
 	if (c->initramfs_fd)
 		push_option(a, "-initrd", hb_strf("/proc/self/fd/%d", c->initramfs_fd));
-	else if (c->initramfs)
+	else if (!c->root)
 		push_option(a, "-initrd", strdup(c->initramfs));
 	if (c->root) {
 		HB_FREE char *path = escape(c->root);

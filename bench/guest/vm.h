@@ -17,8 +17,10 @@ enum vm_mode {
 
 struct vm_config {
 	enum vm_mode mode;
-	const char *bzimage, *initramfs, *root; /* initramfs or root, not both; borrowed */
-	int initramfs_fd;	  /* instead of initramfs: a file without a name; 0: none */
+	const char *bzimage, *initramfs,
+		*root;	  /* with a root the initramfs is not used; borrowed */
+	int initramfs_fd; /* instead of initramfs, and with a root too: a file without a name; 0:
+			     none */
 	const char *command_line; /* appended to the harness's own; may be "" */
 	const char *console_path; /* the console goes here */
 	/*

@@ -39,7 +39,7 @@ static const char *symbol_missing(const struct run *r, const json_t *planned,
 
 		json_array_foreach (json_object_get(w, "needs"), s, symbol) {
 			*user = text(in, "workload");
-			if (!kconfig_has(k->config, json_string_value(symbol)))
+			if (!kconfig_has(k->config, json_string_value(symbol), k->loaded))
 				return json_string_value(symbol);
 		}
 	}

@@ -28,10 +28,8 @@ const char *run_bzimage(const struct run *r, const struct kernel *k)
 
 void run_image(const struct run *r, struct vm_config *vm)
 {
-	if (r->image.root)
-		vm->root = r->image.root;
-	else
-		vm->initramfs = r->image.initramfs;
+	vm->root = r->image.root;
+	vm->initramfs = r->image.initramfs;
 }
 
 void run_place(struct run *r)

@@ -324,6 +324,9 @@ int run_kernels(struct run *r, struct hb_error *e)
 		if (rc)
 			return rc;
 		r->nkernels++;
+		rc = kernel_check_guest(&r->kernels[i], e);
+		if (rc)
+			return rc;
 		rc = run_set_text(&r->kernels[i].name, strdup(arm), e);
 		if (rc)
 			return rc;
@@ -362,9 +365,9 @@ static char *exact_unfit(const struct run *r)
 	for (size_t i = 0; i < r->nkernels; i++) {
 		const struct kernel *k = &r->kernels[i];
 
-		if (!kconfig_has(k->config, "CONFIG_DEVMEM") ||
-		    kconfig_has(k->config, "CONFIG_STRICT_DEVMEM") ||
-		    !kconfig_has(k->config, "CONFIG_KERNEL_GZIP"))
+		if (!kconfig_has(k->config, "CONFIG_DEVMEM", k->loaded) ||
+		    kconfig_has(k->config, "CONFIG_STRICT_DEVMEM", k->loaded) ||
+		    !kconfig_has(k->config, "CONFIG_KERNEL_GZIP", k->loaded))
 			return hb_strf("kernel %s lacks CONFIG_DEVMEM without STRICT_DEVMEM, or "
 				       "CONFIG_KERNEL_GZIP",
 				       k->name);

@@ -24,6 +24,7 @@
 #include "workloads/agent/clock.h"
 #include "workloads/agent/guest.h"
 #include "workloads/agent/kmsg.h"
+#include "workloads/agent/modules.h"
 #include "workloads/agent/machine.h"
 #include "workloads/agent/selfbench.h"
 #include "workloads/workload.h"
@@ -174,8 +175,12 @@ static int guest_start(struct hb_error *e)
 		return 0;
 	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
 	setenv("HOME", "/tmp", 1);
+	rc = modules_load(e);
+	if (!rc)
+		rc = modules_switch_root(e);
 	setenv(MOUNTED, "1", 1);
-	rc = guest_mount(e);
+	if (!rc)
+		rc = guest_mount(e);
 	if (rc)
 		return rc;
 	execv("/proc/self/exe", argv);
