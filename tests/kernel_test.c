@@ -384,6 +384,12 @@ static void test_wrong_descriptions(void **state)
 	expect_error("w", -EINVAL, "ref has a meaning with tree only");
 	put_variant("w", "bzimage = /x\n");
 	expect_error("w", -EINVAL, "bzimage wants config");
+	put_variant("w", "package = linux-image-*\n");
+	expect_error("w", -EINVAL, "package and suite go together");
+	put_variant("w", "package = linux-image-*\nsuite = s\nfragments = config/a.config\n");
+	expect_error("w", -EINVAL, "no meaning with bzimage or package");
+	put_variant("w", "modules = /lib/modules/1\nfragments = config/a.config\n");
+	expect_error("w", -EINVAL, "modules has a meaning with bzimage only");
 	put_variant("w", "timed = maybe\nfragments = config/a.config\n");
 	expect_error("w", -EINVAL, "timed = maybe");
 	put_variant("w", "description = again\nfragments = config/a.config\n");
