@@ -215,17 +215,17 @@ static void test_series(void **state)
 	fclose(log);
 }
 
-/* Open the shared tree of @config, fill it from "from", and close it. Was it warm then? */
-static bool build(const char *config, bool whole)
+/* Open the shared tree of @source and @config, fill it from "from", and close it. Was it warm? */
+static bool build_source(const char *source, const char *config, bool whole)
 {
 	HB_FREE char *from = at("from"), *over = at("over");
 	const struct source_tree s = {.dir = from, .links = true};
+	const struct buildtree_name name = {"cc", source, config};
 	struct hb_error e = {.text = ""};
 	struct buildtree t;
 	bool warm;
 
-	if (buildtree_open(dir, "family", config, NULL, &t, &e) ||
-	    buildtree_fill(&t, &s, over, NULL, &e))
+	if (buildtree_open(dir, &name, NULL, &t, &e) || buildtree_fill(&t, &s, over, NULL, &e))
 		fail_msg("%s", e.text);
 	warm = t.warm;
 	{
@@ -235,6 +235,11 @@ static bool build(const char *config, bool whole)
 	}
 	buildtree_close(&t, whole);
 	return warm;
+}
+
+static bool build(const char *config, bool whole)
+{
+	return build_source("source", config, whole);
 }
 
 static void test_objects_are_kept(void **state)
@@ -252,8 +257,9 @@ static void test_objects_are_kept(void **state)
 	assert_true(build("a", true));
 	/* Another configuration begins with a copy, which is its own. */
 	assert_true(build("b", true));
-	expect("trees/family-a/src/obj/object", "a");
-	expect("trees/family-b/src/obj/object", "b");
+	expect("trees/cc-source-a/src/obj/object", "a");
+	expect("trees/cc-source-b/src/obj/object", "b");
+	assert_true(build_source("another", "c", true));
 }
 
 /* What make does not see empties the objects. */
@@ -278,7 +284,7 @@ static void test_objects_are_dropped(void **state)
 /* A build that was killed, a clock that was put back. */
 static void test_interrupted(void **state)
 {
-	HB_FREE char *complete = at("trees/family-a/hugebench-complete");
+	HB_FREE char *complete = at("trees/cc-source-a/hugebench-complete");
 	const struct timespec later[2] = {{.tv_sec = 1LL << 32}, {.tv_sec = 1LL << 32}};
 
 	(void)state;
@@ -302,17 +308,17 @@ static void test_prune(void **state)
 	put("over/empty", "");
 	for (size_t i = 0; i < ARRAY_SIZE(configs); i++) {
 		HB_FREE char *mark =
-			hb_strf("%s/trees/family-%s/hugebench-complete", dir, configs[i]);
+			hb_strf("%s/trees/cc-source-%s/hugebench-complete", dir, configs[i]);
 
 		build(configs[i], true);
 		used[0].tv_sec = used[1].tv_sec = LONG_AGO + (long)i;
 		assert_int_equal(utimensat(AT_FDCWD, mark, used, 0), 0);
 	}
-	assert_int_equal(workspace_open(dir, "trees", "family-1", &w, NULL), 0);
+	assert_int_equal(workspace_open(dir, "trees", "cc-source-1", &w, NULL), 0);
 	workspace_prune(dir, "trees", 1);
-	assert_true(is_there("trees/family-1"));
-	assert_false(is_there("trees/family-2"));
-	assert_true(is_there("trees/family-3"));
+	assert_true(is_there("trees/cc-source-1"));
+	assert_false(is_there("trees/cc-source-2"));
+	assert_true(is_there("trees/cc-source-3"));
 	workspace_close(&w, false);
 }
 

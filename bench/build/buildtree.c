@@ -30,38 +30,47 @@ static int copy_tree(const char *from, const struct buildtree *to)
 	       hb_run(copy_argv, -1);
 }
 
-/* Start the new tree @t as a copy of one of another configuration, if there is one at rest. */
-static int copy_relative(struct buildtree *t, const char *cache, const char *family,
+/* The nearest relative of @name that is at rest. */
+static bool borrow(const char *cache, const struct buildtree_name *name, struct workspace *other)
+{
+	HB_FREE char *source = hb_strf("%s-%s", name->compiler, name->source);
+
+	return (source && workspace_borrow(cache, KIND, source, other)) ||
+	       workspace_borrow(cache, KIND, name->compiler, other);
+}
+
+/* Start the new tree @t as a copy of a relative, if there is one. */
+static int copy_relative(struct buildtree *t, const char *cache, const struct buildtree_name *name,
 			 struct hb_error *e)
 {
 	struct workspace other;
 	int rc;
 
-	if (!workspace_borrow(cache, KIND, family, &other))
+	if (!borrow(cache, name, &other))
 		return 0;
 	rc = copy_tree(other.dir, t);
 	workspace_close(&other, false);
 	return rc ? workspace_empty(&t->shared, e) : 0;
 }
 
-int buildtree_open(const char *cache, const char *family, const char *config, const char *alone,
+int buildtree_open(const char *cache, const struct buildtree_name *name, const char *alone,
 		   struct buildtree *t, struct hb_error *e)
 {
-	HB_FREE char *name = hb_strf("%s-%s", family, config);
+	HB_FREE char *full = hb_strf("%s-%s-%s", name->compiler, name->source, name->config);
 	int rc;
 
 	*t = (struct buildtree){.shared = {.lock = -1}};
-	if (!name)
+	if (!full)
 		return hb_error_set(e, -ENOMEM, "out of memory");
 	if (alone)
 		return take_names(t, alone, e);
-	rc = workspace_open(cache, KIND, name, &t->shared, e);
+	rc = workspace_open(cache, KIND, full, &t->shared, e);
 	if (rc)
 		return rc;
 	workspace_prune(cache, KIND, KEPT);
 	rc = take_names(t, t->shared.dir, e);
 	if (!rc && t->shared.fresh)
-		rc = copy_relative(t, cache, family, e);
+		rc = copy_relative(t, cache, name, e);
 	if (rc)
 		buildtree_close(t, false);
 	else

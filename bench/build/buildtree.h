@@ -18,12 +18,17 @@ struct buildtree {
 	struct workspace shared;
 };
 
+/* What a shared tree is for: short names, the more alike the earlier they are equal. */
+struct buildtree_name {
+	const char *compiler, *source, *config;
+};
+
 /*
- * Open the shared tree below @cache for sources of @family and configuration @config, both short
- * names; without it yet, that of another configuration of the family is copied. @alone (NULL: none)
- * is a directory for a tree of one's own instead. Close it with buildtree_close(), after success.
+ * Open the shared tree @name below @cache; without it yet, the last used one of another
+ * configuration, or else of another source, is copied. @alone (NULL: none) is a directory for a
+ * tree of one's own instead. Close it with buildtree_close(), after success.
  */
-int buildtree_open(const char *cache, const char *family, const char *config, const char *alone,
+int buildtree_open(const char *cache, const struct buildtree_name *name, const char *alone,
 		   struct buildtree *t, struct hb_error *e);
 /*
  * Make the sources those of @from with the files of @overlay in their place, less those of @gone

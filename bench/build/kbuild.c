@@ -430,17 +430,16 @@ static int make_kernel(struct building *g, struct buildtree *t, json_t **facts, 
 	return rc ? rc : collect(g, t->obj, facts, e);
 }
 
-/* A short name for what @labels and texts, in turn and ended by NULL, stand for. */
-static int short_name(char name[CACHE_KEY_LEN + 1], const char *const *texts, struct hb_error *e)
+/* A short name for @text. */
+static int short_name(const char *text, char name[CACHE_KEY_LEN + 1])
 {
 	struct digest *d = digest_begin();
 	int rc;
 
-	for (; *texts; texts++)
-		digest_text(d, "", *texts);
+	digest_text(d, "", text);
 	rc = digest_end(d, name);
-	name[16] = 0;
-	return rc ? hb_error_set(e, rc, "out of memory") : 0;
+	name[8] = 0;
+	return rc;
 }
 
 /* The tree that this build shares with those of the same source, compiler and configuration. */
@@ -448,11 +447,10 @@ static int open_tree(const struct building *g, struct buildtree *t, struct hb_er
 {
 	const struct kbuild *b = g->b;
 	const struct source *s = &b->v->source;
-	const char *origin[] = {KBUILD_STEPS, b->toolchain->text, b->toolchain->cc,
-				s->tree ? s->tree : b->id->hash, NULL};
-	char family[CACHE_KEY_LEN + 1], config[CACHE_KEY_LEN + 1];
+	char compiler[CACHE_KEY_LEN + 1], source[CACHE_KEY_LEN + 1], config[CACHE_KEY_LEN + 1];
+	const struct buildtree_name name = {compiler, source, config};
+	HB_FREE char *steps = hb_strf(KBUILD_STEPS " %s %s", b->toolchain->text, b->toolchain->cc);
 	HB_FREE char *text = NULL;
-	const char *wanted[2] = {NULL};
 	int rc = fragments_join(b->root, b->v, g->fragments);
 
 	if (!rc)
@@ -460,11 +458,10 @@ static int open_tree(const struct building *g, struct buildtree *t, struct hb_er
 	if (rc)
 		return hb_error_set(e, rc, "kernel %s: cannot join its configuration: %s",
 				    b->v->name, strerror(-rc));
-	wanted[0] = text;
-	rc = short_name(family, origin, e);
-	if (!rc)
-		rc = short_name(config, wanted, e);
-	return rc ? rc : buildtree_open(b->cache, family, config, b->keep ? b->work : NULL, t, e);
+	if (!steps || short_name(steps, compiler) ||
+	    short_name(s->tree ? s->tree : b->id->hash, source) || short_name(text, config))
+		return hb_error_set(e, -ENOMEM, "out of memory");
+	return buildtree_open(b->cache, &name, b->keep ? b->work : NULL, t, e);
 }
 
 static int build_steps(struct building *g, json_t **facts, struct hb_error *e)
