@@ -14,22 +14,22 @@
 #include "bench/build/variant.h"
 
 /* What resolving needs to know about the place. */
-struct place {
+struct site {
 	char *root;		    /* of the clone */
 	char *cache;		    /* cache directory */
 	struct toolchain toolchain; /* empty until it is needed */
 };
 
-static int place_init(struct place *p, struct hb_error *e)
+static int place_init(struct site *p, struct hb_error *e)
 {
-	*p = (struct place){.root = paths_root(e)};
+	*p = (struct site){.root = paths_root(e)};
 	if (!p->root)
 		return -ENOENT;
 	p->cache = paths_cache(e);
 	return p->cache ? 0 : -ENOENT;
 }
 
-static void place_free(struct place *p)
+static void place_free(struct site *p)
 {
 	free(p->root);
 	free(p->cache);
@@ -50,7 +50,7 @@ static void digest_files(struct digest *d, const char *root, const char *label, 
 }
 
 /* The cache key of @v: everything that decides what the kernel will be, names and places aside. */
-static int variant_key(struct place *p, const struct variant *v, const struct source_id *id,
+static int variant_key(struct site *p, const struct variant *v, const struct source_id *id,
 		       char key[CACHE_KEY_LEN + 1], struct hb_error *e)
 {
 	struct digest *d;
@@ -77,7 +77,7 @@ static int variant_key(struct place *p, const struct variant *v, const struct so
 }
 
 /* Entry directory of a key. */
-static char *entry_path(const struct place *p, const char *key)
+static char *entry_path(const struct site *p, const char *key)
 {
 	return hb_strf("%s/kernels/%s", p->cache, key);
 }
@@ -159,7 +159,7 @@ static int kernel_lookup(struct kernel *k, const struct variant *v, const char *
 }
 
 /* The manifest: what went in and what came out. */
-static int seal(const struct place *p, const struct variant *v, const struct source_id *id,
+static int seal(const struct site *p, const struct variant *v, const struct source_id *id,
 		const char *key, const char *out, json_t *facts, struct hb_error *e)
 {
 	static const char *const names[] = {"bzImage", "config", "System.map", NULL};
@@ -179,7 +179,7 @@ static int seal(const struct place *p, const struct variant *v, const struct sou
 }
 
 /* Build the entry, with its lock held. */
-static int kernel_build(const struct place *p, const struct variant *v, const struct source_id *id,
+static int kernel_build(const struct site *p, const struct variant *v, const struct source_id *id,
 			const char *key, const char *dir, struct hb_error *e)
 {
 	HB_FREE char *work = hb_strf("%s/work/%.16s", p->cache, key);
@@ -214,7 +214,7 @@ static int kernel_build(const struct place *p, const struct variant *v, const st
 }
 
 /* Key, look up, and under the lock look up again or build. */
-static int kernel_from_source(struct place *p, const struct variant *v, struct kernel *k,
+static int kernel_from_source(struct site *p, const struct variant *v, struct kernel *k,
 			      struct hb_error *e)
 {
 	HB_FREE char *dir = NULL;
@@ -258,7 +258,7 @@ out:
 	return rc;
 }
 
-static int resolve_at(struct place *p, const char *name, struct kernel *k, struct hb_error *e)
+static int resolve_at(struct site *p, const char *name, struct kernel *k, struct hb_error *e)
 {
 	struct variant v;
 	int rc = variant_load(p->root, name, &v, e);
@@ -275,7 +275,7 @@ static int resolve_at(struct place *p, const char *name, struct kernel *k, struc
 int kernel_resolve_in(const char *root, const char *cache, const char *name, struct kernel *k,
 		      struct hb_error *e)
 {
-	struct place p = {.root = strdup(root), .cache = strdup(cache)};
+	struct site p = {.root = strdup(root), .cache = strdup(cache)};
 	int rc = p.root && p.cache ? resolve_at(&p, name, k, e)
 				   : hb_error_set(e, -ENOMEM, "out of memory");
 
@@ -285,7 +285,7 @@ int kernel_resolve_in(const char *root, const char *cache, const char *name, str
 
 int kernel_resolve(const char *name, struct kernel *k, struct hb_error *e)
 {
-	struct place p;
+	struct site p;
 	int rc = place_init(&p, e);
 
 	if (!rc)
@@ -305,7 +305,7 @@ int kernel_exact(struct kernel *k, struct hb_error *e)
 int kernel_check(const char *name, struct hb_error *e)
 {
 	struct variant v;
-	struct place p;
+	struct site p;
 	int rc = place_init(&p, e);
 
 	if (!rc)
@@ -339,7 +339,7 @@ void kernel_free(struct kernel *k)
 }
 
 /* Is the variant's kernel there? Only the manifest is looked for, which is enough for a list. */
-static int is_cached(struct place *p, const struct variant *v)
+static int is_cached(struct site *p, const struct variant *v)
 {
 	char key[CACHE_KEY_LEN + 1];
 	struct source_id id;
@@ -359,7 +359,7 @@ static int is_cached(struct place *p, const struct variant *v)
 	return manifest && !access(manifest, R_OK);
 }
 
-static json_t *describe_variant(struct place *p, const char *name)
+static json_t *describe_variant(struct site *p, const char *name)
 {
 	struct hb_error e = {.text = ""};
 	struct variant v;
@@ -378,7 +378,7 @@ static json_t *describe_variant(struct place *p, const char *name)
 json_t *kernel_list(void)
 {
 	json_t *list = json_array(), *names = NULL, *name;
-	struct place p;
+	struct site p;
 	size_t i;
 
 	if (!place_init(&p, NULL))
