@@ -34,7 +34,9 @@ clone=$(cd "$(dirname "$0")/.." && pwd)
 root=$(mktemp -d "${TMPDIR:-/var/tmp}/hugebench-debian-$debian.XXXXXX")
 chmod 755 "$root" # mktemp makes it private, / is not
 trap '[ -n "${KEEP:-}" ] || rm -rf --one-file-system "$root"' EXIT
-trap 'exit 130' INT TERM
+# unshare takes no notice of these, and what it has started dies with it.
+child=
+trap '[ -z "$child" ] || kill -KILL "$child" || :; exit 130' INT TERM
 
 step() { printf '== Debian %s: %s\n' "$debian" "$1"; }
 
@@ -63,7 +65,12 @@ inside() {
 			mount --bind "$CACHE" "$0/root/.cache/hugebench"
 		fi
 		exec env -i HOME=/root TERM="${TERM:-dumb}" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-			chroot "$0" sh -c "cd /root/hugebench && $1"' "$root" "$1" </dev/null
+			chroot "$0" sh -c "cd /root/hugebench && $1"' "$root" "$1" </dev/null &
+	child=$!
+	rc=0
+	wait "$child" || rc=$?
+	child=
+	return $rc
 }
 
 step 'apt-get install git make'
