@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* QEMU: command line, start, watch, end. Every option is one that QEMU 7.2 to 10.0 understand. */
 #include <fcntl.h>
+#include <libgen.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #include "bench/base/units.h"
 #include "bench/base/wire.h"
 #include "bench/build/hostqemu.h"
+#include "bench/host/confine.h"
 #include "bench/host/memory.h"
 #include "bench/guest/qmp.h"
 #include "bench/guest/quiet.h"
@@ -425,9 +427,12 @@ static int wires_open(struct wires *w, struct vm *vm)
 	return rc;
 }
 
-/* In the child: everything until exec; nothing here may allocate. */
+/*
+ * In the child: everything until exec; nothing here may allocate. @writable: where QEMU, and so a
+ * guest that has taken it over, can change files, on a kernel with Landlock.
+ */
 static void child_exec(pid_t parent, const struct vm_config *c, const struct wires *w, int null_fd,
-		       char **argv)
+		       const char *const *writable, char **argv)
 {
 	/* The pid is compared, not 1: hugebench may itself be a child of process 1. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
@@ -445,6 +450,7 @@ static void child_exec(pid_t parent, const struct vm_config *c, const struct wir
 		fcntl(c->memory_fd[n], F_SETFD, 0);
 	if (c->initramfs_fd)
 		fcntl(c->initramfs_fd, F_SETFD, 0);
+	confine_writes(writable);
 	execvp(argv[0], argv);
 	dprintf(2, "%s: %s", argv[0], strerror(errno));
 	_exit(127);
@@ -454,6 +460,14 @@ static int spawn(struct vm *vm, const struct vm_config *c, struct wires *w, char
 		 struct hb_error *e)
 {
 	HB_CLOSE int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	HB_FREE char *console = strdup(c->console_path);
+	const char *temporary = getenv("TMPDIR");
+	const char *const writable[] = {
+		console ? dirname(console) : "/nonexistent",
+		temporary ? temporary : "/var/tmp", /* what -drive snapshot=on writes */
+		"/dev",
+		NULL,
+	};
 	pid_t parent = getpid();
 
 	if (null_fd < 0)
@@ -462,7 +476,7 @@ static int spawn(struct vm *vm, const struct vm_config *c, struct wires *w, char
 	if (vm->pid < 0)
 		return hb_error_set(e, -errno, "cannot start QEMU: fork: %s", strerror(errno));
 	if (!vm->pid)
-		child_exec(parent, c, w, null_fd, argv);
+		child_exec(parent, c, w, null_fd, writable, argv);
 	vm->pidfd = syscall(SYS_pidfd_open, vm->pid, 0);
 	if (vm->pidfd < 0)
 		return hb_error_set(e, -errno, "pidfd_open: %s", strerror(errno));
