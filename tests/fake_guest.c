@@ -189,7 +189,7 @@ static void result(const char *verdict, const char *reason)
 	      "{\"verdict\":\"%s\",\"reason\":\"%s\",\"evidence\":[],\"notes\":[],"
 	      "\"conservation\":{\"ok\":true},\"parameters\":{\"null.work\":\"1\"},"
 	      "\"metrics\":[{\"source\":\"null\",\"name\":\"latency\",\"kind\":\"hist\","
-	      "\"better\":\"lower\",\"count\":2,\"min\":5,\"max\":7},"
+	      "\"better\":\"lower\",\"primary\":true,\"count\":2,\"min\":5,\"max\":7},"
 	      "{\"source\":\"null\",\"name\":\"%s\",\"kind\":\"rate\",\"better\":\"higher\","
 	      "\"value\":2.5,\"seconds\":2,\"count\":5}]}",
 	      verdict, reason, name);
