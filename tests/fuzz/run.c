@@ -113,7 +113,7 @@ void fuzz_run(const uint8_t *data, size_t len)
 	if (hb_mkdir_all(a) || hb_mkdir_all(b))
 		abort();
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-		free(fuzz_file(files[i], NULL, 0));
+		free(fuzz_file(files[i], (const uint8_t *)"", 0));
 	write_files(text);
 	if (load_run(fuzz_directory(), &run, &e))
 		return;
