@@ -576,6 +576,67 @@ static void test_sequential(void **state)
 	release(&l);
 }
 
+/* Two machines of which one is half as fast: the difference between the arms is what it was. */
+static void test_machines(void **state)
+{
+	struct synthetic s = synthetic_default(run_dir);
+	const struct compare_figure *a, *b;
+	struct stats_block blocks[2];
+	const struct comparison *c;
+	struct loaded l;
+
+	(void)state;
+	s.machines = 2;
+	build(&s, &l);
+	assert_int_equal(l.m->nmachines, 2);
+	assert_string_equal(l.m->machines[0].name, "node0");
+	assert_int_equal(l.m->machines[0].boots, 18); /* 3 cells, 2 arms, 3 of 6 boots */
+	c = find(l.m, "faults-1", "faults", "hinode");
+	assert_int_equal(c->verdict, STATS_BETTER);
+	assert_true(c->change.log_low < log(1.25) && c->change.log_high > log(1.25));
+	assert_true(c->change.se < 0.02);
+	a = compare_figure(l.m, c, false);
+	b = compare_figure(l.m, c, true);
+	/* all boots of one machine, then those of the other; their spread is that within machines
+	 */
+	assert_int_equal(a->of_machine[0].n, 3);
+	assert_true(a->of_machine[0].estimate > 1.8 * a->of_machine[1].estimate);
+	assert_true(a->boot[2] > 1.8 * a->boot[3] && a->variation < 0.05);
+	compare_blocks(l.m, c, blocks);
+	assert_ptr_equal(blocks[1].b_boots, b->boot + 3);
+	assert_true(c->raw.rank == stats_blocks_rank_p(blocks, 2));
+	/* of merged histograms as well */
+	c = find(l.m, "faults-1", "fault_latency.p99", "hinode");
+	assert_int_equal(c->verdict, STATS_BETTER);
+	assert_true(c->change.log_low < -log(1.25) && c->change.log_high > -log(1.25));
+	release(&l);
+}
+
+/* Different models of CPU are different cells, never one mean; in mode exact they do not matter. */
+static void test_models(void **state)
+{
+	struct synthetic s = synthetic_default(run_dir);
+	const struct comparison *c;
+	struct loaded l;
+
+	(void)state;
+	s.machines = 2;
+	s.models = 1;
+	s.boots = 8;
+	build(&s, &l);
+	assert_int_equal(l.m->ngroups, 6);
+	c = find(l.m, "faults-1 on Example CPU 1", "faults", "hinode");
+	assert_int_equal(compare_figure(l.m, c, false)->arm.n, 4);
+	assert_int_equal(c->verdict, STATS_BETTER);
+	release(&l);
+	s.mode = "exact";
+	s.noise = 0;
+	s.machines = 1;
+	build(&s, &l);
+	assert_int_equal(l.m->ngroups, 3);
+	release(&l);
+}
+
 static void test_scale(void **state)
 {
 	struct compare_group g = {.tasks = 3,
@@ -609,6 +670,8 @@ int main(void)
 		cmocka_unit_test(test_config),
 		cmocka_unit_test(test_sequential),
 		cmocka_unit_test(test_scale),
+		cmocka_unit_test(test_machines),
+		cmocka_unit_test(test_models),
 		cmocka_unit_test(test_families),
 	};
 

@@ -505,6 +505,35 @@ static void test_published(void **state)
 	assert_non_null(strstr(equal, "| not as there |"));
 }
 
+/* Three machines: named, with their spread; and one that contradicts a verdict is named beside it.
+ */
+static void test_machines(void **state)
+{
+	HB_FREE char *other = hb_strf("%s/machines", dir), *text = NULL, *disagree = NULL;
+	HB_FREE char *exact = NULL;
+	struct synthetic s = synthetic_default(other);
+
+	(void)state;
+	s.machines = 3;
+	text = text_report(&s);
+	assert_non_null(
+		strstr(text, "Boots come from 3 machines: node0 (Example CPU 0; 12 boots),"));
+	assert_non_null(strstr(text, "\nMain figures by machine\n"));
+	assert_null(strstr(text, "Machines disagree"));
+	s.boots = 24;
+	s.contrary = 1;
+	disagree = text_report(&s);
+	assert_non_null(
+		strstr(disagree, "\nMachines disagree: faults-1 faults is +7.79% over all"));
+	assert_non_null(strstr(disagree, "node1 -"));
+	s.mode = "exact";
+	s.contrary = 0;
+	s.noise = 0;
+	exact = text_report(&s);
+	/* all but the first of each kernel and cell, by machine */
+	assert_non_null(strstr(exact, "\n12 boots repeat one that another machine made, with"));
+}
+
 /* A cell that never ran has no parameters. */
 static void test_cell_without_parameters(void **state)
 {
@@ -545,6 +574,7 @@ int main(void)
 		cmocka_unit_test(test_too_few_for_verdicts),
 		cmocka_unit_test(test_cell_without_parameters),
 		cmocka_unit_test(test_csv_of_one_arm),
+		cmocka_unit_test(test_machines),
 		cmocka_unit_test(test_published),
 		cmocka_unit_test(test_changes_without_a_ratio),
 		cmocka_unit_test(test_summary),

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/result/stats.h"
+#include "bench/result/stats_blocks.h"
 
 #define RUNS	  10000
 #define CELLS	  6 /* of a run; boots of different cells are independent */
@@ -539,6 +539,103 @@ static void simulate_percentiles(unsigned int n)
 	}
 }
 
+/* Is a change claimed, at the level of one comparison? */
+static int blocks_claim(const struct stats_block *blocks, size_t n, struct stats_change *c)
+{
+	struct stats_evidence e;
+
+	stats_blocks_compare(blocks, n, STATS_ALPHA, c);
+	stats_blocks_test(c, blocks, n, STATS_MARGIN, &e);
+	return e.differ <= STATS_ALPHA && stats_blocks_rank_p(blocks, n) <= STATS_ALPHA;
+}
+
+/* @boots of each arm from @from on. */
+static struct stats_block block_of(const struct pair *p, unsigned int from, unsigned int boots)
+{
+	struct stats_block block = {.a_boots = p->a + from, .b_boots = p->b + from};
+	double deleted[MAX_BOOTS], a = stats_mean(block.a_boots, NULL, boots, deleted);
+
+	stats_arm_set(&block.a, a, deleted, 1, boots);
+	stats_arm_set(&block.b, stats_mean(block.b_boots, NULL, boots, deleted), deleted, 1, boots);
+	return block;
+}
+
+/* Boots on machines of one kind, of which one may be twice as fast as another. */
+static void simulate_machines(const struct shape *s, unsigned int machines, unsigned int boots)
+{
+	gsl_rng *r = gsl_rng_alloc(gsl_rng_mt19937);
+	unsigned int found[2] = {0}, covered = 0;
+
+	gsl_rng_set(r, 9);
+	for (unsigned int run = 0; run < RUNS / 5; run++)
+		for (int differs = 0; differs < 2; differs++) {
+			struct stats_block blocks[MAX_BOOTS];
+			struct stats_change c;
+			struct pair p;
+
+			draw_pair(r, s, machines * boots, differs ? log1p(0.20) : 0, &p);
+			for (unsigned int i = 0; i < machines; i++) {
+				double speed = exp(gsl_ran_gaussian(r, 0.35));
+
+				for (unsigned int k = i * boots; k < (i + 1) * boots; k++) {
+					p.a[k] *= speed;
+					p.b[k] *= speed;
+				}
+				blocks[i] = block_of(&p, i * boots, boots);
+			}
+			found[differs] += blocks_claim(blocks, machines, &c);
+			covered += !differs && c.log_low <= 0 && c.log_high >= 0;
+		}
+	gsl_rng_free(r);
+	printf("  %-13s %2u machines, %u boots each  false %5.2f %%   coverage %5.2f %%   +20 %% "
+	       "found %5.1f %%\n",
+	       s->name, machines, boots, 500.0 * found[0] / RUNS, 500.0 * covered / RUNS,
+	       500.0 * found[1] / RUNS);
+	expect(!s->aa || found[0] <= (STATS_ALPHA + allowance(RUNS / 5.)) * RUNS / 5,
+	       "false verdicts over machines");
+	expect(covered >= 0.93 * RUNS / 5, "coverage over machines");
+}
+
+/*
+ * Both arms have the same seeds: is a comparison of pairs the better one? The logs of a pair are
+ * correlated by @rho.
+ */
+static void simulate_pairs(double rho, unsigned int n)
+{
+	enum { ARMS, PAIRS };
+	gsl_rng *r = gsl_rng_alloc(gsl_rng_mt19937);
+	unsigned int found[2][2] = {{0}};
+
+	gsl_rng_set(r, 10);
+	for (unsigned int run = 0; run < RUNS / 5; run++)
+		for (int differs = 0; differs < 2; differs++) {
+			struct stats_block pairs[MAX_BOOTS], arms;
+			struct stats_change c;
+			struct pair p;
+
+			for (unsigned int i = 0; i < n; i++) {
+				double seed = sqrt(rho) * gsl_ran_gaussian(r, 0.05);
+				double own = 0.05 * sqrt(1 - rho);
+
+				p.a[i] = exp(seed + gsl_ran_gaussian(r, own));
+				p.b[i] = exp(seed + gsl_ran_gaussian(r, own) +
+					     differs * log1p(0.10));
+				pairs[i] = block_of(&p, i, 1);
+			}
+			arms = block_of(&p, 0, n);
+			found[ARMS][differs] += blocks_claim(&arms, 1, &c);
+			found[PAIRS][differs] += blocks_claim(pairs, n, &c);
+		}
+	gsl_rng_free(r);
+	printf("  correlation %.1f, %2u boots  as arms: false %5.2f %%, +10 %% found %5.1f %%   as "
+	       "pairs: false %5.2f %%, found %5.1f %%\n",
+	       rho, n, 500.0 * found[ARMS][0] / RUNS, 500.0 * found[ARMS][1] / RUNS,
+	       500.0 * found[PAIRS][0] / RUNS, 500.0 * found[PAIRS][1] / RUNS);
+	for (int how = 0; how < 2; how++)
+		expect(found[how][0] <= (STATS_ALPHA + allowance(RUNS / 5.)) * RUNS / 5,
+		       "false verdicts with common seeds");
+}
+
 static void power_curve(void)
 {
 	static const double effects[] = {0.02, 0.05, 0.10, 0.15, 0.20, 0.30};
@@ -575,7 +672,8 @@ static void power_curve(void)
 int main(void)
 {
 	static const unsigned int boots[] = {4, 5, 10};
-	static const double zeros[] = {0.1, 0.5, 0.8};
+	static const double zeros[] = {0.1, 0.5, 0.8}, correlations[] = {0, 0.2, 0.5, 0.8};
+	static const unsigned int pairs[] = {5, 6, 10};
 
 	printf("A/A: %d runs of %d comparisons each (%d cells of %d figures), nothing differs\n",
 	       RUNS, FAMILY, CELLS, FIGURES);
@@ -605,6 +703,16 @@ int main(void)
 		for (int spread = 0; spread < 2; spread++)
 			for (size_t b = 0; b < sizeof(boots) / sizeof(*boots); b++)
 				simulate_zeros(zeros[z], spread, boots[b]);
+	printf("boots from several machines: %d runs, one comparison\n", RUNS / 5);
+	for (size_t s = 0; s < sizeof(shapes) / sizeof(*shapes); s++) {
+		simulate_machines(&shapes[s], 2, 4);
+		simulate_machines(&shapes[s], 4, 2);
+		simulate_machines(&shapes[s], 8, 1);
+	}
+	printf("both arms have the same seeds: arms or pairs?\n");
+	for (size_t i = 0; i < sizeof(correlations) / sizeof(*correlations); i++)
+		for (size_t b = 0; b < sizeof(pairs) / sizeof(*pairs); b++)
+			simulate_pairs(correlations[i], pairs[b]);
 	power_curve();
 	printf("smallest number of boots per arm for the rank test at 5 %%: %u\n",
 	       stats_rank_min_boots(STATS_ALPHA));

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "bench/result/stats.h"
+#include "bench/result/stats_blocks.h"
 
 #define near(a, b, by) assert_true(fabs((a) - (b)) <= (by))
 
@@ -345,6 +345,111 @@ static void test_apart(void **state)
 	assert_true(stats_apart_p(zero, 0, some, 5) == 1);
 }
 
+/* One boot of each arm on every machine, of one figure. */
+static void set_pairs(struct stats_block *blocks, const double *a, const double *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		blocks[i] = (struct stats_block){{1, a[i], NAN}, {1, b[i], NAN}, &a[i], &b[i]};
+}
+
+/*
+ * Pairs: R's t.test(sleep, paired): t = 4.0621, 9 degrees of freedom, p = 0.002833, interval
+ * 0.7001142 .. 2.4598858. One pair is tied, nine go one way: the sign test's 2 / 2^9.
+ */
+static void test_blocks_of_pairs(void **state)
+{
+	struct stats_block blocks[10];
+	struct stats_change c;
+	double a[10], b[10];
+
+	(void)state;
+	exponents(sleep_1, a, 10);
+	exponents(sleep_2, b, 10);
+	set_pairs(blocks, a, b, 10);
+	stats_blocks_compare(blocks, 10, 0.05, &c);
+	near(c.log_ratio, 1.58, 1e-9);
+	near(c.p, 0.002833, 1e-6);
+	near(c.df, 9, 1e-9);
+	near(c.log_low, 0.7001142, 1e-6);
+	near(c.log_high, 2.4598858, 1e-6);
+	near(stats_blocks_rank_p(blocks, 10), 2.0 / 512, 1e-12);
+	near(stats_blocks_rank_floor(blocks, 10), 2.0 / 1024, 1e-12);
+	near(stats_blocks_spread(blocks, 10), 1.229995, 1e-6); /* sd of the differences */
+	near(stats_block_ratio(&blocks[0]), 1.2, 1e-9);
+}
+
+/*
+ * Two machines of which one is ten times as fast: what they differ by touches nothing. Least
+ * squares by hand: d = 1/2 (log 1.1 + log 1.2), weights 2 * 2 / 4 = 1 each; the arms' pooled
+ * variances are 0.02^2 / 2 with 2 degrees of freedom each, of which a quarter and a quarter of a
+ * half remain.
+ */
+static void test_blocks_of_machines(void **state)
+{
+	const double slow_a[] = {100 * exp(-0.01), 100 * exp(0.01)};
+	const double slow_b[] = {110 * exp(-0.01), 110 * exp(0.01)};
+	const double fast_a[] = {1000 * exp(-0.01), 1000 * exp(0.01)};
+	const double fast_b[] = {1200 * exp(-0.01), 1200 * exp(0.01)};
+	const struct stats_block blocks[] = {
+		{{2, NAN, NAN}, {2, NAN, NAN}, slow_a, slow_b},
+		{{0, NAN, NAN}, {2, NAN, NAN}, NULL, slow_b}, /* one arm alone: no part in it */
+		{{2, NAN, NAN}, {2, NAN, NAN}, fast_a, fast_b},
+	};
+	struct stats_change c;
+
+	(void)state;
+	stats_blocks_compare_typical(blocks, 3, &c);
+	near(c.log_ratio, (log(1.1) + log(1.2)) / 2, 1e-12);
+	near(c.se, sqrt(2 * 0.0002 * (1 / 2. + 1 / 2.) / 4), 1e-12);
+	near(c.df, 4, 1e-9);
+	/* in each of C(4, 2) choices per machine one is this extreme, to either side */
+	near(stats_blocks_rank_p(blocks, 3), 2.0 / 36, 1e-12);
+	near(stats_blocks_rank_floor(blocks, 3), 2.0 / 36, 1e-12);
+}
+
+/* More boots weigh more: na nb / (na + nb) is 1 with two of each and 2 with four. */
+static void test_blocks_are_weighted(void **state)
+{
+	struct stats_block blocks[] = {
+		{{2, 100, 0.01}, {2, 110, 0.01}, NULL, NULL},
+		{{4, 100, 0.01}, {4, 140, 0.01}, NULL, NULL},
+	};
+	struct stats_change c, one;
+
+	(void)state;
+	stats_blocks_compare(blocks, 2, 0.05, &c);
+	near(c.log_ratio, (log(1.1) + 2 * log(1.4)) / 3, 1e-12);
+	/* one machine is no block */
+	stats_blocks_compare(&blocks[1], 1, 0.05, &c);
+	stats_compare(&blocks[1].a, &blocks[1].b, 0.05, &one);
+	assert_memory_equal(&c, &one, sizeof(c));
+	near(c.df, 6, 1e-9);
+	/* a machine on which one arm is zero has no finite ratio: nothing has one */
+	blocks[0].a = (struct stats_arm){2, 0, NAN};
+	stats_blocks_compare(blocks, 2, 0.05, &c);
+	assert_true(c.log_ratio == INFINITY && isnan(c.se));
+}
+
+/* The normal approximation for very many boots is near the count of 30 + 30. */
+static void test_blocks_of_many(void **state)
+{
+	double a[32], b[32];
+	struct stats_block blocks[16];
+	double exact, normal;
+
+	(void)state;
+	for (int i = 0; i < 32; i++) {
+		a[i] = i * 37 % 32;
+		b[i] = i * 37 % 32 + (i % 4 ? 3.5 : -7.5);
+	}
+	for (int i = 0; i < 16; i++)
+		blocks[i] =
+			(struct stats_block){{2, NAN, NAN}, {2, NAN, NAN}, &a[2 * i], &b[2 * i]};
+	exact = stats_blocks_rank_p(blocks, 15);
+	normal = stats_blocks_rank_p(blocks, 16);
+	assert_true(exact > 0 && exact < 1 && normal < 2 * exact && normal > exact / 8);
+}
+
 /*
  * Lan and DeMets 1983: 2 (1 - Phi(z / sqrt(t))), 0.05 two-sided; at half the information
  * 2 (1 - Phi(1.95996 / 0.70711)) = 0.005575.
@@ -383,6 +488,10 @@ int main(void)
 		cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_same),
 		cmocka_unit_test(test_apart),
+		cmocka_unit_test(test_blocks_of_pairs),
+		cmocka_unit_test(test_blocks_of_machines),
+		cmocka_unit_test(test_blocks_are_weighted),
+		cmocka_unit_test(test_blocks_of_many),
 		cmocka_unit_test(test_zero_arms),
 		cmocka_unit_test(test_spending),
 	};

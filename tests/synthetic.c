@@ -111,6 +111,11 @@ struct boot {
 	uint64_t rng;
 };
 
+static bool is_exact(const struct synthetic *s)
+{
+	return !strcmp(s->mode, "exact");
+}
+
 static void plan_boot(const struct synthetic *s, struct boot *b)
 {
 	unsigned int last = 0;
@@ -126,13 +131,9 @@ static void plan_boot(const struct synthetic *s, struct boot *b)
 		s->hang_kernel && !strcmp(s->hang_kernel, s->kernels[b->kernel]) && b->cell == last;
 	b->rng = s->seed * 1000003 + b->kernel * 7919 + b->cell * 104729 + b->rep * 1299709;
 	if (b->kernel && !is_control(s->kernels[b->kernel]))
-		ratio = s->effect;
-	b->speed = 10000 * ratio * exp(s->noise * normal(&b->rng));
-}
-
-static bool is_exact(const struct synthetic *s)
-{
-	return !strcmp(s->mode, "exact");
+		ratio = s->contrary && b->rep % s->machines == 1 ? 1 / s->effect : s->effect;
+	b->speed = 10000 * ratio * exp(s->noise * normal(&b->rng)) /
+		   (1 << (s->machines && !is_exact(s) ? b->rep % s->machines : 0));
 }
 
 static const char *source_of(const struct synthetic *s)
@@ -239,6 +240,17 @@ static json_t *names(const char *const *list, size_t n)
 	return j;
 }
 
+static json_t *environment_json(const struct boot *b)
+{
+	unsigned int node = b->rep % b->s->machines;
+	char id[32], name[32], model[32];
+
+	snprintf(id, sizeof(id), "host-%u", node);
+	snprintf(name, sizeof(name), "node%u", node);
+	snprintf(model, sizeof(model), "Example CPU %u", b->s->models ? node : 0);
+	return json_pack("{s:s s:s s:s}", "host_id", id, "host_name", name, "cpu_model", model);
+}
+
 static json_t *cell_json(const struct boot *b, json_t *metrics)
 {
 	const struct synthetic *s = b->s;
@@ -263,6 +275,8 @@ static json_t *cell_json(const struct boot *b, json_t *metrics)
 		      (json_int_t)3000000000, "measure_ns", (json_int_t)10000000000, "warmup_ns",
 		      (json_int_t)2000000000, "total_ns", (json_int_t)17000000000, "conservation",
 		      "ok", 1, "started", "2020-01-01T00:00:00Z");
+	if (s->machines)
+		json_object_set_new(j, "environment", environment_json(b));
 	if (b->hang) {
 		json_array_append_new(json_object_get(j, "evidence"),
 				      json_string("task:pmdshare state:D stack: __lock_page"));

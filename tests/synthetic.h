@@ -22,6 +22,10 @@ struct synthetic {
 			*/
 	double noise;  /* standard deviation of the log between boots */
 	int database;  /* 1: the workload is postgres, tasks[] is its number of clients */
+	unsigned int machines;	 /* 0: the run's; else repetition r ran on node r % machines, each
+				    half as   fast as the one before */
+	int models;		 /* 1: each of them has another model of CPU */
+	int contrary;		 /* 1: on node 1 the effect is the other way round */
 	const char *hang_kernel; /* its boots of the last cell hang, as expected; NULL: none */
 	uint64_t seed;
 };

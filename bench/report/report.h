@@ -50,6 +50,11 @@ void report_closing(const struct compare_model *m, struct doc *d); /* report_clo
 void report_unclear(const struct compare_model *m, struct doc *d);
 void report_findings(const struct compare_model *m, struct doc *d, const struct plot_set *pictures);
 
+/* Of several machines: which, and their spread; and verdicts that some contradict
+ * (report_machines.c). */
+void report_machines(const struct compare_model *m, struct doc *d);
+void report_disagreement(const struct compare_model *m, struct doc *d);
+
 /* Pictures, no part of the short form, where the document is (report_pictures.c). */
 void report_forest(struct doc *d, const struct plot_set *pictures, enum compare_family family);
 /* Those of groups first..end-1: what was measured, or the law of how it scales. */

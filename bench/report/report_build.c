@@ -471,6 +471,7 @@ static void summary(const struct compare_model *m, struct doc *d, struct report_
 	report_forest(d, pictures, COMPARE_MAIN);
 	for (unsigned int g = 0; g < m->ngroups; g++)
 		unequal_work(m, d, g);
+	report_disagreement(m, d);
 	report_unclear(m, d);
 }
 
@@ -486,6 +487,7 @@ void report_build(const struct compare_model *m, struct doc *d, bool only_summar
 		report_title(m, d);
 		summary(m, d, &n, &pictures);
 		report_introduce(m, d);
+		report_machines(m, d);
 		d->main = true;
 		if (!only_summary)
 			sections(m, d, &n, &pictures);

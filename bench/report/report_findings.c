@@ -84,7 +84,7 @@ void report_unclear(const struct compare_model *m, struct doc *d)
 		if (c->verdict != STATS_UNCLEAR)
 			continue;
 		n++;
-		few += stats_rank_floor(na, nb) > STATS_ALPHA;
+		few += c->rank_floor > STATS_ALPHA;
 		if (!(c->change.se > 0))
 			continue;
 		needed = stats_boots_needed(c->change.se, na < nb ? na : nb, log1p(WANTED),

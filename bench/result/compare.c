@@ -155,20 +155,24 @@ static void without_interval(struct stats_change *c)
 	c->log_low = c->log_high = c->log_mde = NAN;
 }
 
-/* Estimate, interval and raw p; the verdict waits for the correction over the family. */
-static void compare_one(struct compare_model *m, struct comparison *c)
+/* Estimate, interval and raw p; the verdict waits for the correction over the family. @blocks: room
+ * for all machines. */
+static void compare_one(struct compare_model *m, struct comparison *c, struct stats_block *blocks)
 {
 	const struct compare_figure *a = compare_figure(m, c, false);
 	const struct compare_figure *b = compare_figure(m, c, true);
 	const struct compare_metric *metric = compare_metric(m, c);
+	size_t n;
 
 	c->raw = c->adjusted = (struct stats_evidence){NAN, NAN, NAN};
+	c->rank_floor = 1;
 	c->verdict = STATS_UNCLEAR;
 	if (compare_is_exact(m)) {
 		compare_exact(c, metric, a, b);
 		return;
 	}
-	stats_compare(&a->arm, &b->arm, look_level(m, fewer(a, b)), &c->change);
+	n = compare_blocks(m, c, blocks);
+	stats_blocks_compare(blocks, n, look_level(m, fewer(a, b)), &c->change);
 	if (metric->quantile == 1) {
 		/* One value of one boot: no resampling of boots gives it an interval. */
 		without_interval(&c->change);
@@ -184,21 +188,23 @@ static void compare_one(struct compare_model *m, struct comparison *c)
 		return;
 	}
 	if (c->why == why_sparse)
-		stats_compare(&no_figure, &no_figure, m->rule.alpha, &c->change);
+		stats_blocks_compare(NULL, 0, m->rule.alpha, &c->change);
 	if (c->why)
 		return;
-	stats_test(&c->change, a->boot, a->arm.n, b->boot, b->arm.n, m->rule.margin, &c->raw);
-	c->raw.rank = stats_rank_p(a->boot, a->arm.n, b->boot, b->arm.n);
+	stats_blocks_test(&c->change, blocks, n, m->rule.margin, &c->raw);
+	c->raw.rank = stats_blocks_rank_p(blocks, n);
+	c->rank_floor = stats_blocks_rank_floor(blocks, n);
 }
 
 static int enumerate(struct compare_model *m)
 {
+	HB_FREE struct stats_block *blocks = calloc(m->nmachines + 1, sizeof(*blocks));
 	size_t n = 0;
 
 	for (unsigned int g = 0; g < m->ngroups; g++)
 		n += (size_t)m->groups[g].nmetrics * m->npairs;
 	m->comparisons = calloc(n + 1, sizeof(*m->comparisons));
-	if (!m->comparisons)
+	if (!m->comparisons || !blocks)
 		return -ENOMEM;
 	for (unsigned int g = 0; g < m->ngroups; g++)
 		for (unsigned int p = 0; p < m->npairs; p++)
@@ -208,7 +214,7 @@ static int enumerate(struct compare_model *m)
 				if (m->groups[g].refused || m->pairs[p].refused)
 					continue;
 				*c = (struct comparison){.group = g, .metric = k, .pair = p};
-				compare_one(m, c);
+				compare_one(m, c, blocks);
 				m->ncomparisons++;
 			}
 	return 0;
@@ -222,7 +228,7 @@ static void judge(struct compare_model *m, struct comparison *c, size_t family)
 	const double scale = m->rule.alpha / rule.alpha;
 
 	c->verdict = stats_judge(&c->change, &c->adjusted, &rule, compare_metric(m, c)->better);
-	if (c->verdict == STATS_UNCLEAR && stats_rank_floor(a->arm.n, b->arm.n) > STATS_ALPHA)
+	if (c->verdict == STATS_UNCLEAR && c->rank_floor > STATS_ALPHA)
 		c->why = why_few;
 	else if (c->verdict == STATS_UNCLEAR && isnan(c->change.se))
 		c->why = why_zero;
@@ -372,7 +378,7 @@ int compare_build(struct load_run *first, struct load_run *second, const struct 
 	m->limit = o->limit;
 	read_stopping(m);
 	err = compare_pairs(m, o, e);
-	if (!err && build_groups(m, o->force))
+	if (!err && (compare_machines(m) || build_groups(m, o->force)))
 		err = hb_error_set(e, -ENOMEM, "no memory");
 	if (!err) {
 		qsort(m->groups, m->ngroups, sizeof(*m->groups), by_cell_name);
@@ -386,6 +392,12 @@ int compare_build(struct load_run *first, struct load_run *second, const struct 
 	}
 	*out = m;
 	return 0;
+}
+
+static void figure_free(struct compare_figure *f)
+{
+	free(f->boot);
+	free(f->of_machine);
 }
 
 void compare_free(struct compare_model *m)
@@ -402,7 +414,7 @@ void compare_free(struct compare_model *m)
 		for (unsigned int k = 0; k < g->nmetrics; k++)
 			free(g->metrics[k].label);
 		for (size_t k = 0; g->figures && k < (size_t)g->nmetrics * m->narms; k++)
-			free(g->figures[k].boot);
+			figure_free(&g->figures[k]);
 		free(g->metrics);
 		free(g->figures);
 		free(g->tally);
@@ -412,6 +424,7 @@ void compare_free(struct compare_model *m)
 	free(m->arms);
 	free(m->pairs);
 	free(m->comparisons);
+	free(m->machines);
 	free(m->forced);
 	free(m);
 }

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "bench/result/load.h"
-#include "bench/result/stats.h"
+#include "bench/result/stats_blocks.h"
 
 struct compare_options {
 	bool force;    /* compare what would be refused; the model carries the reasons */
@@ -64,8 +64,9 @@ struct compare_metric {
 
 struct compare_figure {
 	struct stats_arm arm;
-	double *boot;	  /* arm.n figures, in the order of the boots */
-	double variation; /* between boots, as a fraction of the mean; NAN below 2 */
+	double *boot;		      /* arm.n figures, in the order of machines and boots */
+	struct stats_arm *of_machine; /* model.nmachines, whose boots follow each other in boot[] */
+	double variation; /* between boots, as a fraction of the mean; NAN below 2 of one machine */
 	double within; /* mean over boots of the variation between intervals; NAN: no intervals */
 	bool sparse;   /* a percentile with fewer than 10 values above it in a boot */
 };
@@ -81,6 +82,12 @@ struct compare_group {
 	char *refused;	    /* why the arms of this group may not be compared, or NULL */
 };
 
+/* Boots of different models of CPU stand in different groups (load_strata()). */
+struct compare_machine {
+	const char *id, *name, *cpu_model;
+	unsigned int boots; /* whose figures count */
+};
+
 struct compare_pair {
 	unsigned int a, b; /* arms */
 	bool control;	   /* b repeats a unchanged */
@@ -91,6 +98,7 @@ struct comparison {
 	unsigned int group, metric, pair;
 	struct stats_change change;
 	struct stats_evidence raw, adjusted; /* over the family; the rank test is not */
+	double rank_floor;		     /* the smallest p of the rank test with these boots */
 	enum stats_verdict verdict;
 	const char *why; /* for an unclear verdict, one of a few fixed texts, or NULL */
 };
@@ -105,6 +113,8 @@ struct compare_model {
 	unsigned int ngroups;
 	struct comparison *comparisons;
 	size_t ncomparisons;
+	struct compare_machine *machines; /* by name */
+	unsigned int nmachines;
 	bool only_controls;		    /* no pair but those of control arms: an A/A run */
 	size_t tested[2][COMPARE_FAMILIES]; /* comparisons corrected together; [1]: the controls' */
 	struct stats_rule rule;
@@ -176,12 +186,24 @@ double compare_scale(const struct compare_group *g, const char **across);
 /* Interval of one arm's figure at 1 - alpha; false: a single boot or no figure, both are the
  * estimate. */
 bool compare_arm_interval(const struct compare_figure *f, double alpha, double *low, double *high);
+/*
+ * What every machine gave of a comparison, into @blocks, of m->nmachines; boots are borrowed. In
+ * mode exact machines do not matter and are one. Returns how many blocks there are.
+ */
+size_t compare_blocks(const struct compare_model *m, const struct comparison *c,
+		      struct stats_block *blocks);
+/* The order of the machines of two boots, as that of m->machines. */
+int compare_machine_order(const struct load_cell *a, const struct load_cell *b);
+/* The index of the machine that @c ran on; m->nmachines: none of those with good boots. */
+unsigned int compare_machine_of(const struct compare_model *m, const struct load_cell *c);
 /* Merged distribution of the good boots of a group and arm; count 0: there is none. */
 int compare_merged(const struct compare_model *m, const struct compare_group *g, unsigned int arm,
 		   const struct compare_metric *metric, struct hist *merged);
 
 /* Figures of all groups (compare_figures.c). */
 int compare_figures(struct compare_model *m, struct hb_error *e);
+/* Machines with good boots (compare_machines.c). 0 or -ENOMEM. */
+int compare_machines(struct compare_model *m);
 /* Arms and pairs, and whether they may be paired (compare_pairs.c). */
 int compare_pairs(struct compare_model *m, const struct compare_options *o, struct hb_error *e);
 /*

@@ -28,7 +28,18 @@ static bool belongs(const struct compare_model *m, const struct compare_group *g
 	       !strcmp(c->cell, g->cell) && !c->warmup_boot;
 }
 
-/* The boots of a group and arm whose figures count; @cells is of run->ncells pointers. */
+static int by_machine(const void *a, const void *b)
+{
+	const struct load_cell *x = *(const struct load_cell *const *)a;
+	const struct load_cell *y = *(const struct load_cell *const *)b;
+
+	return compare_machine_order(x, y) ?: (x->seq > y->seq) - (x->seq < y->seq);
+}
+
+/*
+ * The boots of a group and arm whose figures count, machine by machine; @cells is of run->ncells
+ * pointers.
+ */
 static size_t good_boots(const struct compare_model *m, const struct compare_group *g,
 			 unsigned int arm, const struct load_cell **cells)
 {
@@ -38,6 +49,8 @@ static size_t good_boots(const struct compare_model *m, const struct compare_gro
 	for (size_t i = 0; i < run->ncells; i++)
 		if (run->cells[i].verdict == CELL_OK && belongs(m, g, arm, run, &run->cells[i]))
 			cells[n++] = &run->cells[i];
+	if (m->nmachines > 1)
+		qsort(cells, n, sizeof(*cells), by_machine);
 	return n;
 }
 
@@ -125,64 +138,93 @@ static int collect_metrics(struct compare_model *m, struct compare_group *g,
 	return 0;
 }
 
-static void finish_figure(struct compare_figure *f, double estimate, const double *deleted,
-			  size_t stride, size_t n)
+/* The boots of one machine among those of a figure: @from to @end - 1. */
+struct stretch {
+	unsigned int machine;
+	size_t from, end;
+};
+
+/* The next machine's boots among @n of them; false: there are no more. Begin with {0}. */
+static bool next_stretch(const struct compare_model *m, const struct load_cell *const *cells,
+			 size_t n, struct stretch *s)
 {
-	stats_arm_set(&f->arm, estimate, deleted, stride, n);
-	f->variation = stats_variation(f->boot, n);
+	s->from = s->end;
+	if (s->from == n)
+		return false;
+	s->machine = compare_machine_of(m, cells[s->from]);
+	while (s->end < n && cells[s->end]->machine == cells[s->from]->machine)
+		s->end++;
+	return true;
 }
 
-static int compare_doubles(const void *a, const void *b)
+/* Variation between boots of the same machine: what one differs by from the next is none. */
+static double variation_within(const struct compare_model *m, const struct compare_figure *f)
 {
-	double x = *(const double *)a, y = *(const double *)b;
+	double squares = 0, freedom = 0;
+	size_t from = 0;
 
-	return (x > y) - (x < y);
+	for (unsigned int i = 0; i < m->nmachines; i++) {
+		size_t n = f->of_machine[i].n;
+		double v = stats_variation(f->boot + from, n);
+
+		from += n;
+		if (isnan(v))
+			continue;
+		squares += (n - 1) * v * v;
+		freedom += n - 1;
+	}
+	return freedom > 0 ? sqrt(squares / freedom) : NAN;
 }
 
-/* NAN without memory. */
-static double median(const double *values, size_t n)
+/* @deleted: room for @n. */
+static void plain_arm(struct stats_arm *arm, const struct compare_metric *metric,
+		      const double *boots, const double *seconds, size_t n, double *deleted)
 {
-	HB_FREE double *sorted = calloc(n, sizeof(*sorted));
+	double estimate =
+		stats_mean(boots, metric->kind == METRIC_RATE ? seconds : NULL, n, deleted);
 
-	if (!sorted)
-		return NAN;
-	memcpy(sorted, values, n * sizeof(*sorted));
-	qsort(sorted, n, sizeof(*sorted), compare_doubles);
-	return (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
+	/* Of several layouts of memory the usual one. */
+	if (metric->kind == METRIC_EXACT)
+		estimate = stats_median(boots, n);
+	stats_arm_set(arm, estimate, deleted, 1, n);
 }
 
 /* Rates, counts, gauges and exact figures: a number per boot. */
-static int plain_figure(struct compare_figure *f, const struct compare_metric *metric,
-			const struct load_cell **cells, size_t n)
+static int plain_figure(const struct compare_model *m, struct compare_figure *f,
+			const struct compare_metric *metric, const struct load_cell **cells,
+			size_t n)
 {
+	HB_FREE const struct load_cell **used = calloc(n + 1, sizeof(*used));
 	HB_FREE double *seconds = calloc(n + 1, sizeof(*seconds));
 	HB_FREE double *deleted = calloc(n + 1, sizeof(*deleted));
-	size_t used = 0;
-	double estimate;
+	struct stretch s = {0};
+	size_t nused = 0;
 
 	f->boot = calloc(n + 1, sizeof(*f->boot));
-	if (!seconds || !deleted || !f->boot)
+	if (!used || !seconds || !deleted || !f->boot)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
 		const struct load_metric *lm = find_metric(cells[i], metric);
 
 		if (!lm || lm->kind != metric->kind)
 			continue;
-		f->boot[used] = lm->value;
-		seconds[used++] = lm->seconds;
+		f->boot[nused] = lm->value;
+		seconds[nused] = lm->seconds;
+		used[nused++] = cells[i];
 	}
-	estimate = stats_mean(f->boot, metric->kind == METRIC_RATE ? seconds : NULL, used, deleted);
-	/* Of several layouts of memory the usual one. */
-	if (metric->kind == METRIC_EXACT && used)
-		estimate = median(f->boot, used);
-	finish_figure(f, estimate, deleted, 1, used);
+	plain_arm(&f->arm, metric, f->boot, seconds, nused, deleted);
+	while (next_stretch(m, used, nused, &s))
+		plain_arm(&f->of_machine[s.machine], metric, f->boot + s.from, seconds + s.from,
+			  s.end - s.from, deleted);
+	f->variation = variation_within(m, f);
 	return 0;
 }
 
-/* The histograms of the boots; a damaged one is named and left out. Returns how many, or -ENOMEM.
- */
+/* The histograms of the boots; a damaged one is named and left out, with its boot. Returns how
+ * many, or -ENOMEM. */
 static ssize_t read_hists(struct load_run *run, const struct compare_metric *metric,
-			  const struct load_cell **cells, size_t n, struct hist **hists)
+			  const struct load_cell *const *cells, size_t n, struct hist **hists,
+			  const struct load_cell **used_cells)
 {
 	size_t used = 0;
 
@@ -196,7 +238,7 @@ static ssize_t read_hists(struct load_run *run, const struct compare_metric *met
 		if (!hists[used])
 			return -ENOMEM;
 		if (!load_hist(run, cells[i], lm, hists[used], &e) && hists[used]->count) {
-			used++;
+			used_cells[used++] = cells[i];
 			continue;
 		}
 		if (lm->count > 0)
@@ -229,49 +271,86 @@ int compare_merged(const struct compare_model *m, const struct compare_group *g,
 	return 0;
 }
 
-/* The percentiles of one distribution: ARRAY_SIZE(quantiles) metrics from @first on. */
-static int hist_figures(struct compare_model *m, struct compare_group *g, unsigned int arm,
-			unsigned int first, struct hist **hists, size_t n)
+enum { NQ = ARRAY_SIZE(quantiles) };
+
+/* The figures of the percentiles of one distribution. */
+struct percentiles {
+	struct compare_figure *figure[NQ];
+	double q[NQ];
+};
+
+/* Estimates of @n boots and what the jackknife makes of them: of all (@machine < 0) or of one
+ * machine. */
+static int hist_arms(struct percentiles *p, int machine, struct hist *const *hists, size_t n)
 {
-	enum { NQ = ARRAY_SIZE(quantiles) };
+	const struct hist *const *boots = (const struct hist *const *)hists;
 	HB_FREE double *deleted = calloc(n + 1, NQ * sizeof(*deleted));
-	double q[NQ], estimate[NQ], own[NQ];
+	double estimate[NQ];
 
 	if (!deleted)
 		return -ENOMEM;
-	for (unsigned int k = 0; k < NQ; k++) {
-		struct compare_figure *f = &g->figures[(first + k) * m->narms + arm];
+	stats_merged_quantiles(boots, n, p->q, NQ, estimate, deleted);
+	for (unsigned int k = 0; k < NQ; k++)
+		stats_arm_set(machine < 0 ? &p->figure[k]->arm : &p->figure[k]->of_machine[machine],
+			      estimate[k], deleted + k, NQ, n);
+	return 0;
+}
 
-		q[k] = quantiles[k].q;
-		f->boot = calloc(n + 1, sizeof(*f->boot));
-		if (!f->boot)
+static int hist_boots(struct percentiles *p, struct hist *const *hists, size_t n)
+{
+	double own[NQ];
+
+	for (unsigned int k = 0; k < NQ; k++) {
+		p->figure[k]->boot = calloc(n + 1, sizeof(double));
+		if (!p->figure[k]->boot)
 			return -ENOMEM;
-		for (size_t i = 0; i < n; i++)
-			f->sparse = f->sparse || hists[i]->count * (1 - q[k]) < MIN_ABOVE;
 	}
 	for (size_t i = 0; i < n; i++) {
-		stats_merged_quantiles((const struct hist *const *)&hists[i], 1, q, NQ, own, NULL);
-		for (unsigned int k = 0; k < NQ; k++)
-			g->figures[(first + k) * m->narms + arm].boot[i] = own[k];
+		stats_merged_quantiles((const struct hist *const *)&hists[i], 1, p->q, NQ, own,
+				       NULL);
+		for (unsigned int k = 0; k < NQ; k++) {
+			struct compare_figure *f = p->figure[k];
+
+			f->boot[i] = own[k];
+			f->sparse = f->sparse || hists[i]->count * (1 - p->q[k]) < MIN_ABOVE;
+		}
 	}
-	stats_merged_quantiles((const struct hist *const *)hists, n, q, NQ, estimate, deleted);
-	for (unsigned int k = 0; k < NQ; k++)
-		finish_figure(&g->figures[(first + k) * m->narms + arm], estimate[k], deleted + k,
-			      NQ, n);
 	return 0;
+}
+
+/* The percentiles of one distribution: ARRAY_SIZE(quantiles) metrics from @first on. */
+static int hist_figures(const struct compare_model *m, struct compare_group *g, unsigned int arm,
+			unsigned int first, struct hist *const *hists,
+			const struct load_cell *const *cells, size_t n)
+{
+	struct percentiles p;
+	struct stretch s = {0};
+	int err;
+
+	for (unsigned int k = 0; k < NQ; k++) {
+		p.figure[k] = &g->figures[(first + k) * m->narms + arm];
+		p.q[k] = quantiles[k].q;
+	}
+	err = hist_boots(&p, hists, n) ?: hist_arms(&p, -1, hists, n);
+	while (!err && next_stretch(m, cells, n, &s))
+		err = hist_arms(&p, s.machine, hists + s.from, s.end - s.from);
+	for (unsigned int k = 0; k < NQ && !err; k++)
+		p.figure[k]->variation = variation_within(m, p.figure[k]);
+	return err;
 }
 
 static int hist_arm(struct compare_model *m, struct compare_group *g, unsigned int arm,
 		    unsigned int first, const struct load_cell **cells, size_t n)
 {
 	HB_FREE struct hist **hists = calloc(n + 1, sizeof(*hists));
+	HB_FREE const struct load_cell **used_cells = calloc(n + 1, sizeof(*used_cells));
 	ssize_t used;
 	int err;
 
-	if (!hists)
+	if (!hists || !used_cells)
 		return -ENOMEM;
-	used = read_hists(m->arms[arm].run, &g->metrics[first], cells, n, hists);
-	err = used < 0 ? used : hist_figures(m, g, arm, first, hists, used);
+	used = read_hists(m->arms[arm].run, &g->metrics[first], cells, n, hists, used_cells);
+	err = used < 0 ? used : hist_figures(m, g, arm, first, hists, used_cells, used);
 	for (size_t i = 0; i < n; i++)
 		free(hists[i]);
 	return err;
@@ -371,6 +450,17 @@ static void tally(struct compare_model *m, struct compare_group *g)
 	g->overhead_ns = timed ? overhead / timed : NAN;
 }
 
+static int figure_begin(const struct compare_model *m, struct compare_figure *f)
+{
+	static const struct stats_arm none = {0, NAN, NAN};
+
+	*f = (struct compare_figure){.arm = none, .variation = NAN, .within = NAN};
+	f->of_machine = calloc(m->nmachines + 1, sizeof(*f->of_machine));
+	for (unsigned int i = 0; f->of_machine && i < m->nmachines; i++)
+		f->of_machine[i] = none;
+	return f->of_machine ? 0 : -ENOMEM;
+}
+
 static int group_figures(struct compare_model *m, struct compare_group *g,
 			 const struct load_cell **cells)
 {
@@ -381,15 +471,15 @@ static int group_figures(struct compare_model *m, struct compare_group *g,
 	if (err || !g->figures)
 		return -ENOMEM;
 	for (size_t i = 0; i < (size_t)g->nmetrics * m->narms; i++)
-		g->figures[i] = (struct compare_figure){
-			.arm = {0, NAN, NAN}, .variation = NAN, .within = NAN};
+		if (figure_begin(m, &g->figures[i]))
+			return -ENOMEM;
 	for (unsigned int arm = 0; arm < m->narms && !err; arm++) {
 		size_t n = good_boots(m, g, arm, cells);
 
 		for (unsigned int k = 0; k < g->nmetrics && !err; k++) {
 			if (g->metrics[k].kind != METRIC_HIST)
-				err = plain_figure(&g->figures[k * m->narms + arm], &g->metrics[k],
-						   cells, n);
+				err = plain_figure(m, &g->figures[k * m->narms + arm],
+						   &g->metrics[k], cells, n);
 			else if (g->metrics[k].quantile == quantiles[0].q)
 				err = hist_arm(m, g, arm, k, cells, n);
 		}

@@ -37,7 +37,8 @@ struct load_cell {
 	const char *id, *kernel, *cell, *reason, *workloads, *antagonists;
 	const char *parameters; /* "name=value; ...", sorted by name */
 	const char *kernel_version, *build_id, *command_line, *clocksource;
-	const char *host_boot; /* boot_id of the host; "": not known */
+	const char *host_boot;				/* boot_id of the host; "": not known */
+	const char *machine, *machine_name, *cpu_model; /* that it ran on; "": not known */
 	unsigned int seq, rep, tasks;
 	uint64_t seed; /* of the boot; 0: not known */
 	bool warmup_boot, expected, conserved;
@@ -98,6 +99,13 @@ int load_cell_parse(struct load_run *run, const json_t *j, struct load_cell *cel
  */
 int load_cell_check(const json_t *j, struct hb_error *e);
 void load_cell_release(struct load_cell *cell);
+/* Where a cell was run: its own word, else the run's (load_machine.c). 0 or -ENOMEM. */
+int load_machine(struct load_run *run, const json_t *cell, struct load_cell *c);
+/*
+ * Boots on different models of CPU are never one mean: where a run has several, every cell is one
+ * of each model, "CELL on MODEL". In mode exact the model does not matter. 0 or -ENOMEM.
+ */
+int load_strata(struct load_run *run);
 
 /* load_run() of a directory, or of a name in results/. -ENOENT: there is no such run. */
 int load_open(const char *name, struct load_run **run, struct hb_error *e);

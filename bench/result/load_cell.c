@@ -379,6 +379,8 @@ int load_cell_parse(struct load_run *run, const json_t *j, struct load_cell *c, 
 	err = err
 		      ?: get_string(run, json_object_get(j, "environment"), "boot_id", false,
 				    &c->host_boot, e);
+	if (!err && load_machine(run, j, c))
+		err = hb_error_set(e, -ENOMEM, "no memory");
 	err = err ?: parse_times(j, c, e);
 	err = err ?: parse_metrics(run, j, c, e);
 	err = err ?: parse_notes(run, j, c, e);

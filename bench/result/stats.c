@@ -168,28 +168,16 @@ static void compare_points(double log_ratio, struct stats_change *c)
 	c->se = c->log_mde = 0;
 }
 
-void stats_compare(const struct stats_arm *a, const struct stats_arm *b, double alpha,
-		   struct stats_change *c)
+/* The log ratio has the spread: all that follows from it. */
+static void compare_spread(double log_ratio, const struct stats_variance *a,
+			   const struct stats_variance *b, double alpha, struct stats_change *c)
 {
-	double va = a->log_se * a->log_se, vb = b->log_se * b->log_se;
+	double va = a->of_mean, vb = b->of_mean;
 	double half;
 
-	*c = no_change;
-	if (!(a->estimate >= 0) || !(b->estimate >= 0))
-		return;
-	if (a->estimate == 0 && b->estimate == 0) {
-		compare_points(0, c);
-		return;
-	}
-	c->log_ratio = log(b->estimate / a->estimate);
-	if (isinf(c->log_ratio) || isnan(va) || isnan(vb))
-		return;
-	if (va + vb == 0) {
-		compare_points(c->log_ratio, c);
-		return;
-	}
+	c->log_ratio = log_ratio;
 	c->se = sqrt(va + vb);
-	c->df = (va + vb) * (va + vb) / (va * va / (a->n - 1) + vb * vb / (b->n - 1));
+	c->df = (va + vb) * (va + vb) / (va * va / a->df + vb * vb / b->df);
 	half = stats_half_width(c->se, c->df, alpha);
 	c->log_low = c->log_ratio - half;
 	c->log_high = c->log_ratio + half;
@@ -197,8 +185,20 @@ void stats_compare(const struct stats_arm *a, const struct stats_arm *b, double 
 	c->log_mde = stats_mde(c->se, c->df, alpha, STATS_POWER);
 }
 
-/* Mean of the logarithms and its standard error, as an arm; NAN where they are not to be had. */
-static void log_arm(const double *v, size_t n, struct stats_arm *arm)
+void stats_change_set(struct stats_change *c, double log_ratio, const struct stats_variance *a,
+		      const struct stats_variance *b, double alpha)
+{
+	*c = no_change;
+	c->log_ratio = log_ratio;
+	if (!isfinite(log_ratio) || isnan(a->of_mean) || isnan(b->of_mean))
+		return;
+	if (a->of_mean + b->of_mean == 0)
+		compare_points(log_ratio, c);
+	else
+		compare_spread(log_ratio, a, b, alpha, c);
+}
+
+void stats_arm_typical(const double *v, size_t n, struct stats_arm *arm)
 {
 	double mean = 0, ss = 0;
 
@@ -211,16 +211,6 @@ static void log_arm(const double *v, size_t n, struct stats_arm *arm)
 		return;
 	arm->estimate = exp(mean);
 	arm->log_se = spread_or_zero(sqrt(ss / (n - 1) / n));
-}
-
-void stats_compare_typical(const double *a, size_t na, const double *b, size_t nb,
-			   struct stats_change *c)
-{
-	struct stats_arm arm_a, arm_b;
-
-	log_arm(a, na, &arm_a);
-	log_arm(b, nb, &arm_b);
-	stats_compare(&arm_a, &arm_b, STATS_ALPHA, c);
 }
 
 double stats_same_p(const struct stats_change *c, double margin)
@@ -237,92 +227,6 @@ double stats_same_p(const struct stats_change *c, double margin)
 double stats_percent(double log_ratio)
 {
 	return 100 * expm1(log_ratio);
-}
-
-/* Twice the midrank of every value of @all (sorted by the caller), so that ranks stay integers. */
-static void midranks(const double *all, size_t n, unsigned int *rank)
-{
-	for (size_t i = 0, j; i < n; i = j) {
-		for (j = i + 1; j < n && all[j] == all[i];)
-			j++;
-		for (size_t k = i; k < j; k++)
-			rank[k] = i + j + 1;
-	}
-}
-
-/* Number of ways to choose @take of the @n ranks by their sum, in the last row of a table. */
-static double *shift_counts(const unsigned int *rank, size_t n, size_t take, size_t sums)
-{
-	double *ways = calloc((take + 1) * sums, sizeof(*ways));
-
-	if (!ways)
-		return NULL;
-	ways[0] = 1;
-	for (size_t i = 0; i < n; i++)
-		for (size_t k = (i + 1 < take ? i + 1 : take); k > 0; k--)
-			for (size_t s = sums; s-- > rank[i];)
-				ways[k * sums + s] += ways[(k - 1) * sums + s - rank[i]];
-	return ways;
-}
-
-static double rank_p_exact(const unsigned int *rank, size_t n, size_t na, unsigned int observed)
-{
-	size_t sums = n * (n + 1) + 1; /* twice the sum of all ranks, and 0 */
-	HB_FREE double *ways = shift_counts(rank, n, na, sums);
-	double total = 0, extreme = 0, mean = (double)na * (n + 1), distance;
-
-	if (!ways)
-		return NAN;
-	distance = fabs(observed - mean);
-	for (size_t s = 0; s < sums; s++) {
-		double w = ways[na * sums + s];
-
-		total += w;
-		if (fabs(s - mean) >= distance)
-			extreme += w;
-	}
-	return extreme / total;
-}
-
-static double rank_p_normal(const double *all, size_t n, size_t na, unsigned int observed)
-{
-	double nb = n - na, ties = 0, variance, z;
-
-	for (size_t i = 0, j; i < n; i = j) {
-		for (j = i + 1; j < n && all[j] == all[i];)
-			j++;
-		ties += pow(j - i, 3) - (j - i);
-	}
-	variance = na * nb / 12 * (n + 1 - ties / ((double)n * (n - 1)));
-	if (variance <= 0)
-		return 1;
-	z = (fabs(observed / 2.0 - na * (n + 1) / 2.0) - 0.5) / sqrt(variance);
-	return z <= 0 ? 1 : 2 * gsl_cdf_ugaussian_Q(z);
-}
-
-double stats_rank_p(const double *a, size_t na, const double *b, size_t nb)
-{
-	size_t n = na + nb;
-	HB_FREE double *all = malloc((n + 1) * sizeof(*all));
-	HB_FREE unsigned int *rank = malloc((n + 1) * sizeof(*rank));
-	unsigned int observed = 0;
-
-	if (!na || !nb)
-		return 1;
-	if (!all || !rank)
-		return NAN;
-	memcpy(all, a, na * sizeof(*a));
-	memcpy(all + na, b, nb * sizeof(*b));
-	qsort(all, n, sizeof(*all), compare_double);
-	midranks(all, n, rank);
-	for (size_t i = 0; i < na; i++) {
-		const double *at = bsearch(&a[i], all, n, sizeof(*all), compare_double);
-
-		observed += rank[at - all];
-	}
-	if (n <= STATS_EXACT_BOOTS)
-		return rank_p_exact(rank, n, na, observed);
-	return rank_p_normal(all, n, na, observed);
 }
 
 /* All the same value. */
@@ -356,38 +260,6 @@ double stats_apart_p(const double *a, size_t na, const double *b, size_t nb)
 	if (na && nb && (by_zero || by_value))
 		return 2 * pow(x, na) * pow(1 - x, nb);
 	return stats_rank_p(a, na, b, nb);
-}
-
-double stats_rank_floor(size_t na, size_t nb)
-{
-	return fmin(1, 2 * exp(-gsl_sf_lnchoose(na + nb, na)));
-}
-
-void stats_test(const struct stats_change *total, const double *a, size_t na, const double *b,
-		size_t nb, double margin, struct stats_evidence *e)
-{
-	struct stats_change typical;
-
-	stats_compare_typical(a, na, b, nb, &typical);
-	e->same = stats_same_p(total, margin);
-	if (total->se > 0) {
-		e->differ =
-			fmax(total->p, isnan(typical.se) ? stats_rank_p(a, na, b, nb) : typical.p);
-		e->same = fmax(e->same, stats_same_p(&typical, margin));
-	} else {
-		e->differ = stats_apart_p(a, na, b, nb);
-	}
-	if (stats_rank_floor(na, nb) > STATS_ALPHA)
-		e->same = NAN;
-}
-
-unsigned int stats_rank_min_boots(double alpha)
-{
-	unsigned int n = 1;
-
-	while (stats_rank_floor(n, n) > alpha && n < STATS_EXACT_BOOTS)
-		n++;
-	return n;
 }
 
 struct indexed {

@@ -59,6 +59,10 @@ void stats_merged_quantiles(const struct hist *const *boots, size_t n, const dou
 void stats_arm_set(struct stats_arm *arm, double estimate, const double *deleted, size_t stride,
 		   size_t n);
 
+/* The typical boot: mean of the logarithms and its standard error; NAN where they are not to be
+ * had. */
+void stats_arm_typical(const double *v, size_t n, struct stats_arm *arm);
+
 /* Change from arm a to arm b. Logarithms are natural. */
 struct stats_change {
 	double log_ratio; /* log(b / a); infinite: one arm is zero; NAN: an arm has no figure */
@@ -68,24 +72,18 @@ struct stats_change {
 	double log_mde;		  /* minimum detectable effect, see stats_mde() */
 };
 
+/* How far the mean of an arm's logarithms may be off. */
+struct stats_variance {
+	double of_mean; /* NAN: not to be had */
+	double df;
+};
 /*
- * Welch's t interval and test of the log ratio ("The generalization of Student's problem",
- * Biometrika 34, 1947), standard errors from the jackknife. @alpha: 1 - confidence.
- * With 4 boots and spreads that differ fivefold the degrees of freedom are too many far out in the
- * tail, where a correction over many comparisons looks (check-stats prints it as "unequal").
- * Without any spread in both arms, zeros among them, se is 0, the interval is the point and p is
- * NAN. Where zeros leave no standard error all but log_ratio is NAN. stats_apart_p() judges both.
+ * A change of @log_ratio and all that follows from the variances of the arms, of which one may be
+ * 0. The interval and the test are Welch's, the degrees of freedom Welch's and Satterthwaite's.
  */
-void stats_compare(const struct stats_arm *a, const struct stats_arm *b, double alpha,
-		   struct stats_change *c);
-/*
- * The change of the typical boot, from the logarithms of the boots' figures, where stats_compare()
- * looks at the total. A claim must hold for both (the larger p of two tests is a p of "either
- * holds": Berger, Technometrics 24, 1982), so that a skewed tail cannot make one. All NAN: fewer
- * than two boots in an arm, or a figure that is not positive.
- */
-void stats_compare_typical(const double *a, size_t na, const double *b, size_t nb,
-			   struct stats_change *c);
+void stats_change_set(struct stats_change *c, double log_ratio, const struct stats_variance *a,
+		      const struct stats_variance *b, double alpha);
+
 /*
  * p of "the arms differ by @margin or more": two one-sided tests (Schuirmann, J. Pharmacokin.
  * Biopharm. 15, 1987) on the log scale, so within 1 / (1 + margin) .. 1 + margin. NAN without se.
@@ -134,15 +132,6 @@ struct stats_evidence {
 	double rank;   /* of the rank test, by itself */
 };
 
-/*
- * Both p, not yet adjusted; @e->rank is stats_rank_p(), which is the dearest by far, and the
- * caller's. @total: of stats_compare(). The larger p of the total and of the typical boot, for
- * which the ranks stand in where a boot is zero; without any spread or standard error
- * stats_apart_p(). same is NAN with too few boots for the rank test: equal digits of two promise
- * nothing of a third.
- */
-void stats_test(const struct stats_change *total, const double *a, size_t na, const double *b,
-		size_t nb, double margin, struct stats_evidence *e);
 /* The smallest p that the rank test can give: 2 / C(na + nb, na), at most 1. */
 double stats_rank_floor(size_t na, size_t nb);
 /* Smallest number of boots per arm with which the rank test can reach @alpha. 0.05: 4. */
