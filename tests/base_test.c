@@ -99,6 +99,7 @@ struct demo {
 	int flag, shape;
 	double share;
 	char path[HB_OPTION_STRING];
+	char conf[HB_OPTION_SETTINGS];
 };
 
 static const char *const shapes[] = {"remap", "attach", NULL};
@@ -110,6 +111,7 @@ static const struct option_row demo_rows[] = {
 	{"shape", OPTION_ENUM, offsetof(struct demo, shape), "remap", NULL, NULL, shapes, "loop"},
 	{"share", OPTION_DOUBLE, offsetof(struct demo, share), "0.5", "0", "1", NULL, "part"},
 	{"path", OPTION_STRING, offsetof(struct demo, path), "", NULL, NULL, NULL, "file"},
+	{"conf.*", OPTION_SETTINGS, offsetof(struct demo, conf), "", NULL, NULL, NULL, "lines"},
 	OPTION_END,
 };
 
@@ -133,6 +135,28 @@ static void options_default_and_set(void **state)
 	assert_int_equal(option_set(demo_rows, &d, "nubmer", "3", &e), -ENOENT);
 	assert_non_null(strstr(e.text, "did you mean 'number'"));
 	assert_int_equal(option_set(demo_rows, &d, "share", "nan", &e), -EINVAL);
+}
+
+/* Any name behind the prefix is an option; all of them are lines of one field. */
+static void options_of_any_name(void **state)
+{
+	char big[HB_OPTION_SETTINGS];
+	struct hb_error e;
+	struct demo d;
+
+	(void)state;
+	assert_int_equal(option_defaults(demo_rows, &d, &e), 0);
+	assert_string_equal(d.conf, "");
+	assert_int_equal(option_set(demo_rows, &d, "conf.work_mem", "64MB", &e), 0);
+	assert_int_equal(option_set(demo_rows, &d, "conf.a.b", "x = 'y z'", &e), 0);
+	assert_string_equal(d.conf, "work_mem=64MB\na.b=x = 'y z'\n");
+	assert_int_equal(option_set(demo_rows, &d, "conf.", "1", &e), -ENOENT);
+	assert_int_equal(option_set(demo_rows, &d, "conf.-D", "1", &e), -ENOENT);
+	assert_int_equal(option_set(demo_rows, &d, "conf.a", "1\nb=2", &e), -EINVAL);
+	memset(big, 'x', sizeof(big) - 1);
+	big[sizeof(big) - 1] = 0;
+	assert_int_equal(option_set(demo_rows, &d, "conf.a", big, &e), -ERANGE);
+	assert_string_equal(d.conf, "work_mem=64MB\na.b=x = 'y z'\n");
 }
 
 static void options_described_check_alike(void **state)
@@ -429,6 +453,7 @@ int main(void)
 		cmocka_unit_test(numbers_parse),
 		cmocka_unit_test(units_print),
 		cmocka_unit_test(options_default_and_set),
+		cmocka_unit_test(options_of_any_name),
 		cmocka_unit_test(options_described_check_alike),
 		cmocka_unit_test(hist_error_is_bounded),
 		cmocka_unit_test(hist_keeps_what_overflows),

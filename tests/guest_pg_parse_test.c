@@ -12,6 +12,7 @@
 
 #include "workloads/postgres/pg_log.h"
 #include "workloads/postgres/pg_summary.h"
+#include "workloads/postgres/pg_workload.h"
 
 static const char version13[] =
 	"transaction type: <builtin: select only>\n"
@@ -442,6 +443,24 @@ static void stream_is_bounded(void **state)
 	assert_int_equal(pg_log_end(&s, NULL), -EBADMSG);
 }
 
+/* Lines of postgresql.conf go to the server as they are, but for what the workload relies on. */
+static void takes_settings(void **state)
+{
+	struct pg_server s = {0};
+	struct hb_error e = {""};
+
+	(void)state;
+	assert_int_equal(pg_config_lines(&s, "work_mem=64MB\nio_method=sync\n", &e), 0);
+	assert_int_equal(s.nsettings, 2);
+	assert_string_equal(s.setting[0], "work_mem=64MB");
+	assert_string_equal(s.setting[1], "io_method=sync");
+	assert_int_equal(pg_config_lines(&s, "Shared_Buffers=1GB\n", &e), -EINVAL);
+	assert_string_equal(e.text, "conf.shared_buffers is set by postgres.shared_buffers");
+	assert_int_equal(pg_config_lines(&s, "jit=on\nport=1\n", &e), -EINVAL);
+	assert_string_equal(e.text, "conf.port is set by the workload, which needs it so");
+	pg_server_free(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -451,7 +470,8 @@ int main(void)
 		cmocka_unit_test(misses_every_line),	 cmocka_unit_test(notices_truncation),
 		cmocka_unit_test(refuses_garbage),	 cmocka_unit_test(reads_log_lines),
 		cmocka_unit_test(compares_with_the_log), cmocka_unit_test(refuses_log_lines),
-		cmocka_unit_test(streams_in_pieces),	 cmocka_unit_test(stream_is_bounded),
+		cmocka_unit_test(takes_settings),	 cmocka_unit_test(streams_in_pieces),
+		cmocka_unit_test(stream_is_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

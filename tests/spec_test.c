@@ -97,6 +97,21 @@ static json_int_t tasks(const struct spec *spec, size_t cell, size_t i)
 	return json_integer_value(json_object_get(instance(spec, cell, i), "tasks"));
 }
 
+/* As Windows editors write it: a mark in front, and "\r\n". */
+static void other_editors_are_understood(void **state)
+{
+	struct spec s;
+
+	(void)state;
+	accepted("\xef\xbb\xbf[scenario]\r\nkernels = base\r\n[cell a]\r\nworkload = pmdshare\r\n"
+		 "pmdshare.order = random\r\n",
+		 "[]", &s);
+	assert_string_equal(s.cells[0].name, "a");
+	assert_string_equal(option(&s, 0, 0, "order"), "random");
+	spec_free(&s);
+	refused("[scenario]\nkernels = base\n\xef\xbb\xbf[cell a]\n", -EINVAL, "t.ini:3");
+}
+
 static void cells_observe_for_themselves(void **state)
 {
 	struct spec s;
@@ -407,6 +422,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(scenario_is_read),
+		cmocka_unit_test(other_editors_are_understood),
 		cmocka_unit_test(cells_observe_for_themselves),
 		cmocka_unit_test(order_of_lines_does_not_matter),
 		cmocka_unit_test(sweeps_make_cells),

@@ -6,9 +6,9 @@
 #include "bench/base/units.h"
 
 static const char *const type_names[] = {
-	[OPTION_U64] = "number",     [OPTION_SIZE] = "size",   [OPTION_DURATION] = "duration",
-	[OPTION_DOUBLE] = "decimal", [OPTION_BOOL] = "yes/no", [OPTION_ENUM] = "choice",
-	[OPTION_STRING] = "text",
+	[OPTION_U64] = "number",     [OPTION_SIZE] = "size",	     [OPTION_DURATION] = "duration",
+	[OPTION_DOUBLE] = "decimal", [OPTION_BOOL] = "yes/no",	     [OPTION_ENUM] = "choice",
+	[OPTION_STRING] = "text",    [OPTION_SETTINGS] = "settings",
 };
 
 static const char *const type_examples[] = {
@@ -19,7 +19,20 @@ static const char *const type_examples[] = {
 	[OPTION_BOOL] = "yes or no",
 	[OPTION_ENUM] = "one of the choices",
 	[OPTION_STRING] = "text",
+	[OPTION_SETTINGS] = "text",
 };
+
+bool option_is(const char *row, const char *name)
+{
+	static const char rest[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				   "0123456789_.";
+	size_t len = strlen(row);
+
+	if (!len || row[len - 1] != '*')
+		return !strcmp(row, name);
+	name += strncmp(row, name, len - 1) ? strlen(name) : len - 1;
+	return *name && strspn(name, rest) == strlen(name);
+}
 
 static int parse_integer(enum option_type type, const char *value, uint64_t *v)
 {
@@ -98,8 +111,26 @@ static int set_enum(const struct option_row *r, void *field, const char *value, 
 	return hb_error_set(e, -EINVAL, "%s = %s is not known; allowed: %s", r->name, value, all);
 }
 
-/* @field has room for every type: HB_OPTION_STRING bytes for text, 8 for the rest. */
-static int set_field(const struct option_row *r, void *field, const char *value, struct hb_error *e)
+/* Append a line, so that the structure must have been given its defaults before. */
+static int add_setting(const struct option_row *r, char *field, const char *name, const char *value,
+		       struct hb_error *e)
+{
+	size_t used = strlen(field), room = HB_OPTION_SETTINGS - used;
+	const char *rest = name + strlen(r->name) - 1;
+
+	if (strchr(value, '\n'))
+		return hb_error_set(e, -EINVAL, "%s has more than one line", name);
+	if ((size_t)snprintf(field + used, room, "%s=%s\n", rest, value) < room)
+		return 0;
+	field[used] = 0;
+	return hb_error_set(e, -ERANGE, "%s: all of %s have more than %d characters", name, r->name,
+			    HB_OPTION_SETTINGS - 1);
+}
+
+/* @field has room for every type: HB_OPTION_STRING bytes for text, 8 for the rest. @name: as given.
+ */
+static int set_field(const struct option_row *r, void *field, const char *name, const char *value,
+		     struct hb_error *e)
 {
 	int flag;
 
@@ -123,6 +154,8 @@ static int set_field(const struct option_row *r, void *field, const char *value,
 					    HB_OPTION_STRING - 1);
 		memcpy(field, value, strlen(value) + 1);
 		return 0;
+	case OPTION_SETTINGS:
+		return add_setting(r, field, name, value, e);
 	}
 	return hb_error_set(e, -EINVAL, "%s has no known type", r->name);
 }
@@ -130,8 +163,13 @@ static int set_field(const struct option_row *r, void *field, const char *value,
 int option_defaults(const struct option_row *rows, void *options, struct hb_error *e)
 {
 	for (const struct option_row *r = rows; r->name; r++) {
-		int err = set_field(r, (char *)options + r->offset, r->dflt, e);
+		void *field = (char *)options + r->offset;
+		int err = 0;
 
+		if (r->type == OPTION_SETTINGS)
+			*(char *)field = 0;
+		else
+			err = set_field(r, field, r->name, r->dflt, e);
 		if (err)
 			return hb_error_prefix(e, -EINVAL, "default");
 	}
@@ -187,8 +225,8 @@ int option_set(const struct option_row *rows, void *options, const char *name, c
 	       struct hb_error *e)
 {
 	for (const struct option_row *r = rows; r->name; r++)
-		if (!strcmp(r->name, name))
-			return set_field(r, (char *)options + r->offset, value, e);
+		if (option_is(r->name, name))
+			return set_field(r, (char *)options + r->offset, name, value, e);
 	return unknown_option(rows, name, e);
 }
 
@@ -265,7 +303,7 @@ int option_check_described(const json_t *described, const char *name, const char
 	size_t n = json_array_size(described), i;
 	HB_FREE struct option_row *rows = calloc(n + 1, sizeof(*rows));
 	const char *choices[64] = {NULL};
-	char field[HB_OPTION_STRING];
+	char field[HB_OPTION_SETTINGS] = "";
 	json_t *o;
 
 	if (!rows)
@@ -277,8 +315,8 @@ int option_check_described(const json_t *described, const char *name, const char
 		err = row_from_json(o, &rows[i], choices, ARRAY_SIZE(choices), e);
 		if (err)
 			return err;
-		if (!strcmp(rows[i].name, name))
-			return set_field(&rows[i], field, value, e);
+		if (option_is(rows[i].name, name))
+			return set_field(&rows[i], field, name, value, e);
 	}
 	return unknown_option(rows, name, e);
 }

@@ -7,6 +7,7 @@
 #define HB_BASE_OPTION_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,9 +21,13 @@ enum option_type {
 	OPTION_BOOL,	 /* int, 0 or 1 */
 	OPTION_ENUM,	 /* int, index into choices */
 	OPTION_STRING,	 /* char[HB_OPTION_STRING] inside the structure */
+	OPTION_SETTINGS, /* char[HB_OPTION_SETTINGS]: a line "REST=value" for every option given
+			    whose name is the row's, "PREFIX.*", with a REST of letters, digits, _
+			    and . */
 };
 
-#define HB_OPTION_STRING 256
+#define HB_OPTION_STRING   256
+#define HB_OPTION_SETTINGS 2048
 
 struct option_row {
 	const char *name;
@@ -61,6 +66,8 @@ json_t *option_describe(const struct option_row *rows);
  */
 int option_check_described(const json_t *described, const char *name, const char *value,
 			   struct hb_error *e);
+/* Is an option called @name meant by the row called @row? */
+bool option_is(const char *row, const char *name);
 /* Levenshtein distance of two names, of which the first 63 characters count: to find the one that
  * was meant. */
 unsigned int option_name_distance(const char *a, const char *b);

@@ -70,7 +70,8 @@ static char *read_line(char *buf, int size, void *stream)
 		return NULL;
 	}
 	memcpy(buf, text, n);
-	buf[n] = 0;
+	/* Some editors end lines with "\r\n". */
+	buf[n && text[n - 1] == '\r' ? n - 1 : n] = 0;
 	if (!plain_text(buf)) {
 		fail(p, -EINVAL, "the line has control characters, or is not UTF-8");
 		return NULL;
@@ -113,9 +114,17 @@ static int handle(void *user, const char *section, const char *key, const char *
 	return 1;
 }
 
+/* Behind the mark that some editors put in front of UTF-8. */
+static const char *after_mark(const char *text)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+
+	return strncmp(text, mark, strlen(mark)) ? text : text + strlen(mark);
+}
+
 int ini_file_parse(struct ini_file *f, const char *path, const char *text, struct hb_error *e)
 {
-	struct parser p = {.file = f, .next = text, .e = e};
+	struct parser p = {.file = f, .next = after_mark(text), .e = e};
 	int rc;
 
 	*f = (struct ini_file){.path = path};

@@ -70,23 +70,27 @@ static void note_agent(struct run *r, const char *key, const char *text)
 						  "text", text));
 }
 
-static const char *get_text(const json_t *o, const char *key, const char *dflt)
+static void put_parameter(struct run *r, const struct instance *in, const char *name,
+			  const char *value)
 {
-	const char *s = json_string_value(json_object_get(o, key));
+	HB_FREE char *key = hb_strf("%s.%s", in->ops->name, name);
 
-	return s ? s : dflt;
+	if (key)
+		json_object_set_new(r->parameters, key, json_string(value));
 }
 
 /* "workload.option" -> text of every option, the defaults included. */
 static void put_parameters(struct run *r, const struct instance *in, const json_t *options)
 {
-	for (const struct option_row *row = in->ops->options; row->name; row++) {
-		HB_FREE char *key = hb_strf("%s.%s", in->ops->name, row->name);
+	const char *name;
+	json_t *value;
 
-		if (key)
-			json_object_set_new(r->parameters, key,
-					    json_string(get_text(options, row->name, row->dflt)));
-	}
+	for (const struct option_row *row = in->ops->options; row->name; row++)
+		if (row->type != OPTION_SETTINGS)
+			put_parameter(r, in, row->name, row->dflt);
+	json_object_foreach ((json_t *)options, name, value)
+		if (json_is_string(value))
+			put_parameter(r, in, name, json_string_value(value));
 }
 
 /* Fixed work is counted in instructions; it has no phases that a rate could be of. */

@@ -58,6 +58,8 @@ const struct option_row pg_option_rows[] = {
 		       "down"),
 	OPTION(start_deadline, .name = "start_deadline", .type = OPTION_DURATION, .dflt = "2m",
 	       .min = "1s", .max = "1h", .help = "for the server to accept connections"),
+	OPTION(conf, .name = "conf.*", .type = OPTION_SETTINGS, .dflt = "",
+	       .help = "any line of postgresql.conf: conf.work_mem = 64MB"),
 	OPTION(data, .name = "data", .type = OPTION_STRING, .dflt = "/var/lib/hugebench/pgdata",
 	       .help = "data directory; the server runs as its owner"),
 	OPTION(programs, .name = "programs", .type = OPTION_STRING, .dflt = "",
@@ -79,6 +81,47 @@ uint64_t pg_buffers_bytes(const struct pg_options *o)
 	if (bytes > 64 * GIB)
 		bytes = 64 * GIB;
 	return bytes ? bytes : GIB / 2;
+}
+
+/* What the workload itself relies on, and by which option it is set, if any. */
+static int is_free(const char *name, struct hb_error *e)
+{
+	static const struct {
+		const char *name, *option;
+	} ours[] = {
+		{"shared_buffers", "postgres.shared_buffers"},
+		{"huge_pages", "postgres.huge_pages"},
+		{"data_directory", "postgres.data"},
+		{"listen_addresses", NULL},
+		{"log_destination", NULL},
+		{"logging_collector", NULL},
+		{"port", NULL},
+		{"restart_after_crash", NULL},
+		{"unix_socket_directories", NULL},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
+		if (!strcasecmp(name, ours[i].name))
+			return hb_error_set(e, -EINVAL, "conf.%s is set by %s", ours[i].name,
+					    ours[i].option ? ours[i].option
+							   : "the workload, which needs it so");
+	return 0;
+}
+
+int pg_config_lines(struct pg_server *s, const char *lines, struct hb_error *e)
+{
+	HB_FREE char *text = strdup(lines);
+	char *save, *line;
+	int err = text ? 0 : hb_error_set(e, -ENOMEM, "no memory");
+
+	for (line = err ? NULL : strtok_r(text, "\n", &save); line && !err;
+	     line = strtok_r(NULL, "\n", &save)) {
+		HB_FREE char *name = strndup(line, strcspn(line, "="));
+
+		err = name ? is_free(name, e) : hb_error_set(e, -ENOMEM, "no memory");
+		err = err ?: pg_server_set(s, e, "%s", line);
+	}
+	return err;
 }
 
 /*
@@ -118,7 +161,8 @@ static int configure(struct pg_server *s, const struct pg_options *o, struct hb_
 	/* With churn a backend may still be leaving while its successor arrives. */
 	if (!err && connections > DEFAULT_CONNECTIONS)
 		err = pg_server_set(s, e, "max_connections=%" PRIu64, connections);
-	return err;
+	/* The last of a name counts: the user's. */
+	return err ? err : pg_config_lines(s, o->conf, e);
 }
 
 int pg_config_server(struct pg_server *s, const struct pg_options *o, struct hb_error *e)

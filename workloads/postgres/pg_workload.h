@@ -47,6 +47,7 @@ struct pg_options {
 	uint64_t probe_buffers;
 	int fault_time;
 	uint64_t start_deadline; /* ns */
+	char conf[HB_OPTION_SETTINGS];
 };
 
 /* Rows of the metrics; the order of pg_metrics[]. */
@@ -112,6 +113,8 @@ struct pg_state {
 extern const struct option_row pg_option_rows[];
 /* Of the whole segment of buffers, the default resolved. */
 uint64_t pg_buffers_bytes(const struct pg_options *o);
+/* Lines of postgresql.conf, "NAME=value", to the server; -EINVAL: one that is the workload's. */
+int pg_config_lines(struct pg_server *s, const char *lines, struct hb_error *e);
 /* Refuses combinations that have no meaning. */
 int pg_config_check(const struct instance *in, struct hb_error *e);
 /* A server that is ready to be sized and started; to be freed also after an error. */
