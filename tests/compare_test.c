@@ -389,6 +389,66 @@ static void test_exact(void **state)
 	release(&l);
 }
 
+/* Give a boot of mode exact in cell faults-1 another layout of memory, and what it counted there.
+ */
+static void set_layout(const struct synthetic *s, unsigned int kernel, unsigned int rep, int value)
+{
+	HB_FREE char *file = hb_strf("%s/cells/%04u-%s-faults-1-r%u/cell.json", s->dir,
+				     (rep - 1) * 6 + 1 + kernel, s->kernels[kernel], rep);
+	json_t *cell = json_load_file(file, 0, NULL);
+	json_t *metric = json_array_get(json_object_get(cell, "metrics"), 0);
+
+	assert_non_null(metric);
+	json_object_set_new(cell, "seed", json_integer(rep));
+	json_object_set_new(metric, "value", json_integer(value));
+	assert_int_equal(json_dump_file(cell, file, 0), 0);
+	json_decref(cell);
+}
+
+static enum stats_verdict verdict_of_layouts(const int a[2], const int b[2], const char **why)
+{
+	struct synthetic s = synthetic_default(run_dir);
+	const struct comparison *c;
+	enum stats_verdict verdict;
+	struct loaded l;
+	double low, high;
+
+	s.mode = "exact";
+	s.noise = 0;
+	s.boots = 2;
+	assert_int_equal(synthetic_write(&s), 0);
+	for (unsigned int rep = 1; rep <= s.boots; rep++) {
+		set_layout(&s, 0, rep, a[rep - 1]);
+		set_layout(&s, 1, rep, b[rep - 1]);
+	}
+	read_model(s.dir, &l);
+	c = find(l.m, "faults-1", "first_fault", "hinode");
+	verdict = c->verdict;
+	*why = c->why;
+	assert_true(compare_exact_range(l.m, c, &low, &high));
+	assert_true(low == fmin(b[0] - a[0], b[1] - a[1]));
+	assert_true(high == fmax(b[0] - a[0], b[1] - a[1]));
+	release(&l);
+	return verdict;
+}
+
+/* What one layout says and another does not is no verdict. */
+static void test_layouts(void **state)
+{
+	static const int base[] = {1000, 1010}, fewer[] = {990, 1009}, equal[] = {1000, 1010};
+	static const int other[] = {1008, 1009}, half[] = {1000, 1009}, more[] = {1017, 1027};
+	const char *why;
+
+	(void)state;
+	assert_int_equal(verdict_of_layouts(base, fewer, &why), STATS_BETTER);
+	assert_int_equal(verdict_of_layouts(base, more, &why), STATS_WORSE);
+	assert_int_equal(verdict_of_layouts(base, equal, &why), STATS_SAME);
+	assert_null(why);
+	assert_int_equal(verdict_of_layouts(base, other, &why), STATS_UNCLEAR);
+	assert_string_equal(why, "layouts of memory do not agree");
+	assert_int_equal(verdict_of_layouts(base, half, &why), STATS_UNCLEAR);
+}
+
 /* Boots of mode exact that do not agree: no figure, and it is said which moved, and how. */
 static void test_exact_disagreement(void **state)
 {
@@ -665,6 +725,7 @@ int main(void)
 		cmocka_unit_test(test_bad_boots_do_not_count),
 		cmocka_unit_test(test_exact),
 		cmocka_unit_test(test_exact_disagreement),
+		cmocka_unit_test(test_layouts),
 		cmocka_unit_test(test_two_runs),
 		cmocka_unit_test(test_repetitions_in_one_boot),
 		cmocka_unit_test(test_config),

@@ -108,21 +108,27 @@ char *report_judged(const struct compare_model *m, const struct comparison *c)
 								     : hb_strf("(%s)", name);
 }
 
-/* The interval of the change; exact figures have a difference instead. */
+static char *difference_text(double difference)
+{
+	return hb_strf(difference == floor(difference) ? "%+.0f" : "%+.3f", difference);
+}
+
+/* The interval of the change; exact figures have a difference instead, or one of each layout. */
 char *report_spread(const struct compare_model *m, const struct stats_change *change,
 		    const struct comparison *c)
 {
-	const struct compare_figure *a, *b;
-	double difference;
+	HB_FREE char *least = NULL, *greatest = NULL;
+	double low, high;
 
 	if (!compare_is_exact(m) || !c)
 		return report_interval(change);
-	a = compare_figure(m, c, false);
-	b = compare_figure(m, c, true);
-	if (!a->arm.n || !b->arm.n)
+	if (!compare_exact_range(m, c, &low, &high))
 		return strdup("-");
-	difference = b->arm.estimate - a->arm.estimate;
-	return hb_strf(difference == floor(difference) ? "%+.0f" : "%+.3f", difference);
+	least = difference_text(low);
+	greatest = difference_text(high);
+	if (!least || !greatest)
+		return NULL;
+	return low == high ? HB_STEAL(least) : hb_strf("%s..%s", least, greatest);
 }
 
 void report_pair_columns(const struct compare_model *m, struct doc *d, const struct compare_pair *p,

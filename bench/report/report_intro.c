@@ -120,10 +120,11 @@ static void machine(const struct compare_model *m, struct doc *d)
 static void method_exact(struct doc *d)
 {
 	doc_paragraph(d,
-		      "Method: every boot of an arm must give the same digits; where one does not, "
-		      "the boots are INVALID and the figure that moved is named. A change is the "
-		      "difference of two such numbers and has no interval: one instruction more is "
-		      "\"worse\", one less \"better\". A figure is the least that the operation "
+		      "Method: boots of an arm with one seed must give the same digits; where one "
+		      "does not, they are INVALID and the figure that moved is named. A change is "
+		      "the difference of two such numbers and has no interval: one instruction "
+		      "more is \"worse\", one less \"better\", where all seeds, which lay memory "
+		      "out differently, agree in that. A figure is the least that the operation "
 		      "took in a boot; the mean, which has the interrupts and the refills of "
 		      "allocators' caches in it, is in summary.csv.");
 }

@@ -14,8 +14,6 @@ static const char why_sparse[] = "fewer than 10 values above the percentile in a
 static const char why_repeated[] = "repetitions within one boot are no boots";
 static const char why_look[] = "before the first planned look";
 
-static const struct stats_arm no_figure = {0, NAN, NAN};
-
 static struct compare_group *find_group(struct compare_model *m, const char *cell)
 {
 	for (unsigned int i = 0; i < m->ngroups; i++)
@@ -85,39 +83,6 @@ static int by_cell_name(const void *a, const void *b)
 	return strverscmp(x->cell, y->cell);
 }
 
-/*
- * Instructions of fixed work: a boot's are exact, and there is no error to allow for; but where
- * things lie in memory has a say in them, and every boot of an arm has them elsewhere. Boots of
- * both arms with one seed are a pair. One instruction is a change when all pairs agree on its
- * direction; "same" is what does not differ in most of them.
- */
-static enum stats_verdict judge_exact(const struct compare_figure *a,
-				      const struct compare_figure *b, enum metric_better better)
-{
-	size_t less = 0, more = 0, n = a->arm.n;
-
-	if (!n || n != b->arm.n)
-		return STATS_UNCLEAR;
-	for (size_t i = 0; i < n; i++) {
-		less += b->boot[i] < a->boot[i];
-		more += b->boot[i] > a->boot[i];
-	}
-	if (less == n || more == n)
-		return (less == n) == (better == METRIC_LOWER) ? STATS_BETTER : STATS_WORSE;
-	return 2 * (less + more) < n ? STATS_SAME : STATS_UNCLEAR;
-}
-
-static void compare_exact(struct comparison *c, const struct compare_metric *metric,
-			  const struct compare_figure *a, const struct compare_figure *b)
-{
-	const struct stats_arm arm_a = {a->arm.n, a->arm.n ? a->arm.estimate : NAN, 0};
-	const struct stats_arm arm_b = {b->arm.n, b->arm.n ? b->arm.estimate : NAN, 0};
-
-	stats_compare(metric->judged ? &arm_a : &no_figure, &arm_b, STATS_ALPHA, &c->change);
-	if (!isnan(c->change.log_ratio))
-		c->verdict = judge_exact(a, b, metric->better);
-}
-
 static double look_level(const struct compare_model *m, size_t boots)
 {
 	if (!m->sequential.max_boots)
@@ -168,7 +133,7 @@ static void compare_one(struct compare_model *m, struct comparison *c, struct st
 	c->rank_floor = 1;
 	c->verdict = STATS_UNCLEAR;
 	if (compare_is_exact(m)) {
-		compare_exact(c, metric, a, b);
+		compare_exact(m, c);
 		return;
 	}
 	n = compare_blocks(m, c, blocks);
@@ -397,6 +362,7 @@ int compare_build(struct load_run *first, struct load_run *second, const struct 
 static void figure_free(struct compare_figure *f)
 {
 	free(f->boot);
+	free(f->seed);
 	free(f->of_machine);
 }
 

@@ -65,6 +65,7 @@ struct compare_metric {
 struct compare_figure {
 	struct stats_arm arm;
 	double *boot;		      /* arm.n figures, in the order of machines and boots */
+	uint64_t *seed;		      /* of these boots; NULL: a distribution */
 	struct stats_arm *of_machine; /* model.nmachines, whose boots follow each other in boot[] */
 	double variation; /* between boots, as a fraction of the mean; NAN below 2 of one machine */
 	double within; /* mean over boots of the variation between intervals; NAN: no intervals */
@@ -139,6 +140,10 @@ static inline bool compare_is_exact(const struct compare_model *m)
 	return m->runs[0]->counted;
 }
 
+/* The least and the greatest difference of a layout that both arms have; false: there is none. */
+bool compare_exact_range(const struct compare_model *m, const struct comparison *c, double *low,
+			 double *high);
+
 static inline const struct compare_figure *compare_figure(const struct compare_model *m,
 							  const struct comparison *c, bool b)
 {
@@ -202,6 +207,8 @@ int compare_merged(const struct compare_model *m, const struct compare_group *g,
 
 /* Figures of all groups (compare_figures.c). */
 int compare_figures(struct compare_model *m, struct hb_error *e);
+/* Verdict of counts of instructions (compare_exact.c). */
+void compare_exact(const struct compare_model *m, struct comparison *c);
 /* Machines with good boots (compare_machines.c). 0 or -ENOMEM. */
 int compare_machines(struct compare_model *m);
 /* Arms and pairs, and whether they may be paired (compare_pairs.c). */

@@ -201,7 +201,8 @@ static int plain_figure(const struct compare_model *m, struct compare_figure *f,
 	size_t nused = 0;
 
 	f->boot = calloc(n + 1, sizeof(*f->boot));
-	if (!used || !seconds || !deleted || !f->boot)
+	f->seed = calloc(n + 1, sizeof(*f->seed));
+	if (!used || !seconds || !deleted || !f->boot || !f->seed)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
 		const struct load_metric *lm = find_metric(cells[i], metric);
@@ -209,6 +210,7 @@ static int plain_figure(const struct compare_model *m, struct compare_figure *f,
 		if (!lm || lm->kind != metric->kind)
 			continue;
 		f->boot[nused] = lm->value;
+		f->seed[nused] = cells[i]->seed;
 		seconds[nused] = lm->seconds;
 		used[nused++] = cells[i];
 	}
