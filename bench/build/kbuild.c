@@ -12,7 +12,9 @@
 #include "bench/build/kbuild.h"
 #include "bench/build/fragments.h"
 #include "bench/build/series.h"
+#include "bench/host/cgroup.h"
 #include "bench/host/child.h"
+#include "bench/host/memory.h"
 
 /* Source links and objects of a build; with KASAN and lockdep the objects are the larger part. */
 #define BUILD_BYTES (1500ULL << 20)
@@ -159,28 +161,21 @@ static void build_line(void *arg, const char *line)
 		progress_show(g, now);
 }
 
-/* How many compilers may run: the processors, fewer where memory is short. */
+/* How many compilers may run: the processors, fewer where memory is short or a control group has a
+ * part of them only. */
 static int job_count(unsigned int *jobs, struct hb_error *e)
 {
-	HB_FREE char *meminfo = NULL;
 	cpu_set_t cpus;
-	uint64_t available;
-	char *line;
+	uint64_t available = memory_available();
 
-	*jobs = sched_getaffinity(0, sizeof(cpus), &cpus) ? 1 : CPU_COUNT(&cpus);
-	if (hb_file_read("/proc/meminfo", &meminfo, NULL))
-		return 0;
-	line = strstr(meminfo, "MemAvailable:");
-	if (!line)
-		return 0;
-	available = strtoull(line + strlen("MemAvailable:"), NULL, 10) << 10;
+	*jobs = cgroup_cpus(sched_getaffinity(0, sizeof(cpus), &cpus) ? 1 : CPU_COUNT(&cpus));
 	/* The final link of a 5.10 with kallsyms takes about as much as two compilers. */
-	if (available < 2 * JOB_BYTES)
+	if (available && available < 2 * JOB_BYTES)
 		return hb_error_set(e, -ENOMEM,
 				    "building a kernel needs 512 MiB of memory, %" PRIu64
 				    " MiB are available",
 				    available >> 20);
-	if (*jobs > available / JOB_BYTES)
+	if (available && *jobs > available / JOB_BYTES)
 		*jobs = available / JOB_BYTES;
 	return 0;
 }

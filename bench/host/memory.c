@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "bench/host/cgroup.h"
 #include "bench/host/memory.h"
 
 #define HUGE_PAGE_BYTES (2ULL << 20)
@@ -28,9 +29,18 @@ static uint64_t meminfo(const char *key)
 	return line ? strtoull(line + strlen(key), NULL, 10) << 10 : 0;
 }
 
-uint64_t memory_limit(void)
+uint64_t memory_available(void)
 {
 	uint64_t available = meminfo("MemAvailable:");
+	struct cgroup c;
+
+	cgroup_own(&c);
+	return available < c.memory ? available : c.memory;
+}
+
+uint64_t memory_limit(void)
+{
+	uint64_t available = memory_available();
 	uint64_t reserve = meminfo("MemTotal:") / 10;
 
 	if (reserve < HOST_RESERVE_BYTES)

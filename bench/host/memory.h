@@ -39,6 +39,8 @@ int memory_open(const struct placement *p, unsigned int nodes, uint64_t bytes,
 void memory_close(struct memory *m);
 /* Size of the host's pages behind it, bytes. */
 uint64_t memory_page(const struct memory *m);
+/* Bytes that can be had, by the host and by the control groups of this process; 0: not known. */
+uint64_t memory_available(void);
 /* Guest memory the host can give and stay usable; bytes. */
 uint64_t memory_limit(void);
 

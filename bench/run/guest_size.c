@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "bench/base/units.h"
+#include "bench/host/cgroup.h"
 #include "bench/host/memory.h"
 #include "bench/host/placement.h"
 #include "bench/run/guest_size.h"
@@ -36,8 +37,8 @@ int guest_size_host(struct host_size *h, struct hb_error *e)
 		h->limit = huge * HUGE_PAGE;
 	if (!cpus.cpus)
 		return hb_error_set(e, -ENODEV, "cannot read the host's CPUs");
-	h->cores = cpus.cores;
-	h->cpus = cpus.cpus;
+	h->cores = cgroup_cpus(cpus.cores);
+	h->cpus = cgroup_cpus(cpus.cpus);
 	return 0;
 }
 
