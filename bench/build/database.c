@@ -12,6 +12,7 @@
 
 #include "bench/build/cache.h"
 #include "bench/host/child.h"
+#include "bench/host/paths.h"
 #include "bench/build/database.h"
 
 /* Part of the key: raise it when the steps below give another database. */
@@ -25,7 +26,6 @@
 /* How many databases stay, those in use aside. */
 #define KEPT	3
 #define POLL_NS (50 * 1000 * 1000ULL)
-#define SCRATCH "/var/tmp/hugebench-"
 
 /* A database being made. */
 struct preparing {
@@ -348,13 +348,20 @@ static int keep(struct preparing *p, const char *work, struct hb_error *e)
  */
 static int scratch_make(struct preparing *p, struct hb_error *e)
 {
-	char path[] = SCRATCH "XXXXXX";
+	const char *root = paths_scratch();
+	HB_FREE char *path = root ? hb_strf("%s/hugebench-XXXXXX", root) : NULL;
 
+	if (!root)
+		return hb_error_set(e, -ENODEV,
+				    "/var/tmp and /tmp are both mounted noexec: PostgreSQL, which "
+				    "makes the database, cannot be started in either");
+	if (!path)
+		return hb_error_set(e, -ENOMEM, "out of memory");
 	if (!mkdtemp(path))
-		return hb_error_set(e, -errno, "cannot make a directory in /var/tmp: %s",
+		return hb_error_set(e, -errno, "cannot make a directory in %s: %s", root,
 				    strerror(errno));
-	p->scratch = strdup(path);
 	p->data = hb_strf("%s/pgdata", path);
+	p->scratch = strdup(path);
 	p->lock = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (!p->scratch || !p->data)
 		return hb_error_set(e, -ENOMEM, "out of memory");
@@ -368,10 +375,11 @@ static int scratch_make(struct preparing *p, struct hb_error *e)
 /* Remove what killed preparations of user @uid left behind: up to 8 GiB each. */
 static void scratch_sweep(uid_t uid)
 {
+	HB_FREE char *pattern = hb_strf("%s/hugebench-??????", paths_scratch() ?: "/var/tmp");
 	struct stat st;
 	glob_t g = {0};
 
-	if (!glob(SCRATCH "??????", GLOB_ONLYDIR, NULL, &g))
+	if (pattern && !glob(pattern, GLOB_ONLYDIR, NULL, &g))
 		for (size_t i = 0; i < g.gl_pathc; i++) {
 			HB_CLOSE int fd = open(g.gl_pathv[i],
 					       O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

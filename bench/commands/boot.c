@@ -18,6 +18,7 @@
 #include "bench/build/image.h"
 #include "bench/build/initramfs.h"
 #include "bench/build/kernel.h"
+#include "bench/host/paths.h"
 #include "bench/host/tsc.h"
 #include "bench/guest/vm.h"
 
@@ -36,7 +37,7 @@ struct boot {
 
 /* A directory of our own for the archive and the console's log. */
 struct boot_files {
-	char directory[32];
+	char *directory;
 	char *initramfs;
 	char *console;
 };
@@ -145,14 +146,9 @@ static int make_initramfs(const struct boot *b, const struct boot_files *f, stru
 
 static int files_begin(struct boot_files *f, struct hb_error *e)
 {
-	*f = (struct boot_files){.directory = "/tmp/hugebench-boot-XXXXXX"};
-	if (!mkdtemp(f->directory)) {
-		int rc = hb_error_set(e, -errno, "cannot make a directory in /tmp: %s",
-				      strerror(errno));
-
-		f->directory[0] = 0;
-		return rc;
-	}
+	*f = (struct boot_files){.directory = paths_temporary("boot", e)};
+	if (!f->directory)
+		return -EIO;
 	f->initramfs = hb_strf("%s/initramfs", f->directory);
 	f->console = hb_strf("%s/console", f->directory);
 	return f->initramfs && f->console ? 0 : hb_error_set(e, -ENOMEM, "out of memory");
@@ -160,8 +156,9 @@ static int files_begin(struct boot_files *f, struct hb_error *e)
 
 static void files_end(struct boot_files *f)
 {
-	if (*f->directory)
+	if (f->directory)
 		hb_remove_all(f->directory);
+	free(f->directory);
 	free(f->initramfs);
 	free(f->console);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bench/commands/commands.h"
+#include "bench/host/paths.h"
 #include "bench/run/run.h"
 #include "bench/run/workers.h"
 
@@ -82,7 +83,7 @@ static int kernel_other(const struct replay *a, const struct run *r, struct kern
 static int boot_again(const struct run *r, const struct replay *a, json_t **cell,
 		      struct hb_error *e)
 {
-	char dir[] = "/tmp/hugebench-replay-XXXXXX";
+	HB_FREE char *dir = NULL;
 	json_t *planned = find_boot(r, a, e);
 	struct kernel other = {0};
 	struct run_boot b = {.planned = planned,
@@ -93,8 +94,8 @@ static int boot_again(const struct run *r, const struct replay *a, json_t **cell
 
 	if (!rc && a->kernel)
 		rc = kernel_other(a, r, &other, e);
-	if (!rc && !mkdtemp(dir))
-		rc = hb_error_set(e, -errno, "%s: %s", dir, strerror(errno));
+	if (!rc && !(dir = paths_temporary("replay", e)))
+		rc = -EIO;
 	if (!rc && a->gdb)
 		fprintf(stderr,
 			"hugebench: the guest waits for gdb: target remote 127.0.0.1:%llu, then "

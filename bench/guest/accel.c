@@ -243,17 +243,15 @@ int accel_known(struct accel *a)
 
 int accel_boot(const char *bzimage, enum vm_mode mode, struct accel *a, struct hb_error *e)
 {
-	const char *tmp = getenv("TMPDIR");
-	HB_FREE char *directory = hb_strf("%s/hugebench-probe.XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	HB_FREE char *directory = NULL;
 	int rc;
 
 	*a = (struct accel){0};
 	if (!hostqemu(e))
 		return -ENODEV;
+	directory = paths_temporary("probe", e);
 	if (!directory)
-		return hb_error_set(e, -ENOMEM, "no memory");
-	if (!mkdtemp(directory))
-		return hb_error_set(e, -errno, "%s: %s", directory, strerror(errno));
+		return -EIO;
 	rc = boot_in(directory, bzimage, mode, a, e);
 	hb_remove_all(directory);
 	return rc;

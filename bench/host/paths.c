@@ -2,6 +2,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "bench/host/paths.h"
@@ -92,4 +93,33 @@ char *paths_cache(struct hb_error *e)
 		return NULL;
 	}
 	return HB_STEAL(path);
+}
+
+char *paths_temporary(const char *what, struct hb_error *e)
+{
+	const char *given = getenv("TMPDIR");
+	HB_FREE char *path =
+		hb_strf("%s/hugebench-%s-XXXXXX", given && *given ? given : "/tmp", what);
+
+	if (!path) {
+		hb_error_set(e, -ENOMEM, "no memory");
+		return NULL;
+	}
+	if (!mkdtemp(path)) {
+		hb_error_set(e, -errno, "cannot make a directory in %s: %s",
+			     given && *given ? given : "/tmp", strerror(errno));
+		return NULL;
+	}
+	return HB_STEAL(path);
+}
+
+const char *paths_scratch(void)
+{
+	static const char *const places[] = {"/var/tmp", "/tmp"};
+	struct statvfs v;
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		if (!statvfs(places[i], &v) && !(v.f_flag & ST_NOEXEC))
+			return places[i];
+	return NULL;
 }

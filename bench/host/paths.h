@@ -20,4 +20,13 @@ char *paths_cache(struct hb_error *e);
  * with the reason. */
 char *paths_results(struct hb_error *e);
 
+/* Make a private directory hugebench-WHAT-XXXXXX in $TMPDIR, else in /tmp; owned by the caller;
+ * NULL with the reason. */
+char *paths_temporary(const char *what, struct hb_error *e);
+/*
+ * Where an unprivileged user may enter and programs can be started: /var/tmp, or /tmp where that is
+ * mounted noexec. A static text; NULL: neither.
+ */
+const char *paths_scratch(void);
+
 #endif
