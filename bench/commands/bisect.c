@@ -94,7 +94,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 /* "abc123 subject" of @commit; owned by the caller. */
 static char *title(const char *tree, const char *commit)
 {
-	char *argv[] = {"git", "log", "-1", "--format=%h %.60s", (char *)commit, NULL};
+	char *argv[] = {"git", "log", "-1", "--format=%h %s", (char *)commit, NULL};
 	char *text = NULL;
 
 	return git_ask(tree, argv, &text, NULL) ? strdup(commit) : text;
@@ -104,7 +104,7 @@ static void print_step(const char *tree, const char *commit, const char *verdict
 {
 	HB_FREE char *line = title(tree, commit);
 
-	printf("%-5s %12s  %s\n", verdict, text, line ? line : commit);
+	printf("%-5s %12s  %.72s\n", verdict, text, line ? line : commit);
 	fflush(stdout);
 }
 
@@ -247,8 +247,8 @@ static int print_end(const struct bisect *b, const char *clone, const char *good
 		bisect_find(b->log, good, &before);
 	bisect_find(b->log, bad, &after);
 	line = title(b->tree, bad);
-	printf("\nfirst bad commit: %s\n%s: %.6g before, %.6g after (%+.3g%%)\n", line ? line : bad,
-	       b->figure, before, after, 100 * (after / before - 1));
+	printf("\nfirst bad commit: %.72s\n%s: %.6g before, %.6g after (%+.3g%%)\n",
+	       line ? line : bad, b->figure, before, after, 100 * (after / before - 1));
 	return 0;
 }
 
