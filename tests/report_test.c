@@ -290,23 +290,29 @@ static void test_decided(void **state)
 	HB_FREE char *other = hb_strf("%s/control", dir);
 	struct synthetic s = synthetic_default(other);
 	struct hb_error e;
+	json_t *cells = json_object();
 	bool decided;
 
 	(void)state;
 	/* faults-4 of base hangs: its figures will never have a verdict, and more boots would not
 	 * help */
-	assert_int_equal(compare_decided(run_dir, &decided, &e), 0);
+	assert_int_equal(compare_decided(run_dir, cells, &decided, &e), 0);
 	assert_true(decided);
+	assert_true(json_object_size(cells));
+	assert_null(json_object_get(cells, "faults-4"));
+	json_object_clear(cells);
 	/* nothing differs, and 6 boots of 2 % noise do not show that it lies within 2 % */
 	s.effect = 1;
 	assert_int_equal(synthetic_write(&s), 0);
-	assert_int_equal(compare_decided(other, &decided, &e), 0);
+	assert_int_equal(compare_decided(other, cells, &decided, &e), 0);
 	assert_false(decided);
 	/* a control arm alone gives no main figure to decide */
 	s.kernels[1] = "base-control";
 	assert_int_equal(synthetic_write(&s), 0);
-	assert_int_equal(compare_decided(other, &decided, &e), 0);
+	assert_int_equal(compare_decided(other, cells, &decided, &e), 0);
 	assert_false(decided);
+	assert_int_equal(json_object_size(cells), 0);
+	json_decref(cells);
 }
 
 static void check_value(double v, const char *unit, const char *want)

@@ -298,6 +298,52 @@ static void budget_ends_a_run(void **state)
 	json_decref(plan);
 }
 
+/* Costs on record say 2 s per cell, it takes a tenth: what the budget holds is worked out anew. */
+static void budget_is_used(void **state)
+{
+	HB_FREE char *costs = path_of("cache/hugebench/costs.json");
+	struct utsname u;
+	HB_FREE char *text = NULL;
+	json_t *run, *plan;
+
+	(void)state;
+	assert_int_equal(uname(&u), 0);
+	text = hb_strf("{\"native\":{\"%s/null\":1.9}}", u.release);
+	unlink(costs);
+	assert_int_equal(hb_file_write(costs, text), 0);
+	write_scenario("[scenario]\nmode = native\nrepeat = 0\nwarmup = 0\nmeasure = 100ms\n"
+		       "interval = 50ms\n[cell a]\nworkload = null\n");
+	expect_run(0, "where 2 were planned", "-s!", "--name", "used", "--budget", "4s");
+	run = json_of("used", "run.json");
+	plan = json_of("used", "plan.json");
+	assert_in_range(cells_of("used", false), 4, 40);
+	assert_int_equal(json_integer_value(json_object_get(run, "repetitions")),
+			 cells_of("used", false));
+	assert_int_equal(json_array_size(json_object_get(plan, "cells")), cells_of("used", false));
+	json_decref(run);
+	json_decref(plan);
+}
+
+static void finished_run_is_extended(void **state)
+{
+	json_t *run;
+
+	(void)state;
+	write_scenario(scenario);
+	expect_run(0, "[4/4]", "-s!", "--name", "more");
+	expect_run(2, "--extend RUN wants -o repeat=N", "--extend", "more");
+	expect_run(2, "--extend RUN wants -o repeat=N", "--extend", "more", "-o", "measure=1s");
+	expect_run(2, "as many boots per cell and kernel already", "--extend", "more", "-o",
+		   "repeat=4");
+	expect_run(0, "[6/6]", "--extend", "more", "-o", "repeat=6");
+	assert_int_equal(cells_of("more", false), 6);
+	status_is("more", "finished");
+	run = json_of("more", "run.json");
+	assert_int_equal(json_integer_value(json_object_get(run, "repetitions")), 6);
+	assert_int_equal(json_array_size(json_object_get(run, "extended")), 1);
+	json_decref(run);
+}
+
 /* A full disk behind stdout is told; a closed stdout must not lead into a file of the run. */
 static void output_that_cannot_be_written(void **state)
 {
@@ -407,6 +453,8 @@ int main(void)
 		cmocka_unit_test(second_interrupt_is_forced),
 		cmocka_unit_test(killed_run_is_resumed),
 		cmocka_unit_test(budget_ends_a_run),
+		cmocka_unit_test(budget_is_used),
+		cmocka_unit_test(finished_run_is_extended),
 		cmocka_unit_test(output_that_cannot_be_written),
 		cmocka_unit_test(printed_commands_work),
 		cmocka_unit_test(damaged_plan_is_refused),

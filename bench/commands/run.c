@@ -11,7 +11,8 @@
 #include "bench/result/load.h"
 #include "bench/run/run.h"
 
-#define JOBS_MAX 1024
+#define JOBS_MAX   1024
+#define EXTEND_MAX 1000000
 
 enum {
 	KEY_MODE = 256,
@@ -25,6 +26,7 @@ enum {
 	KEY_YES,
 	KEY_BLOCK,
 	KEY_PREPARE,
+	KEY_EXTEND,
 };
 
 /* What makes a run, or a plan of one. */
@@ -62,6 +64,10 @@ static const struct argp_option plan_options[] = {
 static const struct argp_option run_options[] = {
 	{"resume", KEY_RESUME, NULL, 0,
 	 "go on with run --name, or with the newest one that is not finished", 0},
+	{"extend", KEY_EXTEND, "RUN", 0,
+	 "add boots to a finished run, so that it has as many per cell and kernel as -o repeat=N "
+	 "says",
+	 0},
 	{"block", KEY_BLOCK, "K", 0,
 	 "carry out block K of the planned run --name and nothing else: a boot of every kernel of "
 	 "a "
@@ -182,6 +188,10 @@ static error_t parse_run(int key, char *arg, struct argp_state *state)
 		}
 		fprintf(stderr, "hugebench: --block %s: a block's number is wanted\n", arg);
 		return EINVAL;
+	case KEY_EXTEND:
+		a->name = arg;
+		a->extend = 1;
+		return 0;
 	case KEY_PREPARE:
 		a->prepare = 1;
 		return 0;
@@ -223,21 +233,39 @@ static const struct argp run_argp = {
 /* Does the command line go on with a run that is there? */
 static bool takes_up(const struct run_args *a)
 {
-	return a->resume || a->prepare || a->block != RUN_WHOLE;
+	return a->resume || a->prepare || a->extend || a->block != RUN_WHOLE;
 }
 
-static int usage_check(const struct run_args *a)
+/* --extend wants -o repeat=N and nothing else of a scenario. */
+static int extend_parse(struct run_args *a)
+{
+	const char *text = json_string_value(json_array_get(a->overrides, 0));
+	uint64_t n;
+
+	if (json_array_size(a->overrides) != 1 || strncmp(text, "repeat=", strlen("repeat=")) ||
+	    hb_parse_u64(text + strlen("repeat="), &n) || !n || n > EXTEND_MAX)
+		return -EINVAL;
+	a->extend = n;
+	json_array_clear(a->overrides);
+	return 0;
+}
+
+static int usage_check(struct run_args *a)
 {
 	struct hb_error e = {""};
 	const char *wrong = NULL;
 
 	if (!a->scenario && !takes_up(a))
 		wrong = "no scenario; give -s NAME (`hugebench list` shows the names)";
+	else if (a->extend && extend_parse(a))
+		wrong = "--extend RUN wants -o repeat=N, the boots per cell and kernel that it "
+			"shall "
+			"have then, and no other -o";
 	else if (takes_up(a) && (a->scenario || json_array_size(a->overrides) || a->cells))
-		wrong = "--resume, --block and --prepare take the plan as it stands; leave -s, -o, "
-			"-c, -k and --mode out";
-	else if (a->resume + a->prepare + a->dry_run + (a->block != RUN_WHOLE) > 1)
-		wrong = "--resume, --block, --prepare and --dry-run exclude one another";
+		wrong = "--resume, --extend, --block and --prepare take the plan as it stands; "
+			"leave -s, -o, -c, -k and --mode out";
+	else if (a->resume + a->prepare + a->dry_run + !!a->extend + (a->block != RUN_WHOLE) > 1)
+		wrong = "--resume, --extend, --block, --prepare and --dry-run exclude one another";
 	else if (takes_up(a) && !a->resume && !a->name)
 		wrong = "which run? give --name RUN";
 	else if (a->name && store_name_check(a->name, &e))

@@ -214,10 +214,11 @@ int compare_machines(struct compare_model *m);
 /* Arms and pairs, and whether they may be paired (compare_pairs.c). */
 int compare_pairs(struct compare_model *m, const struct compare_options *o, struct hb_error *e);
 /*
- * For a run that stops early: has every main figure of the boots so far a verdict (better, worse or
- * same, at the level of this look, run.json "stopping")? No, when there is none at all. Call it
+ * For a run that stops early: which cells need no more boots, every main figure of theirs having a
+ * verdict (better, worse or same, at the level of this look, run.json "stopping")? Their names
+ * become keys of @cells. *@all: no cell needs any, and there is one that has a verdict. Call it
  * after complete rounds only: each call at a new number of boots is a look.
  */
-int compare_decided(const char *run_dir, bool *decided, struct hb_error *e);
+int compare_decided(const char *run_dir, json_t *cells, bool *all, struct hb_error *e);
 
 #endif

@@ -93,6 +93,21 @@ static int check_run(struct load_run *run, struct hb_error *e)
 	return 0;
 }
 
+/* Boots that a finished run has: it may have ended early, and left out cells that needed no more.
+ */
+static unsigned int count_planned(const struct load_run *run, const json_t *plan)
+{
+	json_int_t last = json_integer_value(json_object_get(run->run, "repetitions"));
+	const json_t *boot;
+	unsigned int n = 0;
+	size_t i;
+
+	json_array_foreach (json_object_get(plan, "cells"), i, boot)
+		n += !json_is_true(json_object_get(boot, "left_out")) &&
+		     (!last || json_integer_value(json_object_get(boot, "rep")) <= last);
+	return n;
+}
+
 static void read_plan(struct load_run *run)
 {
 	json_t *plan = NULL;
@@ -102,7 +117,7 @@ static void read_plan(struct load_run *run)
 		load_problem(run, "%s", e.text);
 		return;
 	}
-	run->planned = json_array_size(json_object_get(plan, "cells"));
+	run->planned = count_planned(run, plan);
 	json_decref(plan);
 }
 

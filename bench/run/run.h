@@ -24,6 +24,8 @@ struct run_args {
 	uint64_t jobs;	   /* boots side by side; 0: not given */
 	int64_t block;	   /* the only one to be carried out; RUN_WHOLE: all */
 	int resume, dry_run, mixed_config, yes, prepare;
+	unsigned int
+		extend; /* a finished run's boots per cell and kernel, more than it has; 0: - */
 };
 
 #define RUN_WHOLE (-1)
@@ -48,7 +50,9 @@ struct run {
 	unsigned int tsc_khz;	    /* of the host, for vm.h */
 	char *command_line;	    /* the scenario's, for vm.h */
 	json_t *costs;
-	uint64_t budget; /* ns; 0: not limited */
+	uint64_t budget;    /* ns; 0: not limited */
+	unsigned int most;  /* repetitions that the plan may grow to; 0: it does not grow */
+	unsigned int until; /* the last repetition that is wanted; 0: all that are planned */
 	struct store store;
 	json_t *record, *plan; /* run.json, plan.json */
 };

@@ -451,6 +451,7 @@ static int plan_write(struct run *r, struct plan_choice *choice, struct hb_error
 
 	if (rc)
 		return rc;
+	r->most = choice->most;
 	if (!seed && !strcmp(r->mode, "exact"))
 		seed = EXACT_SEED;
 	if (!seed && getrandom(&seed, sizeof(seed), 0) != sizeof(seed))

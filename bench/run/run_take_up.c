@@ -117,6 +117,51 @@ static int prepare_or_compare(struct run *r, struct hb_error *e)
 	return rc ? rc : store_write(&r->store, "run.json", r->record, e);
 }
 
+/* Why the run may not be extended, or NULL. */
+static const char *extend_refused(const struct run *r)
+{
+	const char *status = json_string_value(json_object_get(r->record, "status"));
+
+	if (!status || strcmp(status, "finished"))
+		return "it is not finished; go on with it by --resume";
+	if (json_object_get(r->record, "stopping"))
+		return "its error is spent: it looked at its results after each repetition, up to "
+		       "a "
+		       "number that was fixed before";
+	if (!json_object_get(r->plan, "common"))
+		return "an earlier hugebench planned it";
+	if (r->args.extend <= json_integer_value(json_object_get(r->record, "repetitions")))
+		return "it has as many boots per cell and kernel already";
+	return NULL;
+}
+
+/* A finished run gets more boots; the record says from how many. */
+static int extend(struct run *r, struct hb_error *e)
+{
+	const char *refused = extend_refused(r);
+	json_int_t had = json_integer_value(json_object_get(r->record, "repetitions"));
+	json_t *list = json_object_get(r->record, "extended");
+
+	if (refused)
+		return hb_error_set(e, -EINVAL, "run %s cannot be extended: %s", r->store.name,
+				    refused);
+	if (!list) {
+		list = json_array();
+		json_object_set_new(r->record, "extended", list);
+	}
+	if (plan_extend(r->plan, r->args.extend) ||
+	    json_array_append_new(list,
+				  json_pack("{s:I, s:i}", "from", had, "to", r->args.extend)) ||
+	    json_object_set_new(r->record, "repetitions", json_integer(r->args.extend)) ||
+	    json_object_set_new(
+		    r->record, "repetitions_reason",
+		    json_sprintf("asked for by --extend after the report of %lld", (long long)had)))
+		return hb_error_set(e, -ENOMEM, "no memory");
+	r->until = r->args.extend;
+	return store_write(&r->store, "plan.json", r->plan, e)
+		       ?: run_record_status(r, "running", e);
+}
+
 static int store_open(struct run *r, struct hb_error *e)
 {
 	HB_FREE char *name = r->args.name ? strdup(r->args.name) : store_unfinished(r->results, e);
@@ -151,7 +196,9 @@ int run_take_up(struct run *r, struct hb_error *e)
 	}
 	if (!rc)
 		rc = run_environment(r, e);
-	return rc ? rc : prepare_or_compare(r, e);
+	if (!rc)
+		rc = prepare_or_compare(r, e);
+	return rc || !r->args.extend ? rc : extend(r, e);
 }
 
 void run_close(struct run *r)

@@ -341,6 +341,7 @@ int plan_choose(const struct spec *spec, const struct plan_terms *t, struct plan
 			"-o measure=... or -o warmup=...",
 			budget, each);
 	choice->repetitions = fits < limit ? fits : limit;
+	choice->most = limit;
 	choice->seconds = est.warmup + choice->repetitions * est.repetition;
 	snprintf(choice->reason, sizeof(choice->reason),
 		 "%s%s; one of each takes about %s (%u of %u cells from measured costs on this "

@@ -53,7 +53,8 @@ struct plan_terms {
 
 struct plan_choice {
 	unsigned int repetitions;
-	double seconds; /* the whole plan, estimated */
+	unsigned int most; /* that would be planned with a larger budget */
+	double seconds;	   /* the whole plan, estimated */
 	char reason[512];
 };
 
