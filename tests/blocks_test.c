@@ -24,6 +24,23 @@ static void plan(const char *name)
 	expect_command("plan", 0, "4 blocks are planned", "-s!", "--name", name);
 }
 
+/* Of guests the size is planned; kernels and image are for whoever comes first. */
+static void plan_of_guests(void **state)
+{
+	json_t *record, *guest;
+
+	(void)state;
+	write_scenario(scenario);
+	expect_command("plan", 0, "4 blocks are planned", "-s!", "--name", "guests", "--mode",
+		       "emulated", "-o", "memory=512M", "-o", "command_line=quiet");
+	record = json_of("guests", "run.json");
+	guest = json_object_get(record, "guest");
+	assert_int_equal(json_integer_value(json_object_get(guest, "memory")), 512 << 20);
+	assert_string_equal(json_string_value(json_object_get(guest, "arguments")), "quiet");
+	assert_int_equal(json_array_size(json_object_get(record, "kernels")), 2);
+	json_decref(record);
+}
+
 static ino_t inode_of(const char *path)
 {
 	struct stat st;
@@ -252,6 +269,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plan_boots_nothing),
+		cmocka_unit_test(plan_of_guests),
 		cmocka_unit_test(block_is_done_once),
 		cmocka_unit_test(blocks_run_beside_one_another),
 		cmocka_unit_test(killed_block_is_done_again),
