@@ -322,6 +322,30 @@ static void test_patch_that_does_not_apply(void **state)
 	assert_int_equal(builds(), 0);
 }
 
+/* Every step of a series is a variant; one that is wrong is no obstacle to the others. */
+static void test_steps(void **state)
+{
+	json_t *names = json_array();
+	struct variant v;
+	struct hb_error e;
+
+	(void)state;
+	put_variant("series",
+		    "fragments = config/a.config\npatches = s/0001-*.patch, s/0009-*.patch\n");
+	assert_int_equal(variant_steps(root, "plain", "series", names, &e), 0);
+	assert_int_equal(json_array_size(names), 3);
+	assert_string_equal(json_string_value(json_array_get(names, 1)), "series.1");
+	json_decref(names);
+	assert_int_equal(variant_load(root, "series.1", &v, &e), 0);
+	assert_string_equal(v.name, "series.1");
+	assert_int_equal(json_array_size(v.patches), 1);
+	variant_free(&v);
+	expect_error("series.3", -ENOENT, "series has 2 patches");
+	expect_error("none.1", -ENOENT, "there is no kernel variant 'none.1'; there are");
+	assert_int_equal(variant_steps(root, "series", "plain", NULL, &e), -EINVAL);
+	assert_non_null(strstr(e.text, "the patches of plain do not begin with those of series"));
+}
+
 /* A patch may be displaced, but its context must be there to the letter. */
 static void test_no_fuzz(void **state)
 {
@@ -732,6 +756,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_prune, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_two_at_once_build_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_patch_that_does_not_apply, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_steps, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_fuzz, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unknown_variant, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_directory_of_ones_own, setup, teardown),

@@ -82,7 +82,7 @@ static void dry_run_writes_nothing(void **state)
 
 	(void)state;
 	write_scenario(scenario);
-	expect_run(0, "004-", "-s!", "--dry-run", "--name", "dry");
+	expect_run(0, "-a-r4  expects [\"OK\"]", "-s!", "--dry-run", "--name", "dry");
 	assert_int_not_equal(access(path, F_OK), 0);
 	expect_run(0, "4 per cell and kernel: as the scenario says", "-s!", "--dry-run");
 }

@@ -302,6 +302,51 @@ int kernel_exact(struct kernel *k, struct hb_error *e)
 	return rc ? hb_error_prefix(e, rc, "kernel %s for mode exact", k->name) : 0;
 }
 
+static int broken_fill(const struct variant *v, const char *why, struct kernel *k,
+		       struct hb_error *e)
+{
+	*k = (struct kernel){
+		.name = strdup(v->name),
+		.description = strdup(v->description),
+		.version = strdup(""),
+		.build_id = strdup(""),
+		.source = strdup(""),
+		.broken = strdup(why),
+		.series = json_incref(v->patches),
+	};
+	if (k->name && k->description && k->version && k->build_id && k->source && k->broken)
+		return 0;
+	kernel_free(k);
+	return hb_error_set(e, -ENOMEM, "out of memory");
+}
+
+int kernel_broken(const char *name, const char *why, struct kernel *k, struct hb_error *e)
+{
+	struct variant v;
+	struct site p;
+	int rc = place_init(&p, e);
+
+	if (!rc)
+		rc = variant_load(p.root, name, &v, e);
+	if (!rc) {
+		rc = broken_fill(&v, why, k, e);
+		variant_free(&v);
+	}
+	place_free(&p);
+	return rc;
+}
+
+int kernel_steps(const char *from, const char *to, json_t *names, struct hb_error *e)
+{
+	struct site p;
+	int rc = place_init(&p, e);
+
+	if (!rc)
+		rc = variant_steps(p.root, from, to, names, e);
+	place_free(&p);
+	return rc;
+}
+
 int kernel_check(const char *name, struct hb_error *e)
 {
 	struct variant v;
@@ -334,6 +379,7 @@ void kernel_free(struct kernel *k)
 	free(k->config);
 	free(k->modules);
 	json_decref(k->loaded);
+	free(k->broken);
 	json_decref(k->series);
 	*k = (struct kernel){0};
 }

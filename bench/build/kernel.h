@@ -19,6 +19,7 @@ struct kernel {
 	char *config;	     /* path of the .config */
 	char *modules;	     /* cpio archive of the modules that a guest loads, or NULL */
 	json_t *loaded;	     /* symbols that they stand for, or NULL */
+	char *broken;	     /* why there is no bzimage, or NULL */
 	json_t *series;	     /* array of patch files, in order, as in struct variant */
 };
 
@@ -38,6 +39,13 @@ int kernel_exact(struct kernel *k, struct hb_error *e);
 /* Has it all that a guest needs? -EINVAL with the symbols that are missing. */
 int kernel_check_guest(const struct kernel *k, struct hb_error *e);
 void kernel_free(struct kernel *k);
+/*
+ * Fill @k for variant @name that could not be built, @why; version, build_id and source are "",
+ * bzimage and config NULL. Errors as kernel_resolve().
+ */
+int kernel_broken(const char *name, const char *why, struct kernel *k, struct hb_error *e);
+/* The names that "FROM..TO" stands for; see variant_steps(). */
+int kernel_steps(const char *from, const char *to, json_t *names, struct hb_error *e);
 /* Is there a variant @name, and can its file be read? Builds nothing. Errors as kernel_resolve().
  */
 int kernel_check(const char *name, struct hb_error *e);

@@ -336,7 +336,7 @@ static int variant_of_place(const char *text, struct variant *v, struct hb_error
 	return rc;
 }
 
-int variant_load(const char *root, const char *name, struct variant *v, struct hb_error *e)
+static int variant_read(const char *root, const char *name, struct variant *v, struct hb_error *e)
 {
 	int rc;
 
@@ -350,6 +350,103 @@ int variant_load(const char *root, const char *name, struct variant *v, struct h
 		rc = variant_parse(root, v, e);
 	if (rc)
 		variant_free(v);
+	return rc;
+}
+
+/* Is @name "STEM.N", a step of the series of variant STEM? *@stem is owned by the caller. */
+static bool step_parse(const char *name, char **stem, uint64_t *n)
+{
+	const char *dot = strrchr(name, '.');
+
+	if (!dot || dot == name || hb_parse_u64(dot + 1, n) || !*n)
+		return false;
+	*stem = strndup(name, dot - name);
+	return *stem;
+}
+
+/* The first @n patches of @v, under the name of the step. */
+static int step_cut(struct variant *v, const char *name, uint64_t n, struct hb_error *e)
+{
+	size_t all = json_array_size(v->patches);
+	char *description;
+
+	if (n > all)
+		return hb_error_set(e, -ENOENT,
+				    "there is no kernel variant '%s': %s has %zu patches", name,
+				    v->name, all);
+	description = hb_strf("%s up to patch %ju of %zu", v->name, (uintmax_t)n, all);
+	free(v->name);
+	free(v->description);
+	v->name = strdup(name);
+	v->description = description;
+	while (json_array_size(v->patches) > n)
+		json_array_remove(v->patches, n);
+	return v->name && v->description ? 0 : hb_error_set(e, -ENOMEM, "out of memory");
+}
+
+int variant_load(const char *root, const char *name, struct variant *v, struct hb_error *e)
+{
+	HB_FREE char *stem = NULL;
+	uint64_t n;
+	int rc = variant_read(root, name, v, e);
+
+	if (rc != -ENOENT || !step_parse(name, &stem, &n))
+		return rc;
+	/* The message about @name stands when there is no STEM either. */
+	if (variant_read(root, stem, v, NULL))
+		return rc;
+	rc = step_cut(v, name, n, e);
+	if (rc)
+		variant_free(v);
+	return rc;
+}
+
+/* Does the series of @b begin with that of @a? */
+static bool begins_with(const json_t *b, const json_t *a)
+{
+	const json_t *patch;
+	size_t i;
+
+	json_array_foreach (a, i, patch)
+		if (!json_equal(patch, json_array_get(b, i)))
+			return false;
+	return true;
+}
+
+/* Names of @a, of what is between, and of @b. */
+static int steps_name(const struct variant *a, const struct variant *b, json_t *names)
+{
+	size_t from = json_array_size(a->patches), to = json_array_size(b->patches);
+	int rc = json_array_append_new(names, json_string(a->name));
+
+	for (size_t n = from + 1; n < to && !rc; n++)
+		rc = json_array_append_new(names, json_sprintf("%s.%zu", b->name, n));
+	return rc ? rc : json_array_append_new(names, json_string(b->name));
+}
+
+int variant_steps(const char *root, const char *from, const char *to, json_t *names,
+		  struct hb_error *e)
+{
+	struct variant a, b;
+	int rc = variant_load(root, from, &a, e);
+
+	if (rc)
+		return rc;
+	rc = variant_load(root, to, &b, e);
+	if (rc) {
+		variant_free(&a);
+		return rc;
+	}
+	if (json_array_size(a.patches) >= json_array_size(b.patches) ||
+	    !begins_with(b.patches, a.patches))
+		rc = hb_error_set(e, -EINVAL,
+				  "%s..%s: the patches of %s do not begin with those of %s and go "
+				  "on; `hugebench list` shows them",
+				  from, to, to, from);
+	else if (steps_name(&a, &b, names))
+		rc = hb_error_set(e, -ENOMEM, "out of memory");
+	variant_free(&a);
+	variant_free(&b);
 	return rc;
 }
 

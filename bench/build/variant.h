@@ -27,12 +27,19 @@ struct variant {
 
 /*
  * Read variant @name of the clone at @root, or make up that of a place (place.h), which is
- * configured by timed.config as far as it knows the symbols. -ENOENT: there is none, the message
+ * configured by timed.config as far as it knows the symbols. "STEM.N", where there is no file of
+ * that name, is variant STEM with the first N of its patches. -ENOENT: there is none, the message
  * lists those there are; -EINVAL: the description is wrong, the message has file and line. Release
  * with variant_free().
  */
 int variant_load(const char *root, const char *name, struct variant *v, struct hb_error *e);
 void variant_free(struct variant *v);
+/*
+ * Append to @names every step from variant @from to variant @to, whose patches begin with those of
+ * @from: FROM, TO.N, ..., TO. -EINVAL: they do not; else as variant_load().
+ */
+int variant_steps(const char *root, const char *from, const char *to, json_t *names,
+		  struct hb_error *e);
 /* Path of one of the patches or fragments; owned by the caller, NULL without memory. */
 char *variant_input(const char *root, const char *input);
 /* Names of all variants, the shipped ones first, each group sorted; new reference, NULL without

@@ -42,6 +42,10 @@ void report_build(const struct compare_model *m, struct doc *d, bool only_summar
 /* Its parts, in files of their own. */
 void report_title(const struct compare_model *m, struct doc *d);     /* report_intro.c */
 void report_introduce(const struct compare_model *m, struct doc *d); /* report_intro.c */
+/* Of KERNELS=FROM..TO: main figures from step to step, a table for each; else nothing. */
+void report_steps(const struct compare_model *m, struct doc *d); /* report_steps.c */
+/* Is the pair in these tables, or of a step and an arm that is none? All but the first and last. */
+bool report_is_step(const struct compare_model *m, unsigned int pair);
 void report_published(const struct compare_model *m, struct doc *d); /* report_published.c */
 void report_capacity(const struct compare_model *m, struct doc *d,
 		     const struct plot_set *pictures);		   /* report_capacity.c */

@@ -44,18 +44,6 @@ static char *arm_text(const struct compare_model *m, struct report_notes *n, uns
 	return strdup(t->boots ? "no figure" : "not run");
 }
 
-static const struct comparison *find_comparison(const struct compare_model *m, unsigned int group,
-						unsigned int metric, unsigned int pair)
-{
-	for (size_t i = 0; i < m->ncomparisons; i++) {
-		const struct comparison *c = &m->comparisons[i];
-
-		if (c->group == group && c->metric == metric && c->pair == pair)
-			return c;
-	}
-	return NULL;
-}
-
 static char *verdict_text(const struct compare_model *m, unsigned int group,
 			  const struct compare_pair *pair, const struct comparison *c)
 {
@@ -142,7 +130,7 @@ static void metric_row(const struct compare_model *m, struct doc *d, struct repo
 	const struct compare_group *g = &m->groups[group];
 	const struct compare_pair *p = &m->pairs[pair];
 	unsigned int metric = compare_find_metric(g, like->source, like->label);
-	const struct comparison *c = find_comparison(m, group, metric, pair);
+	const struct comparison *c = compare_find(m, group, metric, pair);
 	const struct stats_change none = {NAN, NAN, NAN, NAN, NAN, NAN, NAN};
 
 	doc_row(d, (char *const[]){
@@ -463,8 +451,9 @@ static void main_table_of_one(const struct compare_model *m, struct doc *d, stru
 static void summary(const struct compare_model *m, struct doc *d, struct report_notes *n,
 		    const struct plot_set *pictures)
 {
+	report_steps(m, d);
 	for (unsigned int p = 0; p < m->npairs; p++)
-		if (compare_is_shown(m, p))
+		if (compare_is_shown(m, p) && !report_is_step(m, p))
 			main_table(m, d, n, p);
 	if (m->narms == 1)
 		main_table_of_one(m, d, n);

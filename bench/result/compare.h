@@ -158,6 +158,20 @@ static inline const struct compare_metric *compare_metric(const struct compare_m
 	return &m->groups[c->group].metrics[c->metric];
 }
 
+/* The comparison of a metric and pair, or NULL. */
+static inline const struct comparison *compare_find(const struct compare_model *m,
+						    unsigned int group, unsigned int metric,
+						    unsigned int pair)
+{
+	for (size_t i = 0; i < m->ncomparisons; i++) {
+		const struct comparison *c = &m->comparisons[i];
+
+		if (c->group == group && c->metric == metric && c->pair == pair)
+			return c;
+	}
+	return NULL;
+}
+
 /* Is it a claim, not a secondary figure or one of a control arm? */
 static inline bool compare_is_main(const struct compare_model *m, const struct comparison *c)
 {

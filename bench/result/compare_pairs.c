@@ -126,7 +126,9 @@ static int pair_within(struct compare_model *m, unsigned int b)
 	for (unsigned int a = 1; a < m->narms; a++) {
 		size_t n = subset_size(json_object_get(m->arms[a].kernel, "series"), series);
 
-		if (a != b && m->arms[a].control_of < 0 && n > most) {
+		/* A step that did not build has no figures. */
+		if (a != b && m->arms[a].control_of < 0 && n > most &&
+		    !json_object_get(m->arms[a].kernel, "broken")) {
 			most = n;
 			nearest = a;
 		}

@@ -38,6 +38,7 @@ struct run {
 	char *mode,
 		*mode_reason; /* until run_prepare() has settled it, mode auto stands as emulated */
 	json_t *arms;	      /* names in order, the control arm included */
+	json_t *steps;	      /* arms that FROM..TO stands for, in order; NULL: none was given */
 	struct kernel *kernels; /* one per arm; the control arm's is the first again; NULL in mode
 				   native */
 	size_t nkernels;

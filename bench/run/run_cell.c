@@ -106,6 +106,10 @@ int run_measure(const struct run *r, const struct run_boot *b, const char *dir, 
 		return hb_error_set(e, -EPROTO,
 				    "plan.json names the kernel '%s', run.json does not",
 				    text(b->planned, "kernel"));
+	if (k->broken) {
+		*cell = cell_skip(r, b->planned, k->broken);
+		return *cell ? 0 : -ENOMEM;
+	}
 	symbol = symbol_missing(r, b->planned, k, &user);
 	if (symbol) {
 		HB_FREE char *reason = hb_strf("%s needs %s, which kernel %s does not have", user,

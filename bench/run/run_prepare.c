@@ -82,9 +82,40 @@ static int variants_check(const struct run *r, struct hb_error *e)
 	size_t i;
 	int rc = 0;
 
-	json_array_foreach (r->spec.kernels, i, name)
+	json_array_foreach (r->arms, i, name)
 		if (!rc)
 			rc = kernel_check(spec_kernel(&r->spec, json_string_value(name)), e);
+	return rc;
+}
+
+/* Arms in the place of "FROM..TO", of which there is one at most. */
+static int steps_expand(struct run *r, const char *range, struct hb_error *e)
+{
+	const char *dots = strstr(range, "..");
+	HB_FREE char *from = strndup(range, dots - range);
+
+	if (!from)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	if (r->steps)
+		return hb_error_set(e, -EINVAL, "kernels: one FROM..TO is taken, no more");
+	r->steps = json_array();
+	return kernel_steps(from, dots + 2, r->steps, e) ?: json_array_extend(r->arms, r->steps);
+}
+
+static int arms_list(struct run *r, struct hb_error *e)
+{
+	json_t *name;
+	size_t i;
+	int rc = 0;
+
+	r->arms = json_array();
+	json_array_foreach (r->spec.kernels, i, name) {
+		if (rc)
+			break;
+		rc = strstr(json_string_value(name), "..")
+			     ? steps_expand(r, json_string_value(name), e)
+			     : json_array_append(r->arms, name);
+	}
 	return rc;
 }
 
@@ -105,10 +136,9 @@ static int arms_choose(struct run *r, struct hb_error *e)
 		r->arms = name ? json_pack("[s]", name) : NULL;
 		return r->arms ? 0 : hb_error_set(e, -ENOMEM, "no memory");
 	}
-	rc = variants_check(r, e);
+	rc = arms_list(r, e) ?: variants_check(r, e);
 	if (rc)
 		return rc;
-	r->arms = json_copy(r->spec.kernels);
 	if (r->arms && r->spec.scenario.control) {
 		name = plan_control_name(json_string_value(json_array_get(r->arms, 0)));
 		if (!name || json_array_insert_new(r->arms, 1, json_string(name)))
@@ -308,6 +338,36 @@ int run_read(struct run *r, struct hb_error *e)
 	return arms_choose(r, e);
 }
 
+/* Is arm @i one of FROM..TO, and not what everything is compared with? */
+static bool is_step(const struct run *r, size_t i)
+{
+	const json_t *arm = json_array_get(r->arms, i), *step;
+	size_t k;
+
+	json_array_foreach (r->steps, k, step)
+		if (i && json_equal(arm, step))
+			return true;
+	return false;
+}
+
+/* A step of a series that does not build is a result; it is not tried again for every block. */
+static int arm_resolve(struct run *r, size_t i, const char *name, struct hb_error *e)
+{
+	const json_t *known = json_array_get(json_object_get(r->record, "kernels"), i);
+	const char *broken = json_string_value(json_object_get(known, "broken"));
+	struct hb_error why;
+	int rc;
+
+	if (broken)
+		return kernel_broken(name, broken, &r->kernels[i], e);
+	rc = kernel_resolve(spec_kernel(&r->spec, name), &r->kernels[i], e);
+	if (rc != -EIO || !is_step(r, i))
+		return rc;
+	why = *e;
+	fprintf(stderr, "hugebench: WARNING: %s: its cells will be SKIP\n", why.text);
+	return kernel_broken(name, why.text, &r->kernels[i], e);
+}
+
 int run_kernels(struct run *r, struct hb_error *e)
 {
 	HB_FREE char *control = NULL;
@@ -319,12 +379,12 @@ int run_kernels(struct run *r, struct hb_error *e)
 	for (size_t i = 0; i < json_array_size(r->arms); i++) {
 		const char *arm = json_string_value(json_array_get(r->arms, i));
 		const char *name = i && !strcmp(arm, control) ? r->kernels[0].name : arm;
-		int rc = kernel_resolve(spec_kernel(&r->spec, name), &r->kernels[i], e);
+		int rc = arm_resolve(r, i, name, e);
 
 		if (rc)
 			return rc;
 		r->nkernels++;
-		rc = kernel_check_guest(&r->kernels[i], e);
+		rc = r->kernels[i].broken ? 0 : kernel_check_guest(&r->kernels[i], e);
 		if (rc)
 			return rc;
 		rc = run_set_text(&r->kernels[i].name, strdup(arm), e);
@@ -416,7 +476,7 @@ int run_kernels_exact(struct run *r, struct hb_error *e)
 	int rc = 0;
 
 	for (size_t i = 0; i < r->nkernels && !rc && run_takes_turns(r); i++)
-		rc = kernel_exact(&r->kernels[i], e);
+		rc = r->kernels[i].broken ? 0 : kernel_exact(&r->kernels[i], e);
 	return rc;
 }
 
@@ -547,10 +607,8 @@ int run_plan(struct run *r, struct hb_error *e)
 int run_show(const struct run *r, struct hb_error *e)
 {
 	struct plan_choice choice;
-	const json_t *cell;
 	json_t *plan;
 	char text[32];
-	size_t i;
 	int rc = repetitions_choose(r, &choice, e);
 
 	if (rc)
@@ -571,12 +629,13 @@ int run_show(const struct run *r, struct hb_error *e)
 	printf("boots     %u per cell and kernel: %s\n", choice.repetitions, choice.reason);
 	printf("time      about %s, %u at a time\n\n",
 	       hb_format_duration(text, sizeof(text), choice.seconds * NSEC_PER_SEC), r->jobs);
-	json_array_foreach (json_object_get(plan, "cells"), i, cell) {
-		char *expect = json_dumps(json_object_get(cell, "expect"), JSON_COMPACT);
+	for (size_t i = 0; i < json_array_size(json_object_get(plan, "cells")); i++) {
+		json_t *boot = plan_boot(plan, i);
+		HB_FREE char *expect = json_dumps(json_object_get(boot, "expect"), JSON_COMPACT);
 
-		printf("%s  expects %s\n", json_string_value(json_object_get(cell, "id")),
+		printf("%s  expects %s\n", json_string_value(json_object_get(boot, "id")),
 		       expect ? expect : "?");
-		free(expect);
+		json_decref(boot);
 	}
 	if (!r->spec.scenario.seed)
 		puts("\nThe order within a repetition is drawn anew for every run; -o seed=N fixes "

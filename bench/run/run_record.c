@@ -46,6 +46,17 @@ static int config_keep(const struct run *r, const struct kernel *k, char **file,
 		  : 0;
 }
 
+/* A step that did not build. */
+static int broken_record(const struct kernel *k, json_t *list, struct hb_error *e)
+{
+	if (json_array_append_new(list,
+				  json_pack("{s:s, s:s, s:O, s:s, s:s}", "name", k->name,
+					    "build_id", k->build_id, "series", k->series,
+					    "description", k->description, "broken", k->broken)))
+		return hb_error_set(e, -ENOMEM, "no memory");
+	return 0;
+}
+
 static int kernel_record(const struct run *r, const struct kernel *k, json_t *list,
 			 struct hb_error *e)
 {
@@ -78,9 +89,12 @@ static int config_diffs(const struct run *r, json_t *list, struct hb_error *e)
 
 	for (size_t i = 1; i < r->nkernels; i++) {
 		const struct kernel *b = &r->kernels[i];
-		json_t *lines = kconfig_diff(a->config, b->config, e);
+		json_t *lines;
 		bool explained;
 
+		if (b->broken)
+			continue;
+		lines = kconfig_diff(a->config, b->config, e);
 		if (!lines)
 			return -EIO;
 		explained = !json_array_size(lines) || strcmp(a->source, b->source);
@@ -202,7 +216,8 @@ static int arms_record(struct run *r, struct hb_error *e)
 	if (run_is_native(r))
 		return native_record(r, kernels, e);
 	for (size_t i = 0; i < r->nkernels && !rc; i++)
-		rc = kernel_record(r, &r->kernels[i], kernels, e);
+		rc = r->kernels[i].broken ? broken_record(&r->kernels[i], kernels, e)
+					  : kernel_record(r, &r->kernels[i], kernels, e);
 	if (!rc)
 		rc = control_record(r, kernels);
 	if (!rc)
@@ -232,6 +247,8 @@ static int plan_record(struct run *r, struct hb_error *e)
 
 	json_array_foreach (r->arms, i, arm)
 		rc = rc ?: json_array_append_new(kernels, json_pack("{s:O}", "name", arm));
+	if (!rc && r->steps)
+		rc = json_object_set(r->record, "steps", r->steps);
 	if (!rc && r->args.mixed_config)
 		rc = json_object_set_new(r->record, "mixed_config", json_true());
 	if (!rc && !run_is_native(r))

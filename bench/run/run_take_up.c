@@ -41,6 +41,7 @@ static int record_settings(struct run *r, struct hb_error *e)
 	const char *arguments = json_string_value(json_object_get(guest, "arguments"));
 	size_t i;
 
+	r->steps = json_incref(json_object_get(r->record, "steps"));
 	kernels = json_object_get(r->record, "kernels");
 	r->arms = json_array();
 	json_array_foreach (kernels, i, k)
@@ -211,6 +212,7 @@ void run_close(struct run *r)
 	store_close(&r->store);
 	json_decref(r->workloads);
 	json_decref(r->arms);
+	json_decref(r->steps);
 	json_decref(r->costs);
 	json_decref(r->environment);
 	json_decref(r->record);
