@@ -226,6 +226,10 @@ check-stats: $(BUILD)/tests/stats_sim
 
 # What hugebench itself costs: the timed path of the agent, and the report.
 .PHONY: bench-self
+.PHONY: bench-scale
+bench-scale: $(BUILD)/tests/scale_bench
+	$(Q)$<
+
 bench-self: $(BUILD)/hugebench-agent $(BUILD)/tests/report_bench
 	$(Q)$(BUILD)/hugebench-agent --self
 	$(Q)$(BUILD)/tests/report_bench

@@ -121,7 +121,7 @@ static pid_t start_slow(const char *run, const char *block)
 			"--name", (char *)run, (char *)"--block", (char *)block, NULL};
 	pid_t pid;
 
-	setenv("fake", "slow", 1);
+	setenv("fake", "slower", 1);
 	pid = command_start(output, args);
 	unsetenv("fake");
 	return pid;
@@ -135,7 +135,7 @@ static void blocks_run_beside_one_another(void **state)
 	plan("beside");
 	one = start_slow("beside", "1");
 	two = start_slow("beside", "2");
-	for (int i = 0; i < 200 && cells_of("beside", true) < 2; i++)
+	for (int i = 0; i < 600 && cells_of("beside", true) < 2; i++)
 		usleep(5000);
 	assert_int_equal(cells_of("beside", true), 2);
 	kill(one, SIGSTOP); /* it shall not be over before the others have asked */
@@ -160,7 +160,7 @@ static void killed_block_is_done_again(void **state)
 	(void)state;
 	plan("killed");
 	pid = start_slow("killed", "3");
-	for (int i = 0; i < 200 && !cells_of("killed", true); i++)
+	for (int i = 0; i < 600 && !cells_of("killed", true); i++)
 		usleep(5000);
 	kill(pid, SIGKILL);
 	assert_int_equal(command_finish(pid), 1000 + SIGKILL);

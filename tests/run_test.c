@@ -313,7 +313,7 @@ static void budget_is_used(void **state)
 	assert_int_equal(hb_file_write(costs, text), 0);
 	write_scenario("[scenario]\nmode = native\nrepeat = 0\nwarmup = 0\nmeasure = 100ms\n"
 		       "interval = 50ms\n[cell a]\nworkload = null\n");
-	expect_run(0, "where 2 were planned", "-s!", "--name", "used", "--budget", "4s");
+	expect_run(0, "where 3 were planned", "-s!", "--name", "used", "--budget", "6s");
 	run = json_of("used", "run.json");
 	plan = json_of("used", "plan.json");
 	assert_in_range(cells_of("used", false), 4, 40);
