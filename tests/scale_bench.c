@@ -77,6 +77,8 @@ static int plan_read(void)
 	int rc = store_join(top, "plan", 1, &s, &e);
 	json_t *made = rc ? NULL : store_read(&s, "plan.json", &e);
 
+	if (!made)
+		fprintf(stderr, "scale_bench: %s\n", e.text);
 	rc = made && plan_blocks(made) == BLOCKS ? 0 : -EPROTO;
 	json_decref(made);
 	store_close(&s);

@@ -11,7 +11,7 @@
 #include "bench/result/runfile.h"
 
 #define KERNELS_MOST 64
-#define BOOTS_MOST   100000
+#define BOOTS_MOST   1000000
 #define LINE_MOST    65536 /* bytes of an interval's line */
 
 int load_problem(struct load_run *run, const char *fmt, ...)
@@ -132,6 +132,21 @@ static int kernel_known(const struct load_run *run, const char *name)
 	return 0;
 }
 
+/* Is the same boot there under another id? */
+static int check_twice(struct load_run *run, const struct load_cell *c, struct hb_error *e)
+{
+	HB_FREE char *key = hb_strf("%s %s %u %d", c->kernel, c->cell, c->rep, c->warmup_boot);
+	const char *other = key ? json_string_value(json_object_get(run->seen, key)) : NULL;
+
+	if (other)
+		return hb_error_set(e, -EEXIST,
+				    "duplicate of %s (kernel %s, cell %s, repetition %u)", other,
+				    c->kernel, c->cell, c->rep);
+	return key && !json_object_set_new(run->seen, key, json_string(c->id))
+		       ? 0
+		       : hb_error_set(e, -ENOMEM, "no memory");
+}
+
 static int check_cell(struct load_run *run, const struct load_cell *c, const char *id,
 		      struct hb_error *e)
 {
@@ -139,16 +154,7 @@ static int check_cell(struct load_run *run, const struct load_cell *c, const cha
 		return hb_error_set(e, -EINVAL, "is cell %s, in the directory of another", c->id);
 	if (!kernel_known(run, c->kernel))
 		return hb_error_set(e, -EINVAL, "kernel %s is not in run.json", c->kernel);
-	for (size_t i = 0; i < run->ncells; i++) {
-		const struct load_cell *o = &run->cells[i];
-
-		if (o->kernel == c->kernel && o->cell == c->cell && o->rep == c->rep &&
-		    o->warmup_boot == c->warmup_boot)
-			return hb_error_set(e, -EEXIST,
-					    "duplicate of %s (kernel %s, cell %s, repetition %u)",
-					    o->id, c->kernel, c->cell, c->rep);
-	}
-	return 0;
+	return check_twice(run, c, e);
 }
 
 static int read_cell(struct load_run *run, const char *id)
@@ -209,12 +215,15 @@ static int read_cells(struct load_run *run, struct hb_error *e)
 			free(names[--n]);
 	}
 	run->cells = calloc(n + 1, sizeof(*run->cells));
+	run->seen = json_object();
 	for (int i = 0; i < n; i++) {
 		if (run->cells && !err)
 			err = read_cell(run, names[i]->d_name);
 		free(names[i]);
 	}
 	free(names);
+	json_decref(run->seen);
+	run->seen = NULL;
 	if (!run->cells || err)
 		return hb_error_set(e, -ENOMEM, "no memory");
 	qsort(run->cells, run->ncells, sizeof(*run->cells), by_sequence);
@@ -247,39 +256,42 @@ static double digit_of(const struct load_metric *m, size_t which)
 	return digits[which];
 }
 
-static bool has_moved(const struct load_run *run, const struct load_cell *first,
-		      const struct load_metric *m, size_t which)
+/* Boots of one arm and seed, in the order of the plan. */
+struct arm {
+	struct load_cell *const *boot;
+	size_t n;
+};
+
+static bool has_moved(const struct arm *arm, const struct load_metric *m, size_t which)
 {
 	double wanted = digit_of(m, which);
 
-	for (const struct load_cell *c = first; c < run->cells + run->ncells; c++) {
-		double v = digit_of(metric_like(c, m), which);
+	for (size_t i = 1; i < arm->n; i++) {
+		double v = digit_of(metric_like(arm->boot[i], m), which);
 
-		if (same_arm(first, c) && v != wanted && !(isnan(v) && isnan(wanted)))
+		if (v != wanted && !(isnan(v) && isnan(wanted)))
 			return true;
 	}
 	return false;
 }
 
-static void write_boots(const struct load_run *run, const struct load_cell *first,
-			const struct load_metric *m, size_t which, FILE *out)
+static void write_boots(const struct arm *arm, const struct load_metric *m, size_t which, FILE *out)
 {
 	fprintf(out, "%s.%s%s", m->source, m->name, digit_suffix[which]);
-	for (const struct load_cell *c = first; c < run->cells + run->ncells; c++)
-		if (same_arm(first, c))
-			fprintf(out, "%s %.17g (r%u)", c == first ? "" : ",",
-				digit_of(metric_like(c, m), which), c->rep);
+	for (size_t i = 0; i < arm->n; i++)
+		fprintf(out, "%s %.17g (r%u)", i ? "," : "",
+			digit_of(metric_like(arm->boot[i], m), which), arm->boot[i]->rep);
 }
 
 #define MOVED_SHOWN 3
 
 /*
- * Which figures of @first's arm are not the same in all boots, the main ones first; *@reason is
- * NULL when all of them are.
+ * Which figures of the arm are not the same in all boots, the main ones first; *@reason is NULL
+ * when all of them are.
  */
-static int disagreement(const struct load_run *run, const struct load_cell *first,
-			const char **reason)
+static int disagreement(const struct load_run *run, const struct arm *arm, const char **reason)
 {
+	const struct load_cell *first = arm->boot[0];
 	HB_FREE char *text = NULL;
 	unsigned int moved = 0;
 	size_t len;
@@ -293,12 +305,12 @@ static int disagreement(const struct load_run *run, const struct load_cell *firs
 			for (size_t w = 0; w < ARRAY_SIZE(digit_suffix); w++) {
 				const struct load_metric *m = &first->metrics[k];
 
-				if (m->primary != primary || !has_moved(run, first, m, w))
+				if (m->primary != primary || !has_moved(arm, m, w))
 					continue;
 				if (moved++ >= MOVED_SHOWN)
 					continue;
 				fputs(moved > 1 ? "; " : "boots do not agree: ", out);
-				write_boots(run, first, m, w, out);
+				write_boots(arm, m, w, out);
 			}
 	if (moved > MOVED_SHOWN)
 		fprintf(out, "; and %u more figures", moved - MOVED_SHOWN);
@@ -309,24 +321,52 @@ static int disagreement(const struct load_run *run, const struct load_cell *firs
 	return moved && !*reason ? -ENOMEM : 0;
 }
 
+/* Any order that has the boots of an arm and seed side by side, by seq. */
+static int by_arm(const void *a, const void *b)
+{
+	const struct load_cell *x = *(struct load_cell *const *)a;
+	const struct load_cell *y = *(struct load_cell *const *)b;
+
+	if (x->kernel != y->kernel)
+		return x->kernel < y->kernel ? -1 : 1;
+	if (x->cell != y->cell)
+		return x->cell < y->cell ? -1 : 1;
+	if (x->seed != y->seed)
+		return x->seed < y->seed ? -1 : 1;
+	return by_sequence(x, y);
+}
+
+static int arm_check(struct load_run *run, const struct arm *arm)
+{
+	const char *reason = NULL;
+
+	if (disagreement(run, arm, &reason))
+		return -ENOMEM;
+	for (size_t i = 0; reason && i < arm->n; i++) {
+		arm->boot[i]->verdict = CELL_INVALID;
+		arm->boot[i]->reason = reason;
+		arm->boot[i]->expected = false;
+		run->ndisagree++;
+	}
+	return 0;
+}
+
 static int check_agreement(struct load_run *run, struct hb_error *e)
 {
-	struct load_cell *end = run->cells + run->ncells;
+	HB_FREE struct load_cell **boots = calloc(run->ncells + 1, sizeof(struct load_cell *));
+	size_t n = 0, end;
 
-	for (struct load_cell *first = run->cells; first < end; first++) {
-		const struct load_cell arm = *first;
-		const char *reason = NULL;
-
-		if (first->verdict == CELL_OK && disagreement(run, first, &reason))
+	if (!boots)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	for (size_t i = 0; i < run->ncells; i++)
+		if (same_arm(&run->cells[i], &run->cells[i]))
+			boots[n++] = &run->cells[i];
+	qsort(boots, n, sizeof(*boots), by_arm);
+	for (size_t i = 0; i < n; i = end) {
+		for (end = i + 1; end < n && same_arm(boots[i], boots[end]);)
+			end++;
+		if (arm_check(run, &(struct arm){boots + i, end - i}))
 			return hb_error_set(e, -ENOMEM, "no memory");
-		for (struct load_cell *c = first; reason && c < end; c++) {
-			if (!same_arm(&arm, c))
-				continue;
-			c->verdict = CELL_INVALID;
-			c->reason = reason;
-			c->expected = false;
-			run->ndisagree++;
-		}
 	}
 	return 0;
 }

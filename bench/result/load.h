@@ -59,6 +59,7 @@ struct load_run {
 	struct strings *strings;
 	struct load_cell *cells; /* by seq, then id */
 	size_t ncells;
+	json_t *seen;	  /* while cells are read: which boots were */
 	size_t ndisagree; /* cells that are INVALID since boots of mode exact disagree */
 	bool counted;	  /* mode exact, fixed work: instructions are counted, there is no spread */
 	char **problems;

@@ -55,6 +55,12 @@ int runfile_list(const char *dir, const char *name, int (*wanted)(const struct d
 	return fd >= 0 && n < 0 ? -errno : n;
 }
 
+/* A plan has an entry for every boot; nothing else grows with a run. */
+static size_t most_of(const char *name)
+{
+	return strcmp(name, "plan.json") ? RUNFILE_MOST : RUNFILE_PLAN_MOST;
+}
+
 int runfile_read(const char *dir, const char *name, char **text, size_t *len)
 {
 	HB_CLOSE int fd = runfile_open(dir, name);
@@ -67,7 +73,7 @@ int runfile_read(const char *dir, const char *name, char **text, size_t *len)
 		return fd;
 	if (fstat(fd, &st))
 		return -errno;
-	if (st.st_size > RUNFILE_MOST)
+	if ((size_t)st.st_size > most_of(name))
 		return -EFBIG;
 	buf = malloc(st.st_size + 1);
 	if (!buf)
@@ -106,6 +112,8 @@ int runfile_json(const char *dir, const char *name, json_t **out, struct hb_erro
 	int err = runfile_read(dir, name, &text, &len);
 
 	*out = NULL;
+	if (err == -EFBIG)
+		return hb_error_set(e, err, "%s: larger than %zu MiB", name, most_of(name) >> 20);
 	if (err)
 		return hb_error_set(e, err, "%s: %s", name, runfile_reason(err));
 	*out = json_loadb(text, len, JSON_REJECT_DUPLICATES, &where);

@@ -11,7 +11,8 @@
 
 #include "bench/base/util.h"
 
-#define RUNFILE_MOST (16u << 20) /* bytes of a file that is read whole */
+#define RUNFILE_MOST	  (16u << 20)  /* bytes of a file that is read whole */
+#define RUNFILE_PLAN_MOST (512u << 20) /* of plan.json: 100,000 blocks have 50 MiB */
 
 /*
  * Open @name, a path below @dir, for reading. -ELOOP: a part of it is a symbolic link; -EINVAL: it
@@ -24,7 +25,7 @@ int runfile_list(const char *dir, const char *name, int (*wanted)(const struct d
 		 struct dirent ***entries);
 /* An error of these functions in words. */
 const char *runfile_reason(int err);
-/* Read it whole; the text is NUL-terminated and owned by the caller. -EFBIG over RUNFILE_MOST. */
+/* Read it whole; the text is NUL-terminated and owned by the caller. -EFBIG over these. */
 int runfile_read(const char *dir, const char *name, char **text, size_t *len);
 /*
  * One JSON object (new reference), whose keys and texts plain_json_check() passes. The error has
