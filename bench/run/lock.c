@@ -64,14 +64,11 @@ static int lock_range(int fd, int64_t what, bool wait)
 	return -EBUSY;
 }
 
-int lock_take(const char *path, int64_t what, bool wait, int *fd, struct hb_error *e)
+/* -EBUSY, -ENOLCK with the reason. */
+static int file_lock(int file, const char *path, int64_t what, bool wait, struct hb_error *e)
 {
-	HB_CLOSE int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-	int rc = file < 0 ? -errno : 0;
+	int rc = lock_range(file, what, wait);
 
-	if (rc)
-		return hb_error_set(e, rc, "cannot open %s: %s", path, strerror(-rc));
-	rc = lock_range(file, what, wait);
 	if (rc == -EBUSY)
 		return busy(file, path, what, e);
 	if (rc)
@@ -80,9 +77,22 @@ int lock_take(const char *path, int64_t what, bool wait, int *fd, struct hb_erro
 				    "directory on another one with --results",
 				    path, strerror(-rc));
 	holder_write(file, what);
-	*fd = file;
-	file = -1;
 	return 0;
+}
+
+int lock_take(const char *path, int64_t what, bool wait, int *fd, struct hb_error *e)
+{
+	int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	int rc = file < 0 ? -errno : 0;
+
+	if (rc)
+		return hb_error_set(e, rc, "cannot open %s: %s", path, strerror(-rc));
+	rc = file_lock(file, path, what, wait, e);
+	if (rc)
+		close(file);
+	else
+		*fd = file;
+	return rc;
 }
 
 /* Is @option one of the comma-separated @options? */

@@ -172,14 +172,17 @@ static void print_submission(const struct slurm_terms *t, const struct array *a,
 
 static int array_make(const struct slurm_terms *t, struct array *a)
 {
+	unsigned int each; /* blocks of a task, at most */
+
 	*a = (struct array){.blocks = plan_blocks(t->plan)};
 	a->tasks = a->blocks < SLURM_TASKS_MAX ? a->blocks : SLURM_TASKS_MAX;
 	a->wanted = calloc(a->tasks + 1, sizeof(*a->wanted));
 	if (!a->wanted)
 		return -ENOMEM;
 	a->left = slurm_blocks_left(t->plan, t->store, a->wanted, a->tasks);
+	each = (a->blocks + a->tasks - 1) / a->tasks;
 	/* Five minutes for kernels, image and guest memory to come from the cache. */
-	a->seconds = 300 + block_seconds(t) * ((a->blocks + a->tasks - 1) / a->tasks);
+	a->seconds = 300 + each * block_seconds(t);
 	return 0;
 }
 

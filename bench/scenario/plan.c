@@ -195,6 +195,8 @@ int plan_extend(json_t *plan, unsigned int repetitions)
 	size_t order[p.n + 1];
 	uint64_t state = p.seed;
 
+	memset(first, 0, sizeof(first));
+	memset(order, 0, sizeof(order));
 	for (size_t i = 0; i < p.n; i++)
 		first[i] = hb_random(&state) & 1;
 	/* Those that are there are drawn again, so that the others come as if planned at once. */
