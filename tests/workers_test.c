@@ -41,7 +41,7 @@ static int setup(void **state)
 		return -1;
 	self[n] = 0;
 	*strrchr(self, '/') = 0;
-	setenv("fake", "slow", 1);
+	setenv("fake", "slower", 1);
 	run = (struct run){.jobs = 2,
 			   .mode = strdup("native"),
 			   .agent = hb_strf("%s/fake_guest", self),
@@ -105,7 +105,7 @@ static void two_run_side_by_side(void **state)
 	start(0);
 	start(1);
 	assert_null(workers_idle(&workers));
-	for (int i = 0; i < 200 && !(unfinished("001-k-a-r1") && unfinished("002-k-a-r2")); i++)
+	for (int i = 0; i < 400 && !(unfinished("001-k-a-r1") && unfinished("002-k-a-r2")); i++)
 		usleep(10000);
 	assert_true(unfinished("001-k-a-r1") && unfinished("002-k-a-r2"));
 	assert_int_equal(workers_wait(&workers, &done, &e), 0);
