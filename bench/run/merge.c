@@ -157,7 +157,7 @@ static int file_copy(const char *from, const char *to)
 	return n < 0 ? -errno : 0;
 }
 
-/* The plain files of a cell's directory, cell.json apart. */
+/* The plain files of a cell's directory. */
 static int files_copy(const char *from, const char *to)
 {
 	DIR *d = opendir(from);
@@ -171,8 +171,7 @@ static int files_copy(const char *from, const char *to)
 
 		if (!source || !target)
 			rc = -ENOMEM;
-		else if (strcmp(entry->d_name, "cell.json") && !lstat(source, &st) &&
-			 S_ISREG(st.st_mode))
+		else if (!lstat(source, &st) && S_ISREG(st.st_mode))
 			rc = file_copy(source, target);
 	}
 	if (d)
@@ -180,8 +179,8 @@ static int files_copy(const char *from, const char *to)
 	return rc;
 }
 
-/* One boot of @p into the run. */
-static int cell_take(const struct part *run, const struct part *p, const char *id,
+/* One boot of @p, copied into the run and not in its place yet. */
+static int cell_copy(const struct part *run, const struct part *p, const char *id,
 		     struct hb_error *e)
 {
 	HB_FREE char *file = hb_strf("cells/%s/cell.json", id);
@@ -194,54 +193,68 @@ static int cell_take(const struct part *run, const struct part *p, const char *i
 		json_decref(cell);
 		return -EPROTO;
 	}
+	json_decref(cell);
 	to = store_cell_begin(&run->store, id, e);
 	rc = to ? files_copy(from, to) : -EIO;
-	if (to && rc) {
-		hb_error_set(e, rc, "cannot copy %s: %s", from, strerror(-rc));
-		store_cell_abort(to);
-	}
-	if (!rc)
-		rc = store_cell_commit(&run->store, id, to, cell, e);
-	json_decref(cell);
-	return rc;
+	if (!to || !rc)
+		return rc;
+	store_cell_abort(to);
+	return hb_error_set(e, rc, "cannot copy %s: %s", from, strerror(-rc));
 }
 
-/* Take the block from @p if the run wants it. A part of it in the run is of an unfinished block. */
-static int block_take(const struct part *run, const struct part *p, const struct block *b,
-		      struct merge_count *count, struct hb_error *e)
+/* Copy the block from @p if the run wants it; *@taken: it does. */
+static int block_copy(const struct part *run, const struct part *p, const struct block *b,
+		      struct merge_count *count, bool *taken, struct hb_error *e)
 {
 	size_t whole = b->end - b->first, theirs = boots_there(b, &p->store);
 	size_t ours = theirs ? boots_there(b, &run->store) : 0;
 	int rc = 0;
 
-	if (!theirs)
-		return 0;
-	if (ours == whole || theirs < whole) {
-		*(ours == whole ? &count->known : &count->partial) += 1;
+	*taken = theirs == whole && ours < whole;
+	if (!*taken) {
+		count->known += theirs && ours == whole;
+		count->partial += theirs && ours < whole;
 		return 0;
 	}
-	for (size_t i = b->first; i < b->end && !rc && ours; i++)
-		if (store_has_cell(&run->store, id_at(b, i)))
-			rc = store_cell_remove(&run->store, id_at(b, i), e);
 	for (size_t i = b->first; i < b->end && !rc; i++)
-		rc = cell_take(run, p, id_at(b, i), e);
-	count->taken += !rc;
+		rc = cell_copy(run, p, id_at(b, i), e);
 	return rc;
 }
 
+/* The copied block in its place. What the run has of it is of a block that was not finished. */
+static int block_place(const struct part *run, const struct block *b, struct hb_error *e)
+{
+	int rc = 0;
+
+	for (size_t i = b->first; i < b->end && !rc; i++)
+		rc = store_cell_replace(&run->store, id_at(b, i), e);
+	return rc;
+}
+
+/* All is copied and made durable before anything is put in its place: a sync for each boot would
+ * cost more than the copies. */
 static int part_take(const struct part *run, const struct part *p, struct merge_count *count,
 		     struct hb_error *e)
 {
 	size_t n = json_array_size(json_object_get(run->plan, "cells"));
-	int rc = 0;
+	HB_FREE bool *taken = calloc(n + 1, sizeof(*taken)); /* [first boot of a block] */
+	int rc = taken ? 0 : hb_error_set(e, -ENOMEM, "no memory");
+	struct block b;
 
-	for (size_t i = 0; i < n && !rc;) {
-		struct block b = block_from(run->plan, i);
-
-		rc = block_take(run, p, &b, count, e);
-		i = b.end;
+	for (size_t i = 0; i < n && !rc; i = b.end) {
+		b = block_from(run->plan, i);
+		rc = block_copy(run, p, &b, count, &taken[i], e);
 	}
-	return rc;
+	if (!rc)
+		rc = store_sync(&run->store, e);
+	for (size_t i = 0; i < n && !rc; i = b.end) {
+		b = block_from(run->plan, i);
+		if (!taken[i])
+			continue;
+		rc = block_place(run, &b, e);
+		count->taken += !rc;
+	}
+	return rc ? rc : store_sync(&run->store, e);
 }
 
 static bool is_unexpected(const struct store *s, const char *id)

@@ -349,6 +349,24 @@ int store_cell_remove(const struct store *s, const char *id, struct hb_error *e)
 	return rc ? file_error(e, rc, "remove cell", id) : 0;
 }
 
+int store_cell_replace(const struct store *s, const char *id, struct hb_error *e)
+{
+	HB_FREE char *path = hb_strf("%s/cells/%s", s->dir, id);
+	HB_FREE char *begun = hb_strf("%s/cells/" UNFINISHED "%s", s->dir, id);
+	int rc = path && begun ? hb_remove_all(path) : -ENOMEM;
+
+	if (!rc && rename(begun, path))
+		rc = -errno;
+	return rc ? file_error(e, rc, "store cell", id) : 0;
+}
+
+int store_sync(const struct store *s, struct hb_error *e)
+{
+	HB_CLOSE int fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 || syncfs(fd) ? file_error(e, -errno, "sync", s->dir) : 0;
+}
+
 char *store_cell_begin(const struct store *s, const char *id, struct hb_error *e)
 {
 	HB_FREE char *dir = hb_strf("%s/cells/" UNFINISHED "%s", s->dir, id);

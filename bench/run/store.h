@@ -69,6 +69,13 @@ char *store_cell_begin(const struct store *s, const char *id, struct hb_error *e
  */
 int store_cell_commit(const struct store *s, const char *id, const char *dir, const json_t *cell,
 		      struct hb_error *e);
+/*
+ * Put what store_cell_begin() began in the place of whatever is there. To be durable before and
+ * after: store_sync().
+ */
+int store_cell_replace(const struct store *s, const char *id, struct hb_error *e);
+/* Make all of the run's file system durable. */
+int store_sync(const struct store *s, struct hb_error *e);
 /* Throw away what an interrupted cell has written. */
 void store_cell_abort(const char *dir);
 
