@@ -18,7 +18,7 @@
 #include "bench/result/compare.h"
 
 #define HUGEBENCH "build/hugebench"
-#define BOOTS	  5
+#define BOOTS	  8
 /* Times two instructions, and one before the loop. */
 #define LOOPS	     8
 #define INSTRUCTIONS (2 * LOOPS + 1)

@@ -119,14 +119,17 @@ static void machine(const struct compare_model *m, struct doc *d)
 
 static void method_exact(struct doc *d)
 {
-	doc_paragraph(d,
-		      "Method: boots of an arm with one seed must give the same digits; where one "
-		      "does not, they are INVALID and the figure that moved is named. A change is "
-		      "the difference of two such numbers and has no interval: one instruction "
-		      "more is \"worse\", one less \"better\", where all seeds, which lay memory "
-		      "out differently, agree in that. A figure is the least that the operation "
-		      "took in a boot; the mean, which has the interrupts and the refills of "
-		      "allocators' caches in it, is in summary.csv.");
+	doc_paragraph(
+		d,
+		"Method: boots of an arm with one seed must give the same digits; where one does "
+		"not, they are INVALID and the figure that moved is named. Other seeds are "
+		"other layouts of memory, on which the length of some searches depends: a "
+		"figure is the least that the operation took in any of them. A change is the "
+		"difference of two such numbers and has no interval: \"better\" or \"worse\", "
+		"be it by one instruction, is what all pairs of boots with one seed agree on, "
+		"\"same\" what differs by nothing, else it is \"unclear\". The mean, which has the "
+		"interrupts and the refills of "
+		"allocators' caches in it, is in summary.csv.");
 }
 
 /* Main figures that both arms have, with and without the boots for a test. */

@@ -54,13 +54,13 @@ bool compare_exact_range(const struct compare_model *m, const struct comparison 
 	return d.n;
 }
 
-/* One instruction is a change when all pairs agree on its direction; "same" is what does not differ
- * in most of them. */
-static enum stats_verdict judge(const struct differences *d, enum metric_better better)
+/* One instruction is a change when all pairs agree on its direction; "same" is what takes as many
+ * in the layouts that are best for either arm. */
+static enum stats_verdict judge(const struct differences *d, bool equal, enum metric_better better)
 {
 	if (d->less == d->n || d->more == d->n)
 		return (d->less == d->n) == (better == METRIC_LOWER) ? STATS_BETTER : STATS_WORSE;
-	return 2 * (d->less + d->more) < d->n ? STATS_SAME : STATS_UNCLEAR;
+	return equal ? STATS_SAME : STATS_UNCLEAR;
 }
 
 void compare_exact(const struct compare_model *m, struct comparison *c)
@@ -77,7 +77,7 @@ void compare_exact(const struct compare_model *m, struct comparison *c)
 	if (isnan(c->change.log_ratio))
 		return;
 	if (d.n)
-		c->verdict = judge(&d, metric->better);
+		c->verdict = judge(&d, arm_a.estimate == arm_b.estimate, metric->better);
 	if (c->verdict == STATS_UNCLEAR)
 		c->why = d.n ? why_layouts : why_apart;
 }
