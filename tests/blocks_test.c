@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "bench/host/child.h"
 #include "bench/base/util.h"
 #include "bench/run/lock.h"
 #include "tests/run_command.h"
@@ -78,7 +79,7 @@ static void copy(const char *from, const char *to)
 	char *argv[] = {(char *)"cp", (char *)"-r", (char *)from, (char *)to, NULL};
 
 	assert_int_equal(hb_mkdir_all(to), 0);
-	assert_int_equal(hb_run(argv, -1), 0);
+	assert_int_equal(child_do(argv, -1), 0);
 }
 
 static void plan_boots_nothing(void **state)

@@ -18,6 +18,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "bench/host/child.h"
 #include "bench/base/exit_status.h"
 #include "bench/base/util.h"
 #include "tests/leftovers.h"
@@ -89,7 +90,7 @@ static const char *string_of(const json_t *o, const char *key)
 /* A progress line on stderr of every run is kept: a failed test shows it. */
 static int hugebench(char *const argv[])
 {
-	return hb_run(argv, -1);
+	return child_do(argv, -1);
 }
 
 static unsigned int count_cells(const char *run, const char *key, const char *value)
@@ -183,7 +184,7 @@ static void assert_report_is(const char *format, const char *file)
 	HB_CLOSE int out = open(out_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	assert_true(out >= 0);
-	assert_int_equal(hb_run(argv, out), 0);
+	assert_int_equal(child_do(argv, out), 0);
 	printed = file_text(out_path);
 	assert_string_equal(written, printed);
 }

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "bench/host/child.h"
 #include "bench/result/compare.h"
 
 #define HUGEBENCH "build/hugebench"
@@ -63,7 +64,7 @@ static int make_variant(void)
 static int build_kernel(void)
 {
 	char *const argv[] = {HUGEBENCH, "kernels", "loop", NULL};
-	int rc = make_variant() ?: hb_run(argv, -1);
+	int rc = make_variant() ?: child_do(argv, -1);
 
 	hb_remove_all(dir);
 	return rc ? EXIT_FAILURE : EXIT_SUCCESS;
@@ -82,7 +83,7 @@ static int setup(void **state)
 	struct hb_error e = {""};
 
 	(void)state;
-	if (make_variant() || hb_run(argv, -1))
+	if (make_variant() || child_do(argv, -1))
 		return -1;
 	path = hb_strf("%s/run", dir);
 	if (!path || load_run(path, &run, &e) || compare_build(run, NULL, &o, &model, &e)) {

@@ -183,6 +183,7 @@ static void test_database_and_root_image(void **state)
 	struct database db, again;
 	struct agent_files a;
 	struct hostpg pg;
+	mode_t callers;
 	struct stat st;
 
 	(void)state;
@@ -212,8 +213,11 @@ static void test_database_and_root_image(void **state)
 	database_free(&again);
 
 	fake_agent(&a);
+	/* The guest's files are for the server's user too, however private the caller's are. */
+	callers = umask(077);
 	if (rootfs_write(&a, &pg, &db, stage, image, &e))
 		fail_msg("%s", e.text);
+	assert_int_equal(umask(callers), 077);
 	assert_int_not_equal(access(stage, F_OK), 0);
 	command = hb_strf("export PATH=$PATH:/sbin:/usr/sbin; e2fsck -fn root.ext4 && debugfs -R "
 			  "'stat " DATABASE_GUEST_PATH
@@ -227,6 +231,14 @@ static void test_database_and_root_image(void **state)
 	command = hb_strf("User: %5u", db.uid);
 	assert_non_null(strstr(out, command));
 	assert_null(strstr(out, "File not found"));
+	assert_int_equal(run("export PATH=$PATH:/sbin:/usr/sbin; for f in /etc /sbin /usr /usr/lib "
+			     "/var/lib; do debugfs -R \"stat $f\" root.ext4; done 2>/dev/null | "
+			     "grep -c 'Mode:  "
+			     "0755'; debugfs -R 'stat /etc/passwd' root.ext4 2>/dev/null",
+			     &out),
+			 0);
+	assert_int_equal(strncmp(out, "5\n", 2), 0);
+	assert_non_null(strstr(out, "Mode:  0644"));
 	agent_files_free(&a);
 	database_free(&db);
 	hostpg_free(&pg);

@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "bench/host/child.h"
 #include "bench/build/bzimage.h"
 #include "bench/build/cache.h"
 #include "bench/build/elfinfo.h"
@@ -602,7 +603,7 @@ static bool put_bzimage(const char *path, const char *elf, const char *packer)
 	char *argv[] = {"sh", "-c", line, NULL};
 	struct stat st;
 	size_t len;
-	int rc = hb_run(argv, -1);
+	int rc = child_do(argv, -1);
 
 	assert_true(!rc || rc == 127);
 	assert_int_equal(stat(elf, &st), 0);
@@ -639,7 +640,7 @@ static void test_ready_bzimage(void **state)
 	struct hb_error e = {.text = ""};
 
 	(void)state;
-	assert_int_equal(hb_run(argv, -1), 0);
+	assert_int_equal(child_do(argv, -1), 0);
 	assert_int_equal(elf_build_id(elf, &id, &e), 0);
 	put("cfg", "CONFIG_A=y\n");
 	keys = hb_strf("[kernel]\ndescription = mine\nbzimage = ../../bz\nconfig = %s/cfg\n", root);
@@ -679,7 +680,7 @@ static void test_pauses_are_removed(void **state)
 	(void)state;
 	put("code.s", ".text\npause\nmov $0x90f3, %eax\nrep; nop\nret\n"
 		      ".data\n.byte 0xf3, 0x90\n.zero 20000, 1\n");
-	assert_int_equal(hb_run(argv, -1), 0);
+	assert_int_equal(child_do(argv, -1), 0);
 	put_bzimage(bz, elf, "gzip -1");
 	assert_int_equal(bzimage_edit(bz, edited, count_codes, &e), 0);
 	assert_int_equal(pauses, 4);
@@ -711,7 +712,7 @@ static void test_broken_source(void **state)
 	(void)state;
 	put("empty/README", "");
 	put("junk.tar", "junk");
-	assert_int_equal(hb_run(argv, -1), 0);
+	assert_int_equal(child_do(argv, -1), 0);
 	setenv("KERNEL_SRC", empty, 1);
 	expect_error("plain", -ENODEV, "no kernel source");
 	setenv("KERNEL_SRC", junk, 1);
@@ -730,7 +731,7 @@ static void test_tarball(void **state)
 	struct kernel k;
 
 	(void)state;
-	assert_int_equal(hb_run(argv, -1), 0);
+	assert_int_equal(child_do(argv, -1), 0);
 	setenv("KERNEL_SRC", tarball, 1);
 	path = resolve("changed");
 	/* The unpacked tree is kept and its files are shared: a patch must not have written into

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "bench/build/modules.h"
+#include "bench/host/child.h"
 
 static char dir[] = "/tmp/hb-ready-test-XXXXXX";
 
@@ -72,7 +73,7 @@ static void put_module(const char *name, const char *code)
 	char *argv[] = {"gcc", "-c", "-o", out, source, NULL};
 
 	put(file, code);
-	assert_int_equal(hb_run(argv, -1), 0);
+	assert_int_equal(child_do(argv, -1), 0);
 }
 
 static bool has(const char *data, size_t len, const char *text)

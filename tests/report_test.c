@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "bench/host/child.h"
 #include "bench/host/paths.h"
 #include "bench/report/plot.h"
 #include "bench/report/report.h"
@@ -217,7 +218,7 @@ static void test_html_in_a_browser(void **state)
 	(void)state;
 	if (!argv[0])
 		skip();
-	assert_int_equal(hb_run(argv, null), 0);
+	assert_int_equal(child_do(argv, null), 0);
 	assert_int_equal(hb_file_read(file, &data, &len), 0);
 	assert_true(len > 50000);
 	assert_memory_equal(data, magic, sizeof(magic));

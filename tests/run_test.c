@@ -15,6 +15,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "bench/host/child.h"
 #include "bench/base/util.h"
 #include "tests/run_command.h"
 
@@ -407,7 +408,7 @@ static void printed_commands_work(void **state)
 	commands = printed_commands(report);
 	assert_non_null(strstr(commands, "HUGEBENCH_KERNELS="));
 	shell[7] = commands;
-	assert_int_equal(hb_run(shell, -1), 0);
+	assert_int_equal(child_do(shell, -1), 0);
 	assert_int_equal(hb_file_read(second, &text, NULL), 0);
 	assert_int_equal(chdir(before), 0);
 }

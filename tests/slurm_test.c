@@ -20,6 +20,7 @@
 
 #include <cmocka.h>
 
+#include "bench/host/child.h"
 #include "bench/base/util.h"
 #include "tests/run_command.h"
 
@@ -72,7 +73,7 @@ static void wait_until(const char *command)
 	char *argv[] = {(char *)"sh", (char *)"-c", (char *)command, NULL};
 
 	for (int ms = 0; ms < WAIT_MS; ms += 100, usleep(100000))
-		if (!hb_run(argv, -1))
+		if (!child_do(argv, -1))
 			return;
 	fail_msg("never so: %s", command);
 }
@@ -81,7 +82,7 @@ static void shell(const char *command)
 {
 	char *argv[] = {(char *)"sh", (char *)"-ec", (char *)command, NULL};
 
-	assert_int_equal(hb_run(argv, -1), 0);
+	assert_int_equal(child_do(argv, -1), 0);
 }
 
 static void munge_start(void)

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "bench/host/child.h"
 #include "bench/build/apt.h"
 #include "bench/build/source.h"
 
@@ -218,7 +219,7 @@ static void git_in(const char *where, const char *command)
 				     dir, where, command);
 	char *argv[] = {"sh", "-c", line, NULL};
 
-	if (hb_run(argv, -1))
+	if (child_do(argv, -1))
 		fail_msg("git %s", command);
 }
 

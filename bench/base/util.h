@@ -82,11 +82,4 @@ int hb_shell_word(FILE *out, const char *word);
 /* splitmix64 (Steele, Lea, Flood, OOPSLA 2014): one step of the state; any state will do. */
 uint64_t hb_random(uint64_t *state);
 
-/*
- * Run @argv (argv[0] looked up in PATH) and wait; stdout and stderr go to @log_fd (or stay where
- * they are for -1). Returns the exit status (0..255), 128 + signal, or -errno when it could not
- * start.
- */
-int hb_run(char *const argv[], int log_fd);
-
 #endif

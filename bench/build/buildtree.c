@@ -5,6 +5,7 @@
 
 #include "bench/build/buildtree.h"
 #include "bench/build/sync.h"
+#include "bench/host/child.h"
 
 #define KIND "trees"
 /* Trees that are kept; sources are links, objects of a timed kernel take 0.2 GB. */
@@ -26,8 +27,8 @@ static int copy_tree(const char *from, const struct buildtree *to)
 	char *drop_argv[] = {"rm", "-rf", to->obj, NULL};
 	char *copy_argv[] = {"cp", "-a", copied, to->obj, NULL};
 
-	return !src || !copied || hb_run(link_argv, -1) || hb_run(drop_argv, -1) ||
-	       hb_run(copy_argv, -1);
+	return !src || !copied || child_do(link_argv, -1) || child_do(drop_argv, -1) ||
+	       child_do(copy_argv, -1);
 }
 
 /* The nearest relative of @name that is at rest. */

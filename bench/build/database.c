@@ -311,7 +311,7 @@ static int programs_within_reach(struct preparing *p, struct hb_error *e)
 	char *argv[] = {"cp", "-a", unpacked, p->scratch, NULL};
 
 	if (*prefix && !geteuid()) {
-		if (!unpacked || hb_run(argv, -1))
+		if (!unpacked || child_do(argv, -1))
 			return hb_error_set(e, -EIO, "cannot copy %s to %s", unpacked, p->scratch);
 		prefix = p->scratch;
 	}
@@ -339,7 +339,7 @@ static int keep(struct preparing *p, const char *work, struct hb_error *e)
 	if (errno != EXDEV)
 		return hb_error_set(e, -errno, "cannot rename %s to %s: %s", p->data, to,
 				    strerror(errno));
-	return hb_run(argv, -1) ? hb_error_set(e, -EIO, "cannot copy %s to %s", p->data, to) : 0;
+	return child_do(argv, -1) ? hb_error_set(e, -EIO, "cannot copy %s to %s", p->data, to) : 0;
 }
 
 /*

@@ -191,7 +191,7 @@ static int copy_index(struct git *g, const char *cache, struct hb_error *e)
 	if (rc)
 		return rc;
 	argv[1] = own;
-	if (hb_run(argv, -1))
+	if (child_do(argv, -1))
 		return hb_error_set(e, -ENODEV, "%s: cannot copy git's index", g->tree);
 	g->index = hb_strf("GIT_INDEX_FILE=%s", copy);
 	return g->index ? 0 : hb_error_set(e, -ENOMEM, "out of memory");

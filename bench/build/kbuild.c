@@ -322,7 +322,7 @@ static int copy_file(const char *from, const char *to)
 {
 	char *argv[] = {"cp", (char *)from, (char *)to, NULL};
 
-	return hb_run(argv, -1) ? -EIO : 0;
+	return child_do(argv, -1) ? -EIO : 0;
 }
 
 /* Take over what is kept, and learn version and build-id. */

@@ -59,7 +59,7 @@ static int read_module(const char *path, char **data, size_t *size)
 			continue;
 		out = memfd_create("module", MFD_CLOEXEC);
 		memory = hb_strf("/proc/self/fd/%d", out);
-		if (out < 0 || !memory || hb_run(argv, out))
+		if (out < 0 || !memory || child_do(argv, out))
 			return -EIO;
 		return hb_file_read(memory, data, size);
 	}

@@ -24,7 +24,7 @@ static int stage_file(const char *stage, const char *guest, const char *from, st
 	rc = hb_mkdir_all(dir);
 	if (rc)
 		return hb_error_set(e, rc, "cannot make %s: %s", dir, strerror(-rc));
-	return hb_run(argv, -1) ? hb_error_set(e, -EIO, "cannot copy %s to %s", from, to) : 0;
+	return child_do(argv, -1) ? hb_error_set(e, -EIO, "cannot copy %s to %s", from, to) : 0;
 }
 
 static int stage_files(const char *stage, const json_t *files, struct hb_error *e)
@@ -157,13 +157,15 @@ static int stage_tree(const struct agent_files *a, const struct hostpg *pg,
 int rootfs_write(const struct agent_files *a, const struct hostpg *pg, const struct database *db,
 		 const char *stage, const char *path, struct hb_error *e)
 {
+	/* Its permissions are the guest's, whatever the caller's files are to have. */
+	mode_t callers = umask(022);
 	int rc = hb_remove_all(stage);
 
 	if (!rc)
 		rc = hb_mkdir_all(stage);
-	if (rc)
-		return hb_error_set(e, rc, "cannot make %s: %s", stage, strerror(-rc));
-	rc = stage_tree(a, pg, db, stage, e);
+	rc = rc ? hb_error_set(e, rc, "cannot make %s: %s", stage, strerror(-rc))
+		: stage_tree(a, pg, db, stage, e);
+	umask(callers);
 	if (!rc)
 		rc = make_ext4(stage, path, e);
 	hb_remove_all(stage);

@@ -50,7 +50,7 @@ static int take(struct series *s, const char *name)
 		return 0;
 	dir = strndup(to, strrchr(to, '/') - to);
 	rc = dir ? hb_mkdir_all(dir) : -ENOMEM;
-	if (!rc && hb_run(argv, -1))
+	if (!rc && child_do(argv, -1))
 		rc = -EIO;
 	return rc || !json_object_set_new(s->taken, name, json_true()) ? rc : -ENOMEM;
 }

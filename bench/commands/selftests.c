@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/host/child.h"
 #include "bench/build/cache.h"
 #include "bench/commands/commands.h"
 #include "bench/result/load.h"
@@ -65,7 +66,7 @@ static bool is_built(const struct build *b, const char *hash)
 
 static int step(char *const argv[], int log, const struct build *b, struct hb_error *e)
 {
-	int rc = hb_run(argv, log);
+	int rc = child_do(argv, log);
 
 	return rc ? hb_error_set(e, -EIO, "selftests: %s failed; see %s", argv[0], b->log) : 0;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/host/child.h"
 #include "bench/commands/commands.h"
 #include "bench/host/paths.h"
 #include "bench/run/slurm.h"
@@ -121,12 +122,12 @@ static int submit(const struct store *s, const char *script, struct hb_error *e)
 	if (rc)
 		return hb_error_set(e, -EIO, "cannot write %s: %s", path ? path : SCRIPT,
 				    strerror(-rc));
-	if (hb_run(probe, -1))
+	if (child_do(probe, -1))
 		return hb_error_set(e, -ENODEV,
 				    "there is no sbatch here; go to a machine that submits to the "
 				    "cluster, or apt-get install slurm-client. The script is %s",
 				    path);
-	rc = hb_run(argv, -1);
+	rc = child_do(argv, -1);
 	return rc ? hb_error_set(e, -EIO, "sbatch refused it (exit status %d); the script is %s",
 				 rc, path)
 		  : 0;
@@ -149,8 +150,8 @@ static int show_status(const struct store *s, const json_t *plan, struct hb_erro
 	queue[3] = past[3] = jobs;
 	fflush(stdout);
 	/* Neither knows a job for ever; what they have to say of that goes to stderr. */
-	hb_run(queue, -1);
-	hb_run(past, -1);
+	child_do(queue, -1);
+	child_do(past, -1);
 	return 0;
 }
 

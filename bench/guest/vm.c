@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -18,7 +17,7 @@
 #include "bench/base/units.h"
 #include "bench/base/wire.h"
 #include "bench/build/hostqemu.h"
-#include "bench/host/confine.h"
+#include "bench/host/child.h"
 #include "bench/host/memory.h"
 #include "bench/guest/qmp.h"
 #include "bench/guest/quiet.h"
@@ -427,56 +426,32 @@ static int wires_open(struct wires *w, struct vm *vm)
 	return rc;
 }
 
-/*
- * In the child: everything until exec; nothing here may allocate. @writable: where QEMU, and so a
- * guest that has taken it over, can change files, on a kernel with Landlock.
- */
-static void child_exec(pid_t parent, const struct vm_config *c, const struct wires *w, int null_fd,
-		       const char *const *writable, char **argv)
-{
-	/* The pid is compared, not 1: hugebench may itself be a child of process 1. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
-		_exit(126);
-	setpgid(0, 0);
-	signal(SIGINT, SIG_DFL);
-	signal(SIGPIPE, SIG_DFL);
-	dup2(null_fd, 0);
-	dup2(w->stderr_fd, 1);
-	dup2(w->stderr_fd, 2);
-	fcntl(w->data[1], F_SETFD, 0);
-	fcntl(w->qmp[1], F_SETFD, 0);
-	fcntl(w->console, F_SETFD, 0);
-	for (unsigned int n = 0; c->memory_fd && n < c->nodes; n++)
-		fcntl(c->memory_fd[n], F_SETFD, 0);
-	if (c->initramfs_fd)
-		fcntl(c->initramfs_fd, F_SETFD, 0);
-	confine_writes(writable);
-	execvp(argv[0], argv);
-	dprintf(2, "%s: %s", argv[0], strerror(errno));
-	_exit(127);
-}
-
-static int spawn(struct vm *vm, const struct vm_config *c, struct wires *w, char **argv,
+static int spawn(struct vm *vm, const struct vm_config *c, const struct wires *w, char **argv,
 		 struct hb_error *e)
 {
-	HB_CLOSE int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	HB_FREE char *console = strdup(c->console_path);
 	const char *temporary = getenv("TMPDIR");
+	/* Where QEMU, and so a guest that has taken it over, can change files. */
 	const char *const writable[] = {
 		console ? dirname(console) : "/nonexistent",
-		temporary ? temporary : "/var/tmp", /* what -drive snapshot=on writes */
+		/* What -drive snapshot=on writes, with TMPDIR as child_start() leaves it. */
+		temporary && !access(temporary, W_OK | X_OK) ? temporary : "/var/tmp",
 		"/dev",
 		NULL,
 	};
-	pid_t parent = getpid();
+	struct child child = {.group = true,
+			      .death = CHILD_KILL,
+			      .writable = writable,
+			      .keep = {w->data[1], w->qmp[1], w->console}};
+	size_t n = 3;
 
-	if (null_fd < 0)
-		return hb_error_set(e, -errno, "/dev/null: %s", strerror(errno));
-	vm->pid = fork();
+	_Static_assert(CHILD_KEEPS > 4 + VM_MAX_NODES, "room for all and a 0");
+	for (unsigned int i = 0; c->memory_fd && i < c->nodes; i++)
+		child.keep[n++] = c->memory_fd[i];
+	child.keep[n] = c->initramfs_fd;
+	vm->pid = child_start(&child, argv, w->stderr_fd);
 	if (vm->pid < 0)
-		return hb_error_set(e, -errno, "cannot start QEMU: fork: %s", strerror(errno));
-	if (!vm->pid)
-		child_exec(parent, c, w, null_fd, writable, argv);
+		return hb_error_set(e, vm->pid, "cannot start QEMU: fork: %s", strerror(-vm->pid));
 	vm->pidfd = syscall(SYS_pidfd_open, vm->pid, 0);
 	if (vm->pidfd < 0)
 		return hb_error_set(e, -errno, "pidfd_open: %s", strerror(errno));

@@ -5,10 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench/host/child.h"
+#include "bench/host/confine.h"
+
+#define STACK_BYTES (8UL << 20)
 
 /* A user's PATH does not have the directories where Debian keeps mke2fs. */
 static void path_add_sbin(void)
@@ -21,23 +26,84 @@ static void path_add_sbin(void)
 		setenv("PATH", longer, 1);
 }
 
-/* In the child; never returns. */
-static void __attribute__((noreturn))
-child_exec(const struct child *c, char *const argv[], int out, pid_t parent)
+/* A caller's small limits are not ours: as far as the system allows, and no core files. */
+static void limits_set(void)
 {
-	int null = open("/dev/null", O_RDONLY);
+	static const int all[] = {RLIMIT_AS,	  RLIMIT_CPU,	 RLIMIT_DATA, RLIMIT_FSIZE,
+				  RLIMIT_MEMLOCK, RLIMIT_NOFILE, RLIMIT_NPROC};
+	struct rlimit l;
 
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != parent)
-		_exit(126);
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
-	    dup2(c->err ? c->err : out, STDERR_FILENO) < 0)
-		_exit(126);
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		if (!getrlimit(all[i], &l)) {
+			l.rlim_cur = l.rlim_max;
+			setrlimit(all[i], &l);
+		}
+	/* A stack without limit changes where mmap(2) puts things. */
+	if (!getrlimit(RLIMIT_STACK, &l)) {
+		l.rlim_cur = l.rlim_max < STACK_BYTES ? l.rlim_max : STACK_BYTES;
+		setrlimit(RLIMIT_STACK, &l);
+	}
+	if (!getrlimit(RLIMIT_CORE, &l)) {
+		l.rlim_cur = 0;
+		setrlimit(RLIMIT_CORE, &l);
+	}
+}
+
+static void signals_set(void)
+{
+	sigset_t none;
+
+	for (int s = 1; s < NSIG; s++)
+		if (s != SIGHUP) /* nohup has its way */
+			signal(s, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void variables_set(const struct child *c)
+{
 	path_add_sbin();
+	unsetenv("LANGUAGE");
+	setenv("LC_ALL", "C.UTF-8", 1);
+	setenv("TZ", "UTC", 1);
 	for (const char *const *u = c->unset; u && *u; u++)
 		unsetenv(*u);
 	for (const char *const *v = c->env; v && *v; v++)
 		putenv((char *)*v);
+}
+
+static void descriptors_set(const struct child *c)
+{
+	close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+	for (size_t i = 0; i < CHILD_KEEPS && c->keep[i]; i++)
+		fcntl(c->keep[i], F_SETFD, 0);
+}
+
+static void death_set(const struct child *c)
+{
+	if (c->death != CHILD_LIVE)
+		prctl(PR_SET_PDEATHSIG, c->death == CHILD_KILL ? SIGKILL : SIGTERM);
+}
+
+/* In the child; never returns. */
+static void __attribute__((noreturn))
+child_exec(const struct child *c, char *const argv[], int out, pid_t parent)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	death_set(c);
+	if (getppid() != parent)
+		_exit(126);
+	if (c->group)
+		setpgid(0, 0);
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 ||
+	    dup2(c->err ? c->err : out, STDERR_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
+		_exit(126);
+	umask(022);
+	limits_set();
+	signals_set();
+	variables_set(c);
+	descriptors_set(c);
 	if (c->directory && chdir(c->directory)) {
 		dprintf(STDERR_FILENO, "%s: %s\n", c->directory, strerror(errno));
 		_exit(126);
@@ -47,7 +113,12 @@ child_exec(const struct child *c, char *const argv[], int out, pid_t parent)
 		_exit(126);
 	}
 	/* A change of user clears it. */
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	death_set(c);
+	/* Of no use to the program, it would be an obstacle. */
+	if (getenv("TMPDIR") && access(getenv("TMPDIR"), W_OK | X_OK))
+		unsetenv("TMPDIR");
+	if (c->writable)
+		confine_writes(c->writable);
 	execvp(argv[0], argv);
 	dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
 	_exit(errno == ENOENT ? 127 : 126);
@@ -70,6 +141,14 @@ static int child_wait(pid_t pid)
 		if (errno != EINTR)
 			return -errno;
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int child_do(char *const argv[], int out)
+{
+	struct child c = {.err = out < 0 ? STDERR_FILENO : 0};
+	pid_t pid = child_start(&c, argv, out < 0 ? STDOUT_FILENO : out);
+
+	return pid < 0 ? pid : child_wait(pid);
 }
 
 /* Hand the lines of @fd, which is closed, to @line. */

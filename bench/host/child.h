@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Running other programs: in a directory, with a clean environment, their output line by line. */
+/*
+ * Running other programs. What they make must not hang on who calls us: each gets umask 022, the
+ * locale C.UTF-8, UTC, default signals with none blocked, the limits of resources that the system
+ * allows, standard input from /dev/null and no descriptor beyond those that it is given.
+ */
 #ifndef HB_CHILD_H
 #define HB_CHILD_H
 
@@ -7,27 +11,47 @@
 
 #include "bench/base/util.h"
 
-/* Zero-initialised fields mean: as in this process. */
+#define CHILD_KEEPS 16
+
+/* When we die the program gets a signal, */
+enum child_death {
+	CHILD_TERM, /* SIGTERM */
+	CHILD_KILL, /* SIGKILL */
+	CHILD_LIVE, /* or none: it sees by itself that we are gone */
+};
+
+/* Zero-initialised fields mean: as said above, else as in this process. */
 struct child {
 	const char *directory;	  /* to run in */
 	const char *const *env;	  /* "NAME=value" to set; NULL-terminated */
 	const char *const *unset; /* names to remove; NULL-terminated */
 	uid_t uid; /* run as this user and group, without others' groups; 0: no change */
 	gid_t gid;
-	int err; /* stderr goes here; 0: where stdout goes */
+	int err;	       /* stderr goes here; 0: where stdout goes */
+	int keep[CHILD_KEEPS]; /* descriptors that it inherits, up to a 0 */
+	/* NULL, or where alone it can change files, as confine_writes() takes it */
+	const char *const *writable;
+	bool group; /* a process group of its own: Ctrl-C reaches us alone */
+	enum child_death death;
 };
 
 /*
- * Start @argv (looked up in PATH) with stdin from /dev/null, stdout and stderr to @out. The process
- * id, to be waited for by the caller, or -errno. It gets SIGTERM when we die.
+ * Start @argv (looked up in PATH) with stdout and stderr to @out. The process id, to be waited for
+ * by the caller, or -errno.
  */
 pid_t child_start(const struct child *c, char *const argv[], int out);
+/*
+ * child_start() and wait; -1 for @out: stdout and stderr stay where they are. Returns the exit
+ * status (0..255; 127: there is no such program, 126: it cannot be started), 128 + signal, or
+ * -errno.
+ */
+int child_do(char *const argv[], int out);
 
 /* Called for each line of output, without its newline. */
 typedef void (*child_line)(void *arg, const char *line);
 
 /*
- * child_start() and wait, with the output going to @line (may be NULL). Returns as hb_run() does.
+ * child_start() and wait, with the output going to @line (may be NULL). Returns as child_do() does.
  */
 int child_run(const struct child *c, char *const argv[], child_line line, void *arg);
 /* child_run() with the output as one string in *@out, owned by the caller (also on failure; may be

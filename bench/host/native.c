@@ -6,28 +6,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench/host/child.h"
 #include "bench/host/native.h"
-
-static void child_exec(const char *agent, bool yes, int fd, char *fd_text)
-{
-	char *argv[] = {(char *)agent, "--native", fd_text, yes ? "--yes" : NULL, NULL};
-	int copy;
-
-	setpgid(0, 0);
-	signal(SIGINT, SIG_DFL);
-	signal(SIGPIPE, SIG_DFL);
-	/* A duplicate does not inherit close-on-exec. */
-	copy = dup(fd);
-	if (copy < 0)
-		_exit(126);
-	snprintf(fd_text, 12, "%d", copy);
-	execv(agent, argv);
-	_exit(127);
-}
 
 int native_start(const char *agent, bool yes, struct native *n, struct hb_error *e)
 {
 	char fd_text[12];
+	char *argv[] = {(char *)agent, "--native", fd_text, yes ? "--yes" : NULL, NULL};
+	struct child c = {.group = true, .death = CHILD_LIVE};
 	int pair[2];
 
 	*n = (struct native){.fd = -1};
@@ -35,16 +21,15 @@ int native_start(const char *agent, bool yes, struct native *n, struct hb_error 
 		return hb_error_set(e, -errno, "%s: %s", agent, strerror(errno));
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		return hb_error_set(e, -errno, "socketpair: %s", strerror(errno));
-	n->pid = fork();
+	snprintf(fd_text, sizeof(fd_text), "%d", pair[1]);
+	c.keep[0] = pair[1];
+	n->pid = child_start(&c, argv, STDERR_FILENO);
 	if (n->pid < 0) {
-		int rc = -errno;
-
 		close(pair[0]);
 		close(pair[1]);
-		return hb_error_set(e, rc, "cannot start the agent: fork: %s", strerror(-rc));
+		return hb_error_set(e, n->pid, "cannot start the agent: fork: %s",
+				    strerror(-n->pid));
 	}
-	if (!n->pid)
-		child_exec(agent, yes, pair[1], fd_text);
 	close(pair[1]);
 	n->fd = pair[0];
 	return 0;

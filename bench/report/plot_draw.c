@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/host/child.h"
 #include "bench/host/paths.h"
 #include "bench/report/plot.h"
 
@@ -124,7 +125,7 @@ static int draw_one(const struct compare_model *m, const struct plot *p, const c
 	fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 	if (!set || fd < 0)
 		return hb_error_set(e, set ? -errno : -ENOMEM, "%s", log);
-	status = hb_run((char *const[]){"gnuplot", "-e", set, script, NULL}, fd);
+	status = child_do((char *const[]){"gnuplot", "-e", set, script, NULL}, fd);
 	if (status == -ENOENT || status == 127)
 		return hb_error_set(e, -ENOENT, "gnuplot is missing: apt-get install gnuplot-nox");
 	if (status)

@@ -1,37 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <fcntl.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench/host/child.h"
 #include "bench/scenario/describe.h"
 
 #define DESCRIBE_ABI 1
-
-static pid_t agent_spawn(const char *agent, int *out)
-{
-	int fd[2];
-	pid_t pid;
-
-	if (pipe2(fd, O_CLOEXEC))
-		return -errno;
-	pid = fork();
-	if (pid < 0) {
-		pid = -errno;
-		close(fd[0]);
-		close(fd[1]);
-		return pid;
-	}
-	if (!pid) {
-		if (dup2(fd[1], STDOUT_FILENO) >= 0)
-			execl(agent, agent, "--describe", (char *)NULL);
-		_exit(127);
-	}
-	close(fd[1]);
-	*out = fd[0];
-	return pid;
-}
 
 /* Is every entry of the form that the rest of the host side relies on? */
 static int workloads_check(const json_t *workloads, const char *agent, struct hb_error *e)
@@ -56,25 +30,20 @@ static int workloads_check(const json_t *workloads, const char *agent, struct hb
 
 json_t *describe_agent(const char *agent, struct hb_error *e)
 {
-	json_error_t je;
+	char *argv[] = {(char *)agent, "--describe", NULL};
+	struct child c = {.err = STDERR_FILENO};
+	HB_FREE char *text = NULL;
+	json_error_t je = {.text = "no memory"};
 	json_t *doc, *workloads = NULL;
-	int fd = -1, status = 0;
-	pid_t pid;
+	int status;
 
 	if (access(agent, X_OK)) {
 		hb_error_set(e, -errno, "cannot run the agent %s: %s (run `make`)", agent,
 			     strerror(errno));
 		return NULL;
 	}
-	pid = agent_spawn(agent, &fd);
-	if (pid < 0) {
-		hb_error_set(e, pid, "cannot start %s: %s", agent, strerror(-pid));
-		return NULL;
-	}
-	doc = json_loadfd(fd, JSON_REJECT_DUPLICATES, &je);
-	close(fd);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	status = child_capture(&c, argv, &text);
+	doc = text ? json_loads(text, JSON_REJECT_DUPLICATES, &je) : NULL;
 	if (!doc || status) {
 		hb_error_set(e, -EPROTO, "%s --describe: %s", agent,
 			     status ? "the agent failed" : je.text);
