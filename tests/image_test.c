@@ -137,7 +137,7 @@ static void test_agent_missing(void **state)
 	struct agent_files a;
 
 	(void)state;
-	assert_int_equal(agent_files_find(&a, &e), -ENODEV);
+	assert_int_equal(agent_files_find(&a, false, &e), -ENODEV);
 	assert_non_null(strstr(e.text, "make all"));
 }
 

@@ -73,7 +73,7 @@ static int database_key(struct database *db, const struct hostpg *pg, unsigned i
 	db->key = malloc(CACHE_KEY_LEN + 1);
 	if (d && numbers) {
 		digest_text(d, "steps", DATABASE_STEPS);
-		digest_text(d, "postgres", pg->identity);
+		digest_text(d, "postgres", pg->hash);
 		digest_text(d, "numbers", numbers);
 	}
 	rc = db->key && numbers ? 0 : -ENOMEM;

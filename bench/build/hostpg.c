@@ -164,6 +164,19 @@ char *hostpg_libraries(const char *prefix)
 	return hb_strf("LD_LIBRARY_PATH=%s/usr/lib/x86_64-linux-gnu", prefix);
 }
 
+static int files_digest(struct hostpg *pg, struct hb_error *e)
+{
+	struct digest *d = digest_begin();
+	const char *guest;
+	json_t *host;
+	int rc;
+
+	json_object_foreach (pg->files, guest, host)
+		digest_file(d, guest, json_string_value(host));
+	rc = digest_end(d, pg->hash);
+	return rc ? hb_error_set(e, rc, "cannot read PostgreSQL's files: %s", strerror(-rc)) : 0;
+}
+
 int hostpg_find(const char *cache, struct hostpg *pg, struct hb_error *e)
 {
 	long major;
@@ -180,6 +193,8 @@ int hostpg_find(const char *cache, struct hostpg *pg, struct hb_error *e)
 	}
 	if (!rc)
 		rc = collect_files(pg, major, e);
+	if (!rc)
+		rc = files_digest(pg, e);
 	if (rc)
 		hostpg_free(pg);
 	return rc;

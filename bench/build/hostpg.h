@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "bench/base/util.h"
+#include "bench/host/digest.h"
 
 #define HOSTPG_MIN_VERSION 15
 
@@ -15,6 +16,8 @@ struct hostpg {
 	char *version;	 /* "15.20" */
 	char *identity;	 /* the whole of what `postgres --version` says */
 	char *libraries; /* "LD_LIBRARY_PATH=..." for running the programs, or NULL */
+	char hash[DIGEST_LEN +
+		  1];  /* of the files, for a package may be built anew as the same version */
 	json_t *files; /* {"/guest/path": "/host/path"}: programs, libraries, extensions, time zone
 			*/
 };

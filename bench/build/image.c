@@ -10,7 +10,7 @@
 #include "bench/build/rootfs.h"
 
 /* Part of the keys: raise it when the same input gives another image. */
-#define IMAGE_STEPS "1"
+#define IMAGE_STEPS "2"
 /* How many images of each kind stay, those in use aside. */
 #define KEPT 4
 
@@ -39,20 +39,21 @@ static int image_key(struct ingredients *in)
 	if (d) {
 		digest_text(d, "steps", IMAGE_STEPS);
 		digest_text(d, "agent", in->agent.hash);
-		digest_text(d, "postgres", in->pg.identity ? in->pg.identity : "");
+		digest_text(d, "postgres", in->pg.hash);
 		digest_text(d, "database", in->db.key ? in->db.key : "");
 	}
 	return digest_end(d, in->key);
 }
 
-static int ingredients_find(struct ingredients *in, unsigned int scale, struct hb_error *e)
+static int ingredients_find(struct ingredients *in, unsigned int scale, bool selftests,
+			    struct hb_error *e)
 {
 	int rc;
 
 	*in = (struct ingredients){.cache = paths_cache(e), .scale = scale};
 	if (!in->cache)
 		return -ENOENT;
-	rc = agent_files_find(&in->agent, e);
+	rc = agent_files_find(&in->agent, selftests, e);
 	if (!rc && scale)
 		rc = hostpg_find(in->cache, &in->pg, e);
 	if (!rc && scale)
@@ -136,11 +137,11 @@ static int entry_resolve(const struct ingredients *in, char **file, int *held, s
 }
 
 /* One of the two files: with a database or with the agent alone. */
-static int resolve_one(unsigned int scale, char **file, int *held, struct image *img,
-		       struct hb_error *e)
+static int resolve_one(unsigned int scale, bool selftests, char **file, int *held,
+		       struct image *img, struct hb_error *e)
 {
 	struct ingredients in;
-	int rc = ingredients_find(&in, scale, e);
+	int rc = ingredients_find(&in, scale, selftests, e);
 
 	if (!rc)
 		rc = entry_resolve(&in, file, held, e);
@@ -155,14 +156,14 @@ static int resolve_one(unsigned int scale, char **file, int *held, struct image 
 	return rc;
 }
 
-int image_resolve(unsigned int pg_scale, struct image *img, struct hb_error *e)
+int image_resolve(unsigned int pg_scale, bool selftests, struct image *img, struct hb_error *e)
 {
 	int rc;
 
 	*img = (struct image){.held = {-1, -1}};
-	rc = resolve_one(0, &img->initramfs, &img->held[0], img, e);
+	rc = resolve_one(0, selftests, &img->initramfs, &img->held[0], img, e);
 	if (!rc && pg_scale)
-		rc = resolve_one(pg_scale, &img->root, &img->held[1], img, e);
+		rc = resolve_one(pg_scale, selftests, &img->root, &img->held[1], img, e);
 	if (rc)
 		image_free(img);
 	return rc;

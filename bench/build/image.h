@@ -16,9 +16,10 @@ struct image {
 
 /*
  * Make the image unless the cache has it. @pg_scale: pgbench scale of the prepared database, 0: an
- * image without PostgreSQL. Progress goes to stderr. Release with image_free().
+ * image without PostgreSQL. @selftests: with the kernel's selftests. Progress goes to stderr.
+ * Release with image_free().
  */
-int image_resolve(unsigned int pg_scale, struct image *img, struct hb_error *e);
+int image_resolve(unsigned int pg_scale, bool selftests, struct image *img, struct hb_error *e);
 void image_free(struct image *img);
 
 #endif

@@ -20,7 +20,6 @@ static int add_unwinder(json_t *files, struct hb_error *e)
 	return elf_closure(guest, NULL, NULL, files, e);
 }
 
-/* The kernel's selftests, when `hugebench selftests` has built them beside this executable. */
 static int add_selftests(json_t *files, struct hb_error *e)
 {
 	HB_FREE char *dir = paths_beside("selftests");
@@ -58,7 +57,7 @@ static int agent_digest(struct agent_files *a, struct hb_error *e)
 		  : 0;
 }
 
-int agent_files_find(struct agent_files *a, struct hb_error *e)
+int agent_files_find(struct agent_files *a, bool selftests, struct hb_error *e)
 {
 	int rc;
 
@@ -72,7 +71,7 @@ int agent_files_find(struct agent_files *a, struct hb_error *e)
 		rc = elf_closure(a->agent, NULL, NULL, a->libraries, e);
 	if (!rc)
 		rc = add_unwinder(a->libraries, e);
-	if (!rc)
+	if (!rc && selftests)
 		rc = add_selftests(a->libraries, e);
 	if (!rc) {
 		json_object_del(a->libraries, a->agent);

@@ -14,8 +14,11 @@ struct agent_files {
 	char hash[CACHE_KEY_LEN + 1];
 };
 
-/* The agent beside this executable. -ENODEV: not built. */
-int agent_files_find(struct agent_files *a, struct hb_error *e);
+/*
+ * The agent beside this executable, and with @selftests the kernel's selftests that `hugebench
+ * selftests` has built there. -ENODEV: not built.
+ */
+int agent_files_find(struct agent_files *a, bool selftests, struct hb_error *e);
 void agent_files_free(struct agent_files *a);
 
 /* Write the initramfs: the agent is /init. */

@@ -187,7 +187,7 @@ static int cache_read(const char *key, struct accel *a)
 	const char *have = json_string_value(json_object_get(j, "key"));
 	json_t *works = json_object_get(j, "works");
 	const char *reason = json_string_value(json_object_get(j, "reason"));
-	int known = have && !strcmp(have, key) && json_is_boolean(works) && reason;
+	int known = have && !strcmp(have, key) && json_is_true(works) && reason;
 
 	if (known) {
 		a->works = json_is_true(works);

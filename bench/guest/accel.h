@@ -3,7 +3,7 @@
  * Does /dev/kvm run an ordinary guest here? It may exist and not do so (nested and para-virtual
  * hosts: QEMU dies on an MSR, or the guest never prints a byte), so a small guest is booted once
  * with a short deadline, and the answer is kept in the cache directory for as long as host kernel,
- * CPU and QEMU stay the same.
+ * CPU and QEMU stay the same. A failure is not kept: it may have been the moment's.
  */
 #ifndef HB_ACCEL_H
 #define HB_ACCEL_H

@@ -290,6 +290,19 @@ static unsigned int postgres_scale(const struct run *r)
 	return scale;
 }
 
+static bool uses_workload(const struct run *r, const char *name)
+{
+	for (size_t c = 0; c < r->spec.ncells; c++) {
+		size_t i;
+		json_t *in;
+
+		json_array_foreach (r->spec.cells[c].instances, i, in)
+			if (!strcmp(json_string_value(json_object_get(in, "workload")), name))
+				return true;
+	}
+	return false;
+}
+
 /* An expectation of a kernel that does not exist is a slip of the pen: worth a word, not a refusal.
  */
 static void expectations_check(const struct run *r)
@@ -334,6 +347,7 @@ int run_read(struct run *r, struct hb_error *e)
 	if (rc)
 		return rc;
 	r->postgres_scale = postgres_scale(r);
+	r->selftests = uses_workload(r, "selftests");
 	expectations_check(r);
 	return arms_choose(r, e);
 }
@@ -574,7 +588,7 @@ int run_prepare(struct run *r, struct hb_error *e)
 		if (!rc)
 			rc = run_kernels_exact(r, e);
 		if (!rc)
-			rc = image_resolve(r->postgres_scale, &r->image, e);
+			rc = image_resolve(r->postgres_scale, r->selftests, &r->image, e);
 	}
 	if (!rc)
 		rc = run_environment(r, e);

@@ -144,8 +144,9 @@ static json_t *image_record(const struct run *r)
 
 	if (stat(file, &st))
 		return NULL;
-	return json_pack("{s:I, s:s?, s:i}", "bytes", (json_int_t)st.st_size, "postgres",
-			 r->image.postgres, "postgres_scale", r->postgres_scale);
+	return json_pack("{s:I, s:s?, s:i, s:b}", "bytes", (json_int_t)st.st_size, "postgres",
+			 r->image.postgres, "postgres_scale", r->postgres_scale, "selftests",
+			 r->selftests);
 }
 
 /* The running kernel's GNU build-id as hexadecimal into @hex; "" when it has none. */
@@ -253,10 +254,11 @@ static int plan_record(struct run *r, struct hb_error *e)
 		rc = json_object_set_new(r->record, "mixed_config", json_true());
 	if (!rc && !run_is_native(r))
 		rc = json_object_update_new(
-			r->record, json_pack("{s:{s:i, s:I, s:i, s:s}, s:{s:i}}", "guest", "vcpus",
-					     r->size.vcpus, "memory", (json_int_t)r->size.memory,
-					     "nodes", r->size.nodes, "arguments", r->command_line,
-					     "image", "postgres_scale", r->postgres_scale));
+			r->record,
+			json_pack("{s:{s:i, s:I, s:i, s:s}, s:{s:i, s:b}}", "guest", "vcpus",
+				  r->size.vcpus, "memory", (json_int_t)r->size.memory, "nodes",
+				  r->size.nodes, "arguments", r->command_line, "image",
+				  "postgres_scale", r->postgres_scale, "selftests", r->selftests));
 	return rc ? hb_error_set(e, -ENOMEM, "no memory") : 0;
 }
 

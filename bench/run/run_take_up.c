@@ -54,6 +54,8 @@ static int record_settings(struct run *r, struct hb_error *e)
 	r->size.vcpus = json_integer_value(json_object_get(guest, "vcpus"));
 	r->size.nodes = json_integer_value(json_object_get(guest, "nodes"));
 	r->size.memory = json_integer_value(json_object_get(guest, "memory"));
+	r->selftests =
+		json_is_true(json_object_get(json_object_get(r->record, "image"), "selftests"));
 	r->postgres_scale = json_integer_value(
 		json_object_get(json_object_get(r->record, "image"), "postgres_scale"));
 	r->args.mixed_config |= json_is_true(json_object_get(r->record, "mixed_config"));
@@ -193,7 +195,7 @@ int run_take_up(struct run *r, struct hb_error *e)
 	if (!run_is_native(r)) {
 		rc = run_kernels(r, e) ?: run_kernels_exact(r, e);
 		if (!rc)
-			rc = image_resolve(r->postgres_scale, &r->image, e);
+			rc = image_resolve(r->postgres_scale, r->selftests, &r->image, e);
 	}
 	if (!rc)
 		rc = run_environment(r, e);
