@@ -130,8 +130,10 @@ static void bare_pass(const struct null_task *n, uint64_t pages)
 		((volatile char *)n->map)[i * PAGE] = (char)i;
 }
 
-/* Required: operations as long as task_continue() says so; figures by task_count() and
- * task_latency(). */
+/*
+ * Required: operations as long as task_continue() says so; figures by task_count(), and by
+ * task_latency(t, ROW, task_ticks_to_ns(end - begin)). touch_pages() does both by itself.
+ */
 static int null_run(struct task *t, struct hb_error *e)
 {
 	const struct null_options *o = t->in->options;

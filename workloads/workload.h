@@ -231,7 +231,7 @@ static inline uint64_t task_latency_unit(uint64_t ns)
 	return __builtin_expect(task_clock.insn_ns == 1, 1) ? ns : ns / task_clock.insn_ns;
 }
 
-/* Record @ns into a METRIC_HIST row. */
+/* Record @ns into a METRIC_HIST row: task_ticks_to_ns(end - begin) of two task_ticks(). */
 static inline void task_latency(struct task *t, unsigned int row, uint64_t ns)
 {
 	hist_record(t->shared->hist[row], task_latency_unit(ns));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Building and freeing a document. */
+#include <assert.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,11 +131,12 @@ void doc_column(struct doc *d, const char *head, bool left)
 	t->head[t->columns++] = plain_copy(d, head);
 }
 
-void doc_row(struct doc *d, char *const cells[])
+void doc_row_of(struct doc *d, char *const cells[], size_t n)
 {
 	struct doc_table *t = last_table(d);
 	struct doc_row *more = t ? realloc(t->rows, (t->nrows + 1) * sizeof(*more)) : NULL;
 
+	assert(!t || n == t->columns || n == DOC_COLUMNS);
 	if (!more) {
 		d->failed = true;
 		for (unsigned int i = 0; t && i < t->columns; i++)

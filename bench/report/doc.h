@@ -64,9 +64,12 @@ void doc_picture(struct doc *d, const char *file, const char *what);
 void doc_table(struct doc *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Append a column to the last table; @head is copied. */
 void doc_column(struct doc *d, const char *head, bool left);
-/* Append a row to the last table: one string per column, owned by the document from now on (NULL:
- * failed). */
-void doc_row(struct doc *d, char *const cells[]);
+/*
+ * Append a row to the last table: an array of one string per column in the columns' order, or of
+ * DOC_COLUMNS of which the first are taken; owned by the document from now on (NULL: failed).
+ */
+#define doc_row(d, ...) doc_row_of(d, __VA_ARGS__, sizeof(__VA_ARGS__) / sizeof(*(__VA_ARGS__)))
+void doc_row_of(struct doc *d, char *const cells[], size_t n);
 void doc_free(struct doc *d);
 
 /* An item whose term is "-": one of a list, not a term that is explained. */

@@ -132,16 +132,17 @@ static void metric_row(const struct compare_model *m, struct doc *d, struct repo
 	unsigned int metric = compare_find_metric(g, like->source, like->label);
 	const struct comparison *c = compare_find(m, group, metric, pair);
 	const struct stats_change none = {NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+	char *cells[DOC_COLUMNS] = {
+		row_label(g, like, by_scale),
+		arm_text(m, n, group, metric, p->a),
+		arm_text(m, n, group, metric, p->b),
+		report_percent(c ? c->change.log_ratio : NAN),
+		report_spread(m, c ? &c->change : &none, c),
+		verdict_text(m, group, p, c),
+		boots ? boots_text(m, n, group, like, pair) : NULL,
+	};
 
-	doc_row(d, (char *const[]){
-			   row_label(g, like, by_scale),
-			   arm_text(m, n, group, metric, p->a),
-			   arm_text(m, n, group, metric, p->b),
-			   report_percent(c ? c->change.log_ratio : NAN),
-			   report_spread(m, c ? &c->change : &none, c),
-			   verdict_text(m, group, p, c),
-			   boots ? boots_text(m, n, group, like, pair) : NULL,
-		   });
+	doc_row(d, cells);
 }
 
 /*
