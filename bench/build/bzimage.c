@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <endian.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include "bench/build/bzimage.h"
 #include "bench/build/elfinfo.h"
+#include "bench/host/child.h"
 
 #define NOBODY	    65534
 #define VMLINUX_MAX (256u << 20)
@@ -93,22 +91,6 @@ static int read_all(int fd, char **out, size_t *out_len)
 	return 0;
 }
 
-/* In the child: from @from to @to, at most VMLINUX_MAX bytes, with no rights of ours. */
-static void exec_unpacker(const char *program, int from, int to)
-{
-	const struct rlimit most = {VMLINUX_MAX, VMLINUX_MAX};
-	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-	if (null < 0 || setrlimit(RLIMIT_FSIZE, &most) || lseek(from, 0, SEEK_SET) ||
-	    dup2(from, STDIN_FILENO) < 0 || dup2(to, STDOUT_FILENO) < 0 ||
-	    dup2(null, STDERR_FILENO) < 0)
-		_exit(126);
-	if (!geteuid() && (setgroups(0, NULL) || setgid(NOBODY) || setuid(NOBODY)))
-		_exit(126);
-	execlp(program, program, "-dc", (char *)NULL);
-	_exit(errno == ENOENT ? 127 : 126);
-}
-
 /*
  * Unpack with @program, which reads what anybody may have packed. Its status is ignored as long as
  * there is output: the appended length makes xz and lz4 complain of trailing bytes.
@@ -118,24 +100,23 @@ static int unpack_program(const char *program, const char *in, size_t in_len, ch
 {
 	HB_CLOSE int from = memfd_create("payload", MFD_CLOEXEC);
 	HB_CLOSE int to = from < 0 ? -1 : memfd_create("vmlinux", MFD_CLOEXEC);
-	int rc, status;
-	pid_t pid;
+	HB_CLOSE int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	struct child c = {.in = from, .err = null, .file_bytes = VMLINUX_MAX};
+	char *argv[] = {(char *)program, "-dc", NULL};
+	int rc;
 
-	if (to < 0)
+	if (to < 0 || null < 0)
 		return -errno;
+	if (!geteuid())
+		c.uid = c.gid = NOBODY;
 	rc = hb_write_all(from, in, in_len);
+	if (!rc && lseek(from, 0, SEEK_SET))
+		rc = -errno;
 	if (rc)
 		return rc;
-	pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (!pid)
-		exec_unpacker(program, from, to);
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-		return -ENODEV;
+	rc = child_wait(child_start(&c, argv, to));
+	if (rc < 0 || rc == 127)
+		return rc < 0 ? rc : -ENODEV;
 	return read_all(to, out, out_len);
 }
 

@@ -27,7 +27,7 @@ static void path_add_sbin(void)
 }
 
 /* A caller's small limits are not ours: as far as the system allows, and no core files. */
-static void limits_set(void)
+static void limits_set(const struct child *c)
 {
 	static const int all[] = {RLIMIT_AS,	  RLIMIT_CPU,	 RLIMIT_DATA, RLIMIT_FSIZE,
 				  RLIMIT_MEMLOCK, RLIMIT_NOFILE, RLIMIT_NPROC};
@@ -38,6 +38,10 @@ static void limits_set(void)
 			l.rlim_cur = l.rlim_max;
 			setrlimit(all[i], &l);
 		}
+	if (c->file_bytes) {
+		l.rlim_cur = l.rlim_max = c->file_bytes;
+		setrlimit(RLIMIT_FSIZE, &l);
+	}
 	/* A stack without limit changes where mmap(2) puts things. */
 	if (!getrlimit(RLIMIT_STACK, &l)) {
 		l.rlim_cur = l.rlim_max < STACK_BYTES ? l.rlim_max : STACK_BYTES;
@@ -96,11 +100,11 @@ child_exec(const struct child *c, char *const argv[], int out, pid_t parent)
 		_exit(126);
 	if (c->group)
 		setpgid(0, 0);
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0 ||
+	if (null < 0 || dup2(c->in ? c->in : null, STDIN_FILENO) < 0 ||
 	    dup2(c->err ? c->err : out, STDERR_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
 		_exit(126);
 	umask(022);
-	limits_set();
+	limits_set(c);
 	signals_set();
 	variables_set(c);
 	descriptors_set(c);
@@ -133,10 +137,12 @@ pid_t child_start(const struct child *c, char *const argv[], int out)
 	return pid < 0 ? -errno : pid;
 }
 
-static int child_wait(pid_t pid)
+int child_wait(pid_t pid)
 {
 	int status;
 
+	if (pid < 0)
+		return pid;
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return -errno;
@@ -148,7 +154,7 @@ int child_do(char *const argv[], int out)
 	struct child c = {.err = out < 0 ? STDERR_FILENO : 0};
 	pid_t pid = child_start(&c, argv, out < 0 ? STDOUT_FILENO : out);
 
-	return pid < 0 ? pid : child_wait(pid);
+	return child_wait(pid);
 }
 
 /* Hand the lines of @fd, which is closed, to @line. */

@@ -27,6 +27,8 @@ struct child {
 	const char *const *unset; /* names to remove; NULL-terminated */
 	uid_t uid; /* run as this user and group, without others' groups; 0: no change */
 	gid_t gid;
+	int in;		       /* stdin comes from here; 0: /dev/null */
+	uint64_t file_bytes;   /* no file may become larger; 0: as the system allows */
 	int err;	       /* stderr goes here; 0: where stdout goes */
 	int keep[CHILD_KEEPS]; /* descriptors that it inherits, up to a 0 */
 	/* NULL, or where alone it can change files, as confine_writes() takes it */
@@ -41,10 +43,11 @@ struct child {
  */
 pid_t child_start(const struct child *c, char *const argv[], int out);
 /*
- * child_start() and wait; -1 for @out: stdout and stderr stay where they are. Returns the exit
- * status (0..255; 127: there is no such program, 126: it cannot be started), 128 + signal, or
- * -errno.
+ * Wait for what child_start() returned. The exit status (0..255; 127: there is no such program,
+ * 126: it cannot be started), 128 + signal, or -errno.
  */
+int child_wait(pid_t pid);
+/* child_start() and child_wait(); -1 for @out: stdout and stderr stay where they are. */
 int child_do(char *const argv[], int out);
 
 /* Called for each line of output, without its newline. */
