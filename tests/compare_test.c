@@ -592,6 +592,47 @@ static void test_repetitions_in_one_boot(void **state)
 	release(&l);
 }
 
+static void built_with(const char *dir, size_t kernel, const char *compiler)
+{
+	HB_FREE char *file = hb_strf("%s/run.json", dir);
+	json_t *run = json_load_file(file, 0, NULL);
+
+	json_object_set_new(json_array_get(json_object_get(run, "kernels"), kernel), "compiler",
+			    json_string(compiler));
+	assert_int_equal(json_dump_file(run, file, 0), 0);
+	json_decref(run);
+}
+
+/* Two compilers are two differences; one that is not known is none. */
+static void test_compilers(void **state)
+{
+	struct synthetic a = synthetic_default(run_dir), b = synthetic_default(other_dir);
+	struct hb_error e;
+	struct loaded l;
+
+	(void)state;
+	a.kernels[1] = b.kernels[1] = NULL;
+	b.name = "other";
+	assert_int_equal(synthetic_write(&a), 0);
+	assert_int_equal(synthetic_write(&b), 0);
+	built_with(run_dir, 0, "gcc 12");
+	assert_int_equal(compare_two(&l, false, &e), 0);
+	release(&l);
+	built_with(other_dir, 0, "gcc 14");
+	assert_int_equal(compare_two(&l, false, &e), -EXDEV);
+	assert_non_null(strstr(e.text, "compiler of synthetic:base and other:base differs (gcc 12, "
+				       "gcc 14)"));
+	release(&l);
+
+	a.kernels[1] = "hinode";
+	assert_int_equal(synthetic_write(&a), 0);
+	built_with(run_dir, 0, "gcc 12");
+	built_with(run_dir, 1, "gcc 14");
+	read_model(run_dir, &l);
+	assert_non_null(l.m->pairs[0].refused);
+	release(&l);
+}
+
 /* A configuration that differs beyond the series: nothing of that pair is compared. */
 static void test_config(void **state)
 {
@@ -729,6 +770,7 @@ int main(void)
 		cmocka_unit_test(test_layouts),
 		cmocka_unit_test(test_two_runs),
 		cmocka_unit_test(test_repetitions_in_one_boot),
+		cmocka_unit_test(test_compilers),
 		cmocka_unit_test(test_config),
 		cmocka_unit_test(test_sequential),
 		cmocka_unit_test(test_scale),

@@ -97,6 +97,7 @@ static int kernel_fill(struct kernel *k, const struct variant *v, const char *la
 {
 	const char *version = json_string_value(json_object_get(manifest, "version"));
 	const char *build_id = json_string_value(json_object_get(manifest, "build_id"));
+	const char *compiler = json_string_value(json_object_get(manifest, "toolchain"));
 
 	if (!version || !build_id)
 		return hb_error_set(e, -EBADMSG, "%s/manifest.json has no version or build_id",
@@ -108,6 +109,7 @@ static int kernel_fill(struct kernel *k, const struct variant *v, const char *la
 		.version = strdup(version),
 		.build_id = strdup(build_id),
 		.source = strdup(label),
+		.compiler = compiler ? strdup(compiler) : NULL,
 		.bzimage = hb_strf("%s/bzImage", dir),
 		.config = hb_strf("%s/config", dir),
 		.series = json_incref(v->patches),
@@ -374,6 +376,7 @@ void kernel_free(struct kernel *k)
 	free(k->version);
 	free(k->build_id);
 	free(k->source);
+	free(k->compiler);
 	free(k->bzimage);
 	free(k->bzimage_exact);
 	free(k->config);

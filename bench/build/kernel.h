@@ -14,6 +14,7 @@ struct kernel {
 	char *version;	   /* "5.10.262" */
 	char *build_id;	   /* hexadecimal GNU build-id of vmlinux; as /sys/kernel/notes shows it */
 	char *source;	   /* "linux-source-5.10 5.10.262-1", path of a tarball, or "tree@ref" */
+	char *compiler;	   /* and linker, as toolchain_find() has them; NULL: built elsewhere */
 	char *bzimage;	   /* path */
 	char *bzimage_exact; /* path of the same without PAUSE, after kernel_exact(); else NULL */
 	char *config;	     /* path of the .config */

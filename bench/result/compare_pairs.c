@@ -264,6 +264,20 @@ static int check_two(const struct compare_model *m, struct hb_error *e)
 			    m->runs[0]->dir, m->runs[1]->dir);
 }
 
+/* Where both are known: a compiler's work would show as the kernels'. */
+static int check_compilers(const struct compare_model *m, const struct compare_pair *p,
+			   char **reasons)
+{
+	const struct compare_arm *a = &m->arms[p->a], *b = &m->arms[p->b];
+	const char *with_a = string_at(a->kernel, "compiler");
+	const char *with_b = string_at(b->kernel, "compiler");
+
+	if (!*with_a || !*with_b || !strcmp(with_a, with_b))
+		return 0;
+	return add_reason(reasons, hb_strf("compiler of %s and %s differs (%s, %s)", a->label,
+					   b->label, with_a, with_b));
+}
+
 static int refuse(struct compare_model *m, const struct compare_options *o, struct hb_error *e)
 {
 	char *reasons = NULL;
@@ -273,10 +287,11 @@ static int refuse(struct compare_model *m, const struct compare_options *o, stru
 		struct compare_pair *p = &m->pairs[i];
 
 		if (m->runs[1]) {
-			err = check_config_across(m, p, &reasons);
+			err = check_config_across(m, p, &reasons)
+				      ?: check_compilers(m, p, &reasons);
 			continue;
 		}
-		err = check_config_within(m, p, &p->refused);
+		err = check_config_within(m, p, &p->refused) ?: check_compilers(m, p, &p->refused);
 		if (!err && p->refused && o->force) {
 			err = add_reason(&reasons, p->refused);
 			p->refused = NULL;

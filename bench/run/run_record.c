@@ -70,11 +70,13 @@ static int kernel_record(const struct run *r, const struct kernel *k, json_t *li
 	if (rc)
 		return hb_error_set(e, rc, "cannot read %s: %s", k->config, strerror(-rc));
 	if (json_array_append_new(
-		    list, json_pack("{s:s, s:s, s:s, s:s, s:O, s:s, s:s, s:s, s:s, s:s*, s:O*}",
-				    "name", k->name, "version", k->version, "build_id", k->build_id,
-				    "source", k->source, "series", k->series, "config_sha256", sha,
-				    "config_file", file, "bzimage", k->bzimage, "description",
-				    k->description, "note", k->note, "loaded", k->loaded)))
+		    list,
+		    json_pack("{s:s, s:s, s:s, s:s, s:O, s:s, s:s, s:s, s:s, s:s*, s:O*, s:s*}",
+			      "name", k->name, "version", k->version, "build_id", k->build_id,
+			      "source", k->source, "series", k->series, "config_sha256", sha,
+			      "config_file", file, "bzimage", k->bzimage, "description",
+			      k->description, "note", k->note, "loaded", k->loaded, "compiler",
+			      k->compiler)))
 		return hb_error_set(e, -ENOMEM, "no memory");
 	return 0;
 }
