@@ -134,7 +134,7 @@ faults: $(BUILD)/tests/faults
 # looks for new ones with clang's libFuzzer, TIME for each target.
 SANITIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZED_SRC := $(filter-out tests/fuzz/libfuzzer.c tests/fuzz/replay.c,$(wildcard tests/fuzz/*.c)) \
-	$(filter-out bench/main.c,$(HOST_SRC)) $(BASE_SRC) workloads/postgres/pg_log.c workloads/postgres/pg_summary.c
+	$(filter-out bench/main.c,$(HOST_SRC)) $(BASE_SRC) workloads/postgres/log.c workloads/postgres/summary.c
 REPLAY_OBJ := $(patsubst %.c,$(BUILD)/san/%.o,tests/fuzz/replay.c $(FUZZED_SRC))
 FUZZ_OBJ := $(patsubst %.c,$(BUILD)/fuzz/%.o,tests/fuzz/libfuzzer.c $(FUZZED_SRC))
 FUZZ_TARGETS := $(notdir $(wildcard tests/fuzz/seeds/*))

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "bench/base/util.h"
-#include "bench/result/bound.h"
+#include "bench/result/rarity.h"
 #include "bench/result/stacks.h"
 
 static const char *chain(const json_t *chains, size_t i)
@@ -110,16 +110,16 @@ static void bounds_match_published_values(void **state)
 {
 	(void)state;
 	/* Rule of three: -ln(0.05). */
-	assert_true(fabs(bound_rate(0, 1, 0.95) - 2.995732) < 1e-5);
-	assert_true(fabs(bound_rate(0, 100, 0.95) - 0.02995732) < 1e-7);
+	assert_true(fabs(rarity_rate(0, 1, 0.95) - 2.995732) < 1e-5);
+	assert_true(fabs(rarity_rate(0, 100, 0.95) - 0.02995732) < 1e-7);
 	/* Garwood's table, upper 95 % limit of one side: 1 event 4.744, 2 events 6.296, 10
 	 * events 16.962. */
-	assert_true(fabs(bound_rate(1, 1, 0.95) - 4.744) < 1e-3);
-	assert_true(fabs(bound_rate(2, 1, 0.95) - 6.296) < 1e-3);
-	assert_true(fabs(bound_rate(10, 1, 0.95) - 16.962) < 1e-3);
-	assert_true(fabs(bound_probability(0, 20, 0.95) - (1 - pow(0.05, 1.0 / 20))) < 1e-9);
+	assert_true(fabs(rarity_rate(1, 1, 0.95) - 4.744) < 1e-3);
+	assert_true(fabs(rarity_rate(2, 1, 0.95) - 6.296) < 1e-3);
+	assert_true(fabs(rarity_rate(10, 1, 0.95) - 16.962) < 1e-3);
+	assert_true(fabs(rarity_probability(0, 20, 0.95) - (1 - pow(0.05, 1.0 / 20))) < 1e-9);
 	/* The limit is the probability at which so few events have a chance of 5 %. */
-	double p = bound_probability(1, 20, 0.95);
+	double p = rarity_probability(1, 20, 0.95);
 
 	assert_true(fabs(pow(1 - p, 20) + 20 * p * pow(1 - p, 19) - 0.05) < 1e-6);
 }
@@ -127,13 +127,13 @@ static void bounds_match_published_values(void **state)
 static void bounds_refuse_what_says_nothing(void **state)
 {
 	(void)state;
-	assert_true(isnan(bound_rate(0, 0, 0.95)));
-	assert_true(isnan(bound_rate(0, NAN, 0.95)));
-	assert_true(isnan(bound_rate(0, 1, 1)));
-	assert_true(isnan(bound_probability(0, 0, 0.95)));
-	assert_true(isnan(bound_probability(3, 2, 0.95)));
-	assert_true(isnan(bound_probability(0, 1, 0)));
-	assert_true(bound_probability(2, 2, 0.95) == 1);
+	assert_true(isnan(rarity_rate(0, 0, 0.95)));
+	assert_true(isnan(rarity_rate(0, NAN, 0.95)));
+	assert_true(isnan(rarity_rate(0, 1, 1)));
+	assert_true(isnan(rarity_probability(0, 0, 0.95)));
+	assert_true(isnan(rarity_probability(3, 2, 0.95)));
+	assert_true(isnan(rarity_probability(0, 1, 0)));
+	assert_true(rarity_probability(2, 2, 0.95) == 1);
 }
 
 int main(void)

@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "workloads/postgres/pg_log.h"
-#include "workloads/postgres/pg_summary.h"
-#include "workloads/postgres/pg_workload.h"
+#include "workloads/postgres/log.h"
+#include "workloads/postgres/postgres.h"
+#include "workloads/postgres/summary.h"
 
 static const char version13[] =
 	"transaction type: <builtin: select only>\n"

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "workloads/postgres/pg_pgbench.h"
+#include "workloads/postgres/pgbench.h"
 
 /* Finds the log's prefix among its arguments, as pgbench opens it. */
 #define HEAD                                                                                       \

@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
-#include "workloads/postgres/pg_probe.h"
-#include "workloads/postgres/pg_segment.h"
-#include "workloads/postgres/pg_server.h"
+#include "workloads/postgres/probe.h"
+#include "workloads/postgres/segment.h"
+#include "workloads/postgres/server.h"
 
 #define GIB ((uint64_t)1 << 30)
 

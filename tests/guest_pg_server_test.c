@@ -14,10 +14,10 @@
 
 #include <cmocka.h>
 
-#include "workloads/postgres/pg_probe.h"
-#include "workloads/postgres/pg_segment.h"
-#include "workloads/postgres/pg_server.h"
-#include "workloads/postgres/pg_spawn.h"
+#include "workloads/postgres/probe.h"
+#include "workloads/postgres/segment.h"
+#include "workloads/postgres/server.h"
+#include "workloads/postgres/spawn.h"
 
 #define NOBODY	 65534
 #define START_NS (60 * NSEC_PER_SEC)

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "bench/scenario/costs.h"
+#include "bench/scenario/cell_costs.h"
 #include "bench/scenario/plan.h"
 #include "bench/run/guest_size.h"
 

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "workloads/postgres/pg_workload.h"
+#include "workloads/postgres/postgres.h"
 
 /* Bytes of the end of the server's log that go into the cell's notes. */
 #define LOG_KEPT (16 << 10)
@@ -38,7 +38,7 @@ static uint64_t pg_huge_pages(const void *options, unsigned int tasks)
 
 /*
  * For migration: the segment, and who maps all of it: the backend that stays, and during the load
- * the keeper in its place (pg_load.c).
+ * the keeper in its place (load.c).
  */
 static int publish(struct instance *in, struct hb_error *e)
 {

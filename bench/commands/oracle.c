@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/result/bound.h"
+#include "bench/result/rarity.h"
 #include "bench/commands/commands.h"
 #include "bench/commands/evidence.h"
 #include "bench/commands/own_run.h"
@@ -73,8 +73,8 @@ static void take(struct outcome *o, const struct load_cell *c)
 
 static void print_outcome(const struct outcome *o)
 {
-	double per_boot = bound_probability(o->hangs, o->boots, LEVEL);
-	double per_hour = bound_rate(o->hangs, o->exposure / 3600, LEVEL);
+	double per_boot = rarity_probability(o->hangs, o->boots, LEVEL);
+	double per_hour = rarity_rate(o->hangs, o->exposure / 3600, LEVEL);
 
 	if (!o->boots)
 		printf("%s: no boot ran the mix to its end\n", o->kernel);

@@ -9,7 +9,7 @@
 #include "bench/commands/commands.h"
 #include "bench/host/paths.h"
 #include "bench/run/slurm.h"
-#include "bench/scenario/costs.h"
+#include "bench/scenario/cell_costs.h"
 #include "bench/scenario/plan.h"
 
 #define SCRIPT "slurm.sh"

@@ -11,7 +11,7 @@
 #include "bench/base/exact.h"
 #include "bench/base/kconfig.h"
 #include "bench/base/units.h"
-#include "bench/scenario/costs.h"
+#include "bench/scenario/cell_costs.h"
 #include "bench/scenario/describe.h"
 #include "bench/host/environment.h"
 #include "bench/host/paths.h"

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "bench/run/slurm.h"
-#include "bench/scenario/costs.h"
+#include "bench/scenario/cell_costs.h"
 #include "bench/scenario/plan.h"
 
 /* The plan as an array: task t carries out blocks t, t + tasks, t + 2 tasks, ... */

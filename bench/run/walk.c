@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "bench/run/walk.h"
-#include "bench/scenario/costs.h"
+#include "bench/scenario/cell_costs.h"
 
 static const char *text(const json_t *o, const char *key)
 {

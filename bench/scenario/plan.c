@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "bench/base/units.h"
-#include "bench/scenario/costs.h"
+#include "bench/scenario/cell_costs.h"
 #include "bench/scenario/plan.h"
 
 #define FORMAT		 1

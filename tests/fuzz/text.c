@@ -8,8 +8,8 @@
 #include "bench/scenario/plan.h"
 #include "bench/scenario/spec.h"
 #include "tests/fuzz/fuzz.h"
-#include "workloads/postgres/pg_log.h"
-#include "workloads/postgres/pg_summary.h"
+#include "workloads/postgres/log.h"
+#include "workloads/postgres/summary.h"
 
 static const char workloads_text[] =
 	"[{\"name\":\"null\",\"summary\":\"-\",\"role\":\"workload\",\"needs\":[\"CONFIG_X\"],"

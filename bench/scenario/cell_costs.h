@@ -4,8 +4,8 @@
  * power-off. Remembered from finished cells, so that the planner knows how many boots a budget
  * holds.
  */
-#ifndef HB_COSTS_H
-#define HB_COSTS_H
+#ifndef HB_CELL_COSTS_H
+#define HB_CELL_COSTS_H
 
 #include <jansson.h>
 

@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "workloads/postgres/pg_workload.h"
+#include "workloads/postgres/postgres.h"
 
 #define PUMP_MS 20
 /* Transactions under way at the end of a phase have this long to finish. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "workloads/postgres/pg_spawn.h"
+#include "workloads/postgres/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>

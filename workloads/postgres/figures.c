@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "workloads/postgres/pg_workload.h"
+#include "workloads/postgres/postgres.h"
 
 #define METRIC(row, n, k, u, b, p, h)                                                              \
 	[row] = {.name = n,                                                                        \

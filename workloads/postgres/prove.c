@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
-#include "workloads/postgres/pg_workload.h"
+#include "workloads/postgres/postgres.h"
 
 #define GIB ((uint64_t)1 << 30)
 /* Connections that are opened to see what page tables one costs. */

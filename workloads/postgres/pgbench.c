@@ -8,7 +8,7 @@
  * pgbench is told a run without end and stopped with SIGALRM, which is its own way of noticing
  * that -T is over: the phases of the cell decide, to the millisecond.
  */
-#include "workloads/postgres/pg_pgbench.h"
+#include "workloads/postgres/pgbench.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "workloads/postgres/pg_spawn.h"
+#include "workloads/postgres/spawn.h"
 
 #define OUTPUT_MAX (PGBENCH_OUTPUT - 1)
 #define ARGS_MAX   64

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a number of events, zero above all, says about how often they happen. Pure functions. */
-#ifndef HB_BOUND_H
-#define HB_BOUND_H
+#ifndef HB_RARITY_H
+#define HB_RARITY_H
 
 /*
  * Upper limit, at @level (0.95), of the rate of a Poisson process that showed @events in @exposure:
@@ -12,7 +12,7 @@
  * Wrong, Is Everything All Right?", JAMA 249, 1983, 1743-1745). Per unit of @exposure; NAN when the
  * exposure is not above 0 or the level not inside (0, 1).
  */
-double bound_rate(unsigned int events, double exposure, double level);
+double rarity_rate(unsigned int events, double exposure, double level);
 /*
  * Upper limit, at @level, of the probability of an event per trial after @events in @trials: the
  * quantile @level of Beta(events + 1, trials - events) (C. J. Clopper, E. S. Pearson, "The Use of
@@ -20,6 +20,6 @@ double bound_rate(unsigned int events, double exposure, double level);
  * 404-413); without an event 1 - (1 - level)^(1 / trials). 1 when every trial had one; NAN without
  * a trial, with more events than trials, or a level not inside (0, 1).
  */
-double bound_probability(unsigned int events, unsigned int trials, double level);
+double rarity_probability(unsigned int events, unsigned int trials, double level);
 
 #endif

@@ -6,11 +6,11 @@
 #include <stdint.h>
 
 #include "workloads/agent/functime.h"
-#include "workloads/postgres/pg_pgbench.h"
-#include "workloads/postgres/pg_probe.h"
-#include "workloads/postgres/pg_segment.h"
-#include "workloads/postgres/pg_server.h"
-#include "workloads/postgres/pg_summary.h"
+#include "workloads/postgres/pgbench.h"
+#include "workloads/postgres/probe.h"
+#include "workloads/postgres/segment.h"
+#include "workloads/postgres/server.h"
+#include "workloads/postgres/summary.h"
 #include "workloads/workload.h"
 
 enum pg_load {
@@ -109,7 +109,7 @@ struct pg_state {
 	double sharable_gib, shared_mib;
 };
 
-/* pg_config.c */
+/* config.c */
 extern const struct option_row pg_option_rows[];
 /* Of the whole segment of buffers, the default resolved. */
 uint64_t pg_buffers_bytes(const struct pg_options *o);
@@ -124,25 +124,25 @@ void pg_note_lines(struct instance *in, const char *key, char *text, const char 
 /* Notes the version, and every setting that is not as the server has it by default. */
 int pg_config_note(struct instance *in, struct hb_error *e);
 
-/* pg_fill.c: the backend that stays, the buffers it fills, the queries that reach over them. */
+/* fill.c: the backend that stays, the buffers it fills, the queries that reach over them. */
 int pg_fill(struct instance *in, struct hb_error *e);
 
 /* hugetlb_fault() of every process of the server. */
 extern const struct functime pg_fault_probe;
 
-/* pg_prove.c */
+/* prove.c */
 /* What page tables a backend has that touched the whole segment: the mean over some. */
 int pg_page_tables(struct instance *in, struct hb_error *e);
 /* workload_ops.prove */
 int pg_prove(struct instance *in, struct hb_error *e);
 
-/* pg_load.c */
+/* load.c */
 /* Write the scripts that a load needs into the server's directory. */
 int pg_load_prepare(struct instance *in, struct hb_error *e);
 /* workload_ops.run */
 int pg_load_run(struct task *t, struct hb_error *e);
 
-/* pg_figures.c */
+/* figures.c */
 extern const struct metric_row pg_metrics[];
 /* workload_ops.report */
 int pg_report(struct instance *in, struct hb_error *e);

@@ -2,16 +2,16 @@
 #include <gsl/gsl_cdf.h>
 #include <math.h>
 
-#include "bench/result/bound.h"
+#include "bench/result/rarity.h"
 
-double bound_rate(unsigned int events, double exposure, double level)
+double rarity_rate(unsigned int events, double exposure, double level)
 {
 	if (!(exposure > 0) || !(level > 0 && level < 1))
 		return NAN;
 	return gsl_cdf_chisq_Pinv(level, 2.0 * events + 2) / (2 * exposure);
 }
 
-double bound_probability(unsigned int events, unsigned int trials, double level)
+double rarity_probability(unsigned int events, unsigned int trials, double level)
 {
 	if (!trials || events > trials || !(level > 0 && level < 1))
 		return NAN;

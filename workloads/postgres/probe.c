@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "workloads/postgres/pg_probe.h"
+#include "workloads/postgres/probe.h"
 
 #include <inttypes.h>
 #include <libpq-fe.h>

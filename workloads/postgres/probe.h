@@ -8,7 +8,7 @@
 
 #include "bench/base/util.h"
 
-/* A connection of libpq; pg_probe.c alone knows the library. */
+/* A connection of libpq; probe.c alone knows the library. */
 struct pg_session;
 
 int pg_session_open(const char *conninfo, struct pg_session **s, struct hb_error *e);

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "workloads/postgres/pg_workload.h"
+#include "workloads/postgres/postgres.h"
 
 #define BLOCK 8192ULL
 /* Of the buffers; the rest is for catalogs, indexes and what the load adds. */

@@ -6,7 +6,7 @@
  *     a first line with the versions;
  * 15: "maximum number of tries", failed transactions, failures beside the statements.
  */
-#include "workloads/postgres/pg_summary.h"
+#include "workloads/postgres/summary.h"
 
 #include <ctype.h>
 #include <math.h>

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "bench/scenario/costs.h"
+#include "bench/scenario/cell_costs.h"
 #include "bench/host/paths.h"
 
 static const char *text(const json_t *o, const char *key)

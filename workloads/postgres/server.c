@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "workloads/postgres/pg_server.h"
+#include "workloads/postgres/server.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "workloads/postgres/pg_spawn.h"
+#include "workloads/postgres/spawn.h"
 
 #define STOP_NS	   (20 * NSEC_PER_SEC)
 #define EXPLAIN_NS (NSEC_PER_SEC / 2)

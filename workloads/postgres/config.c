@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "workloads/postgres/pg_workload.h"
+#include "workloads/postgres/postgres.h"
 
 #define GIB ((uint64_t)1 << 30)
 /* max_connections, where nobody sets it. */

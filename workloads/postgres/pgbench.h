@@ -8,8 +8,8 @@
 #include <sys/types.h>
 
 #include "bench/base/util.h"
-#include "workloads/postgres/pg_log.h"
-#include "workloads/postgres/pg_summary.h"
+#include "workloads/postgres/log.h"
+#include "workloads/postgres/summary.h"
 
 #define PGBENCH_THREADS 64
 /* Bytes of its summary; more is an error. */

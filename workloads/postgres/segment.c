@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "workloads/postgres/pg_segment.h"
+#include "workloads/postgres/segment.h"
 
 #include <inttypes.h>
 #include <stdio.h>
