@@ -592,6 +592,49 @@ static void test_repetitions_in_one_boot(void **state)
 	release(&l);
 }
 
+static void from_host(const char *dir, const char *id)
+{
+	HB_FREE char *file = hb_strf("%s/run.json", dir);
+	json_t *run = json_load_file(file, 0, NULL);
+
+	json_object_set_new(json_object_get(run, "host"), "id", json_string(id));
+	assert_int_equal(json_dump_file(run, file, 0), 0);
+	json_decref(run);
+}
+
+/* In mode exact a figure is the same on every machine, and that of a seed. */
+static void test_exact_on_two_machines(void **state)
+{
+	struct synthetic a = synthetic_default(run_dir), b = synthetic_default(other_dir);
+	struct hb_error e;
+	struct loaded l;
+
+	(void)state;
+	a.kernels[1] = b.kernels[1] = NULL;
+	a.mode = b.mode = "exact";
+	a.noise = b.noise = 0;
+	a.boots = b.boots = 2;
+	b.name = "other";
+	assert_int_equal(synthetic_write(&a), 0);
+	assert_int_equal(synthetic_write(&b), 0);
+	from_host(other_dir, "elsewhere");
+	assert_int_equal(compare_two(&l, false, &e), 0);
+	release(&l);
+	b.boots = 3;
+	assert_int_equal(synthetic_write(&b), 0);
+	assert_int_equal(compare_two(&l, false, &e), -EXDEV);
+	assert_non_null(strstr(e.text, "number of seeds differs (2, 3)"));
+	release(&l);
+	a.mode = b.mode = "emulated";
+	assert_int_equal(synthetic_write(&a), 0);
+	assert_int_equal(synthetic_write(&b), 0);
+	from_host(other_dir, "elsewhere");
+	assert_int_equal(compare_two(&l, false, &e), -EXDEV);
+	assert_non_null(strstr(e.text, "host differs (host-1, elsewhere)"));
+	assert_null(strstr(e.text, "seeds"));
+	release(&l);
+}
+
 static void built_with(const char *dir, size_t kernel, const char *compiler)
 {
 	HB_FREE char *file = hb_strf("%s/run.json", dir);
@@ -771,6 +814,7 @@ int main(void)
 		cmocka_unit_test(test_two_runs),
 		cmocka_unit_test(test_repetitions_in_one_boot),
 		cmocka_unit_test(test_compilers),
+		cmocka_unit_test(test_exact_on_two_machines),
 		cmocka_unit_test(test_config),
 		cmocka_unit_test(test_sequential),
 		cmocka_unit_test(test_scale),
