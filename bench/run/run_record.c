@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* run.json: what is run, and where. */
-#include <elf.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
 
+#include "bench/base/build_id.h"
 #include "bench/base/kconfig.h"
 #include "bench/build/cache.h"
 #include "bench/run/doctor.h"
@@ -151,36 +151,9 @@ static json_t *image_record(const struct run *r)
 			 r->selftests);
 }
 
-/* The running kernel's GNU build-id as hexadecimal into @hex; "" when it has none. */
-static void running_build_id(char *hex, size_t size)
-{
-	HB_FREE char *notes = NULL;
-	size_t len, at = 0;
-
-	hex[0] = 0;
-	if (hb_file_read("/sys/kernel/notes", &notes, &len))
-		return;
-	while (at + sizeof(Elf64_Nhdr) <= len) {
-		Elf64_Nhdr n;
-		size_t name = at + sizeof(n), desc;
-
-		memcpy(&n, notes + at, sizeof(n));
-		desc = name + ((n.n_namesz + 3ul) & ~3ul);
-		if (desc + n.n_descsz > len)
-			return;
-		if (n.n_type == NT_GNU_BUILD_ID && n.n_namesz == 4 &&
-		    !memcmp(notes + name, "GNU", 4) && 2 * n.n_descsz < size) {
-			for (size_t i = 0; i < n.n_descsz; i++)
-				sprintf(hex + 2 * i, "%02x", (unsigned char)notes[desc + i]);
-			return;
-		}
-		at = desc + ((n.n_descsz + 3ul) & ~3ul);
-	}
-}
-
 static int native_record(const struct run *r, json_t *list, struct hb_error *e)
 {
-	char build_id[129];
+	char build_id[BUILD_ID_HEX];
 	struct utsname u;
 
 	if (uname(&u))

@@ -1,50 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Who is there: WIRE_HELLO. */
-#include <elf.h>
 #include <numa.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "bench/base/build_id.h"
 #include "bench/base/wire.h"
 #include "workloads/agent/clock.h"
 #include "workloads/agent/guest.h"
 #include "workloads/agent/hugetlb.h"
 #include "workloads/workload.h"
-
-#define BUILD_ID_MAX 64
-
-static size_t note_align(size_t n)
-{
-	return (n + 3) & ~(size_t)3;
-}
-
-/* The GNU build-id in the ELF notes of /sys/kernel/notes, as hexadecimal; "" when there is none. */
-static void build_id(char *hex, size_t size)
-{
-	HB_FREE char *notes = NULL;
-	size_t len = 0, at = 0;
-
-	hex[0] = '\0';
-	if (hb_file_read("/sys/kernel/notes", &notes, &len))
-		return;
-	while (at + sizeof(Elf64_Nhdr) <= len) {
-		const Elf64_Nhdr *n = (const void *)(notes + at);
-		size_t name = at + sizeof(*n), desc = name + note_align(n->n_namesz);
-
-		at = desc + note_align(n->n_descsz);
-		if (at > len || at < desc)
-			return;
-		if (n->n_type != NT_GNU_BUILD_ID || n->n_namesz != 4 ||
-		    memcmp(notes + name, "GNU", 4) || n->n_descsz > BUILD_ID_MAX ||
-		    n->n_descsz * 2 >= size)
-			continue;
-		for (size_t i = 0; i < n->n_descsz; i++)
-			sprintf(hex + 2 * i, "%02x", (unsigned char)notes[desc + i]);
-		return;
-	}
-}
 
 /* A one-line file without its newline as JSON; an empty string when it cannot be read. */
 static json_t *line_json(const char *path)
@@ -85,11 +52,11 @@ static json_t *nodes_json(void)
 
 json_t *hello_make(void)
 {
-	char id[2 * BUILD_ID_MAX + 1], abi[32];
+	char id[BUILD_ID_HEX], abi[32];
 	struct utsname u;
 
 	uname(&u);
-	build_id(id, sizeof(id));
+	running_build_id(id, sizeof(id));
 	snprintf(abi, sizeof(abi), "abi %d", WORKLOAD_ABI);
 	return json_pack(
 		"{s:i, s:s, s:s, s:s, s:o, s:o, s:s, s:i, s:I, s:o, s:o}", "wire", WIRE_VERSION,
