@@ -39,6 +39,7 @@ static int record_settings(struct run *r, struct hb_error *e)
 	const char *mode = json_string_value(json_object_get(r->record, "mode"));
 	const char *reason = json_string_value(json_object_get(r->record, "mode_reason"));
 	const char *arguments = json_string_value(json_object_get(guest, "arguments"));
+	const json_t *tsc = json_object_get(json_object_get(r->record, "environment"), "tsc_khz");
 	size_t i;
 
 	r->steps = json_incref(json_object_get(r->record, "steps"));
@@ -58,6 +59,9 @@ static int record_settings(struct run *r, struct hb_error *e)
 		json_is_true(json_object_get(json_object_get(r->record, "image"), "selftests"));
 	r->postgres_scale = json_integer_value(
 		json_object_get(json_object_get(r->record, "image"), "postgres_scale"));
+	/* All boots are told the same of the host's counter; another machine has its own. */
+	if (tsc && r->args.block == RUN_WHOLE)
+		r->tsc_khz = json_integer_value(tsc);
 	r->args.mixed_config |= json_is_true(json_object_get(r->record, "mixed_config"));
 	if (run_set_text(&r->mode, strdup(mode), e) ||
 	    run_set_text(&r->mode_reason, strdup(reason), e) ||
