@@ -123,17 +123,22 @@ void progress_begin(const struct progress *p, struct progress_cell *c, const jso
 	headline_choose(c, p->workloads);
 }
 
-/* The headline counter of an interval frame as a rate. */
+/* The headline counter of an interval frame as a rate; in mode exact there are no seconds. */
 static void figure_take(struct progress_cell *c, const json_t *frame)
 {
 	const json_t *count = json_object_get(json_object_get(frame, "counters"), c->headline);
-	double length = json_number_value(json_object_get(frame, "length_ns"));
+	const json_t *phases = json_object_get(json_object_get(c->planned, "spec"), "phases");
+	double insn = json_number_value(json_object_get(phases, "interval_insn"));
+	double length =
+		insn > 0 ? insn / 1e6
+			 : json_number_value(json_object_get(frame, "length_ns")) / NSEC_PER_SEC;
 	char rate[32];
 
 	if (!json_is_number(count) || length <= 0)
 		return;
-	format_count(rate, sizeof(rate), json_number_value(count) * NSEC_PER_SEC / length);
-	snprintf(c->figure, sizeof(c->figure), "%s %s/s", c->headline, rate);
+	format_count(rate, sizeof(rate), json_number_value(count) / length);
+	snprintf(c->figure, sizeof(c->figure), "%s %s/%s", c->headline, rate,
+		 insn > 0 ? "Minsn" : "s");
 }
 
 void progress_frame(struct progress_cell *c, const char *phase, const json_t *frame)
