@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/shm.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -172,6 +173,34 @@ static void crash_is_told(void **state)
 }
 
 /* A task is no parent of the postmaster, and sees its end all the same. */
+/*
+ * Until nobody is attached to the System V segment by which a server knows that backends of one
+ * before it still run; the seventh line of postmaster.pid has its key and id (pidfile.h).
+ */
+static void wait_for_backends(const struct fixture *f)
+{
+	HB_FREE char *path = hb_strf("%s/postmaster.pid", f->data);
+	HB_FREE char *text = NULL;
+	uint64_t deadline = hb_now_ns() + 20 * NSEC_PER_SEC;
+	struct shmid_ds segment;
+	unsigned long key;
+	char *line;
+	int id;
+
+	assert_int_equal(hb_file_read(path, &text, NULL), 0);
+	line = text;
+	for (int i = 0; i < 6 && line; i++) {
+		line = strchr(line, '\n');
+		line = line ? line + 1 : NULL;
+	}
+	assert_non_null(line);
+	assert_int_equal(sscanf(line, "%lu %d", &key, &id), 2);
+	while (!shmctl(id, IPC_STAT, &segment) && segment.shm_nattch) {
+		assert_true(hb_now_ns() < deadline);
+		usleep(20000);
+	}
+}
+
 static void killed_postmaster_is_told(void **state)
 {
 	struct fixture *f = *state;
@@ -193,6 +222,7 @@ static void killed_postmaster_is_told(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	assert_int_equal(pg_server_check(&f->server, &e), -ECHILD);
+	wait_for_backends(f);
 }
 
 /* A server that is set up, its socket in a directory of its own, and not yet started. */
