@@ -297,7 +297,7 @@ static void test_name_of_300_bytes(void **state)
 	char name[330] = "\"name\": \"";
 
 	memset(name + strlen(name), 'n', 300);
-	strcat(name, "\"");
+	name[strlen(name)] = '"';
 	(void)state;
 	edit(CELL "/cell.json", "\"name\": \"faults\"", name);
 	expect_problem(CELL "/cell.json", "is no name: a letter or digit, then letters", 11);

@@ -41,17 +41,19 @@ static json_int_t process_start(pid_t pid)
 	HB_FREE char *path = hb_strf("/proc/%d/stat", (int)pid), *text = NULL;
 	unsigned long long start;
 	const char *p;
+	char state;
 
 	if (!path || hb_file_read(path, &text, NULL))
 		return 0;
 	/* The name in field 2 may hold anything; the fields after the last ')' are plain. */
 	p = strrchr(text, ')');
 	if (!p || sscanf(p + 1,
-			 " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
+			 " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
 			 "%*d %llu",
-			 &start) != 1)
+			 &state, &start) != 2)
 		return 0;
-	return start;
+	/* A zombie waits for its parent alone. */
+	return state == 'Z' ? 0 : start;
 }
 
 /* 0 and a new reference; -ENOENT without a note. */

@@ -233,7 +233,7 @@ static int append_spec(struct session *s, FILE *out)
 /* The initramfs of this boot: the agent, the kernel's modules, the specification. */
 static int make_initrd(struct session *s, struct hb_error *e)
 {
-	const char *modules = s->c->kernel->modules;
+	const char *modules = s->c->kernel ? s->c->kernel->modules : NULL;
 	HB_FCLOSE FILE *out = NULL;
 	int rc, fd;
 
@@ -264,7 +264,7 @@ static int start_guest(struct session *s, struct hb_error *e)
 	vm.console_path = s->console_path;
 	if (session_is_exact(s) && vm.root)
 		return hb_error_set(e, -EINVAL, "mode exact needs an initramfs, not a disk");
-	if (session_is_exact(s) || s->c->kernel->modules) {
+	if (session_is_exact(s) || (s->c->kernel && s->c->kernel->modules)) {
 		rc = make_initrd(s, e);
 		vm.initramfs_fd = s->initrd_fd;
 	}
