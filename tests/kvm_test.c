@@ -20,7 +20,8 @@
 #include "bench/build/kernel.h"
 #include "bench/host/child.h"
 
-#define CELLS 4
+#define HUGEBENCH "build/hugebench"
+#define CELLS	  4
 
 static char directory[] = "/tmp/hugebench-kvm.XXXXXX";
 static struct kernel kernel;
@@ -82,6 +83,26 @@ static void run_on_kvm_host(const char *job)
 		fail_msg("the outer QEMU: %s", output ? output : "?");
 }
 
+static void run_here(char *const argv[])
+{
+	HB_FREE char *output = NULL;
+
+	if (child_capture(&(struct child){0}, argv, &output))
+		fail_msg("%s: %s", argv[1], output ? output : "?");
+}
+
+/* The image for the guests, into this machine's cache: laid over, a directory cannot be renamed. */
+static void make_image(void)
+{
+	char *plan[] = {HUGEBENCH, "plan",    "-s",	   "tests/kvm.ini", "--mode", "emulated",
+			"--name",  "prepare", "--results", directory,	    NULL};
+	char *prepare[] = {HUGEBENCH,	"run",	     "--name",	"prepare",
+			   "--prepare", "--results", directory, NULL};
+
+	run_here(plan);
+	run_here(prepare);
+}
+
 static char *in_directory(const char *name)
 {
 	HB_FREE char *path = text("%s/%s", directory, name);
@@ -102,6 +123,7 @@ static int setup(void **state)
 	assert_non_null(mkdtemp(directory));
 	if (kernel_resolve("kvm-host", &kernel, &e))
 		fail_msg("%s", e.text);
+	make_image();
 	job = text("HOME='%s' XDG_CACHE_HOME='%s' build/hugebench run -s tests/kvm.ini --mode kvm "
 		   "--results /run/results --name kvm",
 		   home ? home : "/root", cache ? cache : "");
@@ -125,13 +147,13 @@ static int teardown(void **state)
 
 static void the_run_is_of_mode_kvm(void **state)
 {
-	const json_t *guest = json_object_get(run, "guest");
+	const json_t *environment = json_object_get(run, "environment");
 
 	(void)state;
 	assert_string_equal(json_string_value(json_object_get(run, "mode")), "kvm");
 	assert_string_equal(json_string_value(json_object_get(run, "status")), "finished");
-	assert_string_equal(json_string_value(json_object_get(guest, "accelerator")), "kvm");
-	assert_non_null(json_object_get(guest, "memory_backing"));
+	assert_string_equal(json_string_value(json_object_get(environment, "accelerator")), "kvm");
+	assert_non_null(json_object_get(environment, "memory_backing"));
 }
 
 static void every_cell_is_ok(void **state)
