@@ -191,6 +191,29 @@ static void run_counting(unsigned int tasks, int threads)
 	release(&f);
 }
 
+/* The workload goes on while it is proved what it shares; what disturbs it does not. */
+static void antagonist_sits_out_the_proof(void **state)
+{
+	struct workload_ops ops = ops_of(count_run);
+	struct fixture f;
+	uint64_t still;
+
+	(void)state;
+	ops.role = ROLE_ANTAGONIST;
+	fire(&f, &ops, 1);
+	gang_phase(&f.g, PHASE_MEASURE);
+	wait_progress(&f);
+	gang_phase(&f.g, PHASE_PROVE);
+	while (!atomic_load(&f.in.task[0]->end_ns))
+		usleep(1000);
+	still = atomic_load(&f.in.task[0]->progress);
+	usleep(20000);
+	assert_int_equal(atomic_load(&f.in.task[0]->progress), still);
+	gang_phase(&f.g, PHASE_DRAIN);
+	assert_int_equal(gang_wait(&f.g, hb_now_ns() + TIMEOUT_NS), 0);
+	release(&f);
+}
+
 static void processes(void **state)
 {
 	(void)state;
@@ -350,6 +373,7 @@ int main(void)
 		cmocka_unit_test(threads),
 		cmocka_unit_test(many_processes),
 		cmocka_unit_test(many_threads),
+		cmocka_unit_test(antagonist_sits_out_the_proof),
 		cmocka_unit_test(init_failure_names_the_task),
 		cmocka_unit_test(death_is_noticed),
 		cmocka_unit_test(quiet_exit_is_noticed),

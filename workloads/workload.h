@@ -44,7 +44,7 @@ enum cell_phase {
 	PHASE_SETUP,
 	PHASE_WARMUP,  /* operations run, nothing is kept */
 	PHASE_MEASURE, /* operations that start now count */
-	PHASE_PROVE,   /* operations run on, nothing is kept; prove() looks at the tasks */
+	PHASE_PROVE,   /* workloads run on, antagonists stand still; prove() looks at the tasks */
 	PHASE_DRAIN,   /* finish the running operation and leave run() */
 };
 

@@ -138,6 +138,19 @@ static bool work_advance(struct task *t)
 	return true;
 }
 
+/*
+ * An antagonist sits out the proof, which is of what the tasks' mappings share: where it takes
+ * pages as fast as they come, there would be nothing to see. The phase after it.
+ */
+static int sit_out_proof(const struct task *t)
+{
+	int phase;
+
+	while ((phase = atomic_load(&t->in->cell->shared->phase)) == PHASE_PROVE)
+		hb_sleep_until_ns(hb_now_ns() + POLL_NS);
+	return phase;
+}
+
 bool task_advance(struct task *t)
 {
 	int phase = atomic_load(&t->in->cell->shared->phase);
@@ -151,6 +164,8 @@ bool task_advance(struct task *t)
 		window_begin(t);
 	else
 		window_end(t);
+	if (phase == PHASE_PROVE && t->in->ops->role == ROLE_ANTAGONIST)
+		phase = sit_out_proof(t);
 	t->phase = phase;
 	return phase < PHASE_DRAIN;
 }
