@@ -75,6 +75,13 @@ char *hb_strf(const char *fmt, ...)
 	return n < 0 ? NULL : s;
 }
 
+int hb_set_text(char **field, char *text, struct hb_error *e)
+{
+	free(*field);
+	*field = text;
+	return text ? 0 : hb_error_set(e, -ENOMEM, "no memory");
+}
+
 int hb_file_read(const char *path, char **text, size_t *len)
 {
 	HB_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -51,6 +51,9 @@ void hb_cleanup_file(FILE **f);
 /* asprintf() that returns the string, owned by the caller, or NULL without memory. */
 char *hb_strf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* Replace *@field by @text, which it owns from now on; -ENOMEM for NULL. */
+int hb_set_text(char **field, char *text, struct hb_error *e);
+
 /*
  * Read a whole small file (also of /proc and /sys, whose size is 0). The text is
  * NUL-terminated and owned by the caller; *@len may be NULL. At most 64 MiB, else -EFBIG.

@@ -147,12 +147,15 @@ int run_kernels(struct run *r, struct hb_error *e);
 /* Several vCPUs of mode exact boot the kernels without PAUSE: make them, once the mode is settled.
  */
 int run_kernels_exact(struct run *r, struct hb_error *e);
-/* Replace *@field by @text, which is freed with the run; -ENOMEM for NULL. */
-int run_set_text(char **field, char *text, struct hb_error *e);
 /* The arm of mode native: the running kernel's release; owned by the caller. */
 char *run_native_arm(void);
 /* May as many boots run side by side as were asked for? */
 int run_jobs_check(const struct run *r, struct hb_error *e);
+/* Choose the guest's size for the mode and this host, and r->jobs. */
+int run_size_choose(struct run *r, struct hb_error *e);
+/* Settle mode auto, refuse kvm where it does not work, say what QEMU may do wrong; the kernels are
+ * there. */
+int run_mode_settle(struct run *r, struct hb_error *e);
 /* Choose r->jobs for a guest of r->size on this host. */
 int run_jobs_choose(struct run *r, struct hb_error *e);
 /* --yes is for mode native. */

@@ -63,9 +63,9 @@ static int record_settings(struct run *r, struct hb_error *e)
 	if (tsc && r->args.block == RUN_WHOLE)
 		r->tsc_khz = json_integer_value(tsc);
 	r->args.mixed_config |= json_is_true(json_object_get(r->record, "mixed_config"));
-	if (run_set_text(&r->mode, strdup(mode), e) ||
-	    run_set_text(&r->mode_reason, strdup(reason), e) ||
-	    run_set_text(&r->command_line, strdup(arguments ? arguments : ""), e))
+	if (hb_set_text(&r->mode, strdup(mode), e) ||
+	    hb_set_text(&r->mode_reason, strdup(reason), e) ||
+	    hb_set_text(&r->command_line, strdup(arguments ? arguments : ""), e))
 		return -ENOMEM;
 	return 0;
 }
