@@ -12,8 +12,11 @@
 
 #include "bench/host/child.h"
 #include "bench/base/util.h"
+#include "bench/report/report.h"
 #include "bench/run/lock.h"
+#include "bench/run/merge.h"
 #include "tests/run_command.h"
+#include "tests/synthetic.h"
 
 /* Four blocks of one boot. */
 static const char scenario[] = "[scenario]\nmode = native\nrepeat = 4\nwarmup = 0\n"
@@ -247,6 +250,112 @@ static void merge_takes_what_belongs(void **state)
 	status_is("spread", "finished");
 }
 
+static void of_another_host(json_t *j)
+{
+	json_t *environment = json_object_get(j, "environment");
+
+	json_object_set_new(environment, "cpu_model", json_string("Other CPU"));
+	json_object_set_new(environment, "host_name", json_string("other"));
+}
+
+/* A boot says what was otherwise than its own run.json has it; the run it comes into is another. */
+static void merge_keeps_the_machine(void **state)
+{
+	HB_FREE char *run = path_of("results/apart"), *parts = path_of("parts");
+	HB_FREE char *record = path_of("parts/apart/run.json");
+	HB_FREE char *file = NULL, *first = NULL;
+	char *results = command_results;
+	json_t *cell, *environment;
+
+	(void)state;
+	plan("apart");
+	expect_run(0, "", "--name", "apart", "--prepare");
+	copy(run, parts);
+	command_results = parts;
+	expect_run(0, "[1/1]", "--name", "apart", "--block", "1");
+	command_results = results;
+	json_change(record, of_another_host);
+	expect_command("merge", 1, "1 blocks taken", "apart", parts);
+	first = cell_path("apart", 0);
+	file = hb_strf("%s/cell.json", first);
+	cell = json_load_file(file, 0, NULL);
+	environment = json_object_get(cell, "environment");
+	assert_string_equal(json_string_value(json_object_get(environment, "cpu_model")),
+			    "Other CPU");
+	assert_string_equal(json_string_value(json_object_get(environment, "host_name")), "other");
+	json_decref(cell);
+}
+
+static void made_elsewhere(json_t *j)
+{
+	json_t *environment = json_object_get(j, "environment");
+
+	json_object_set_new(environment, "host_id", json_string("host-9"));
+	json_object_set_new(environment, "host_name", json_string("elsewhere"));
+}
+
+static void with_another_digit(json_t *j)
+{
+	json_object_set_new(json_array_get(json_object_get(j, "metrics"), 0), "value",
+			    json_real(1001));
+}
+
+static char *report_of(const char *dir)
+{
+	struct compare_options options = {0};
+	struct compare_model *m = NULL;
+	struct load_run *run = NULL;
+	struct hb_error e = {""};
+	struct doc d = {0};
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	assert_int_equal(load_run(dir, &run, &e), 0);
+	assert_int_equal(compare_build(run, NULL, &options, &m, &e), 0);
+	report_build(m, &d, false);
+	assert_int_equal(doc_text(&d, out, false), 0);
+	fclose(out);
+	doc_free(&d);
+	compare_free(m);
+	load_free(run);
+	return text;
+}
+
+/* One boot of mode exact has the digits of another machine's, then it has not. */
+static void exact_boots_made_twice(void **state)
+{
+	HB_FREE char *run = path_of("results/twice"), *part = path_of("twice"), *dir = NULL;
+	HB_FREE char *boot = path_of("twice/cells/0001-base-faults-1-r1/cell.json");
+	struct synthetic s = synthetic_default(run);
+	HB_FREE char *same = NULL, *other = NULL;
+	struct merge_count count;
+	struct hb_error e = {""};
+
+	(void)state;
+	s.mode = "exact";
+	s.noise = 0;
+	s.machines = 1;
+	s.name = "twice";
+	assert_int_equal(synthetic_write(&s), 0);
+	s.dir = part;
+	assert_int_equal(synthetic_write(&s), 0);
+	json_change(boot, made_elsewhere);
+	assert_int_equal(merge_run(command_results, "twice", &part, 1, &count, &dir, &e), 0);
+	assert_int_equal(count.known, 1);
+	assert_int_equal(count.repeated, 36);
+	assert_int_equal(count.differing, 0);
+	same = report_of(dir);
+	assert_non_null(strstr(same, "\n1 boot repeats one that another machine made, with the"));
+	json_change(boot, with_another_digit);
+	expect_command("merge", 1, "36 boots were made twice: 35 with the same digits, 1 with",
+		       "twice", part);
+	other = report_of(dir);
+	assert_non_null(strstr(other, "INVALID in 1 of 6 boots: made again on\n"
+				      "    elsewhere, it has other digits: exact.first_fault "
+				      "value is 1000.0,\n    and 1001.0 there"));
+}
+
 static void local_locks_are_refused(void **state)
 {
 	static const char mounts[] =
@@ -276,6 +385,8 @@ int main(void)
 		cmocka_unit_test(killed_block_is_done_again),
 		cmocka_unit_test(unfinished_block_of_another_machine),
 		cmocka_unit_test(merge_takes_what_belongs),
+		cmocka_unit_test(merge_keeps_the_machine),
+		cmocka_unit_test(exact_boots_made_twice),
 		cmocka_unit_test(local_locks_are_refused),
 	};
 

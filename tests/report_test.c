@@ -541,6 +541,32 @@ static void test_machines(void **state)
 	assert_non_null(strstr(exact, "\n12 boots repeat one that another machine made, with"));
 }
 
+/* Of two machines one is half as fast: it is no spread of the figures, and no change. */
+static void test_machine_of_half_the_speed(void **state)
+{
+	HB_FREE char *other = hb_strf("%s/two", dir), *text = NULL, *strata = NULL;
+	struct synthetic s = synthetic_default(other);
+
+	(void)state;
+	s.machines = 2;
+	s.boots = 8;
+	text = text_report(&s);
+	assert_non_null(strstr(text, "faults-1 faults, 1/s\n     7476 ±1.4%    9385 ±1.6% "
+				     "+25.8% +23.8..+27.9 better  8+8\n"));
+	assert_non_null(strstr(text, "\nBoots come from 2 machines: node0 (Example CPU 0; 24 "
+				     "boots), node1\n(Example CPU 0; 24 boots).\n"));
+	assert_non_null(strstr(text, "\nDifferences are taken within machines, which are "
+				     "weighted by their\nboots;"));
+	assert_non_null(strstr(text, "\nfaults-1 faults            +25.8%                   "
+				     "±1.1% -\n"));
+	/* of other models of CPU each has cells of its own */
+	s.models = 1;
+	strata = text_report(&s);
+	assert_non_null(strstr(strata, "\nfaults-1 on Example CPU 0 faults, 1/s\n     9961 "));
+	assert_non_null(strstr(strata, "\nfaults-1 on Example CPU 1 faults, 1/s\n     4992 "));
+	assert_null(strstr(strata, "Main figures by machine"));
+}
+
 /* A cell that never ran has no parameters. */
 static void test_cell_without_parameters(void **state)
 {
@@ -582,6 +608,7 @@ int main(void)
 		cmocka_unit_test(test_cell_without_parameters),
 		cmocka_unit_test(test_csv_of_one_arm),
 		cmocka_unit_test(test_machines),
+		cmocka_unit_test(test_machine_of_half_the_speed),
 		cmocka_unit_test(test_published),
 		cmocka_unit_test(test_changes_without_a_ratio),
 		cmocka_unit_test(test_summary),

@@ -51,6 +51,11 @@ static void say(const struct merge_count *c)
 	if (c->partial)
 		fprintf(stderr, ", %u left out (not finished there)", c->partial);
 	fputc('\n', stderr);
+	if (c->repeated)
+		fprintf(stderr,
+			"hugebench: %u boots were made twice: %u with the same digits, %u with "
+			"others\n",
+			c->repeated, c->repeated - c->differing, c->differing);
 	if (c->missing)
 		fprintf(stderr, "hugebench: %u blocks are missing\n", c->missing);
 	if (c->unexpected)
@@ -81,9 +86,12 @@ int cmd_merge(int argc, char **argv)
 		       "run's own directory.\v"
 		       "A DIR is a copy of the run's directory, or has one in it. One of another "
 		       "plan, kernel, image or agent is refused, and then nothing is taken. A "
-		       "block is taken once, and whole.\n"
+		       "block is taken once, and whole. One of mode exact that the run has as well "
+		       "is "
+		       "compared with it, to the digit.\n"
 		       "Exit status: 0; 1 some cell is not as the scenario expects, or blocks are "
-		       "missing; 2 bad usage, or a DIR that does not belong; 3 the host lacks "
+		       "missing, or digits differ; 2 bad usage, or a DIR that does not belong; 3 "
+		       "the host lacks "
 		       "something.",
 	};
 	struct merge_args a = {.name = NULL};
@@ -95,7 +103,7 @@ int cmd_merge(int argc, char **argv)
 		return EXIT_USAGE;
 	rc = merge(&a, &count, &e);
 	if (!rc)
-		return count.missing || count.unexpected ? EXIT_CELLS : EXIT_OK;
+		return count.missing || count.unexpected || count.differing ? EXIT_CELLS : EXIT_OK;
 	fprintf(stderr, "hugebench: %s\n", e.text);
 	return rc == -EXDEV || rc == -ENOENT || rc == -EPROTO || rc == -EBUSY || rc == -EINVAL
 		       ? EXIT_USAGE

@@ -147,7 +147,7 @@ static size_t repeated_elsewhere(const struct load_run *run)
 
 static void exact_machines(const struct compare_model *m, struct doc *d)
 {
-	size_t n = repeated_elsewhere(m->runs[0]);
+	size_t n = repeated_elsewhere(m->runs[0]) + m->runs[0]->nrepeated;
 
 	if (n)
 		doc_paragraph(d, "%zu boot%s one that another machine made, with the same digits.",
@@ -162,14 +162,15 @@ void report_machines(const struct compare_model *m, struct doc *d)
 	HB_FREE struct stats_block *blocks = calloc(m->nmachines + 1, sizeof(*blocks));
 	HB_FREE char *names = machine_names(m);
 
-	if (m->nmachines < 2)
+	if (m->nmachines < 2 && !m->runs[0]->nrepeated)
 		return;
 	if (!blocks || !names) {
 		d->failed = true;
 		return;
 	}
 	doc_heading(d, 2, "Machines");
-	doc_paragraph(d, "Boots come from %u machines: %s.", m->nmachines, names);
+	doc_paragraph(d, "Boots come from %u machine%s: %s.", m->nmachines,
+		      m->nmachines == 1 ? "" : "s", names);
 	if (!strcmp(m->runs[0]->mode, "exact")) {
 		exact_machines(m, d);
 		return;

@@ -406,7 +406,7 @@ int load_run(const char *dir, struct load_run **out, struct hb_error *e)
 	err = read_cells(run, e);
 	if (!err && !strcmp(run->mode, "exact"))
 		err = check_agreement(run, e);
-	if (!err && load_strata(run))
+	if (!err && (load_repeated(run) || load_strata(run)))
 		err = hb_error_set(e, -ENOMEM, "no memory");
 	if (err)
 		goto fail;

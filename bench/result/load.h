@@ -61,6 +61,8 @@ struct load_run {
 	size_t ncells;
 	json_t *seen;	  /* while cells are read: which boots were */
 	size_t ndisagree; /* cells that are INVALID since boots of mode exact disagree */
+	size_t nrepeated; /* boots of mode exact that another machine made too, with the same digits
+			   */
 	bool counted;	  /* mode exact, fixed work: instructions are counted, there is no spread */
 	char **problems;
 	size_t nproblems;
@@ -107,6 +109,9 @@ int load_machine(struct load_run *run, const json_t *cell, struct load_cell *c);
  * of each model, "CELL on MODEL". In mode exact the model does not matter. 0 or -ENOMEM.
  */
 int load_strata(struct load_run *run);
+/* What merge found of boots of mode exact that were made twice: those with other digits become
+ * INVALID, with the first such figure; the rest are counted. 0 or -ENOMEM. */
+int load_repeated(struct load_run *run);
 
 /* load_run() of a directory, or of a name in results/. -ENOENT: there is no such run. */
 int load_open(const char *name, struct load_run **run, struct hb_error *e);

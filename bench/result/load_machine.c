@@ -48,3 +48,46 @@ int load_strata(struct load_run *run)
 	}
 	return 0;
 }
+
+static struct load_cell *cell_find(struct load_run *run, const char *id)
+{
+	for (size_t i = 0; i < run->ncells; i++)
+		if (!strcmp(run->cells[i].id, id))
+			return &run->cells[i];
+	return NULL;
+}
+
+static const char *text(const json_t *o, const char *key)
+{
+	return json_string_value(json_object_get(o, key)) ?: "";
+}
+
+int load_repeated(struct load_run *run)
+{
+	json_t *entry;
+	size_t i;
+
+	json_array_foreach (json_object_get(run->run, "repeated"), i, entry) {
+		const char *difference = text(entry, "difference");
+		struct load_cell *c = cell_find(run, text(entry, "id"));
+		HB_FREE char *reason = NULL;
+
+		if (!c || c->verdict != CELL_OK)
+			continue;
+		if (!*difference) {
+			run->nrepeated += strcmp(c->machine, text(entry, "host_id")) != 0;
+			continue;
+		}
+		reason = hb_strf("made again on %s, it has other digits: %s",
+				 *text(entry, "host_name") ? text(entry, "host_name")
+							   : text(run->environment, "host_name"),
+				 difference);
+		c->reason = reason ? strings_put(run->strings, reason) : NULL;
+		if (!c->reason)
+			return -ENOMEM;
+		c->verdict = CELL_INVALID;
+		c->expected = false;
+		run->ndisagree++;
+	}
+	return 0;
+}

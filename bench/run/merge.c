@@ -11,6 +11,7 @@
 #include "bench/host/environment.h"
 #include "bench/result/load.h"
 #include "bench/run/merge.h"
+#include "bench/run/merge_repeat.h"
 #include "bench/scenario/plan.h"
 
 /* A run or a copy of it, read. */
@@ -98,11 +99,13 @@ static int same_environment(const struct part *run, const struct part *p, struct
 		    : 0;
 }
 
-/* Are the boots of @p some of @run? */
-static int belongs(const struct part *run, const struct part *p, struct hb_error *e)
+/* Are the boots of @p some of @run? Its plan is the run's then, and not kept: it is large. */
+static int belongs(const struct part *run, struct part *p, struct hb_error *e)
 {
 	if (!json_equal(run->plan, p->plan))
 		return alien(p, "plan", "another", "its own", e);
+	json_decref(p->plan);
+	p->plan = NULL;
 	return same_kernels(run, p, e) ?: same_environment(run, p, e);
 }
 
@@ -179,27 +182,76 @@ static int files_copy(const char *from, const char *to)
 	return rc;
 }
 
+/* What cell.json has of a boot's environment is what run.json has otherwise: @p's or the run's. */
+static int cell_rebase(const struct part *run, const struct part *p, json_t *cell)
+{
+	json_t *ours = load_environment(run->record), *theirs = load_environment(p->record);
+	int rc = json_object_update(theirs, json_object_get(cell, "environment"));
+
+	rc = rc ?: json_object_set_new(cell, "environment", environment_news(ours, theirs));
+	json_decref(ours);
+	json_decref(theirs);
+	return rc;
+}
+
+/* cell.json of a boot of @p, as the run would have it; NULL with the reason. */
+static json_t *cell_read(const struct part *run, const struct part *p, const char *id,
+			 struct hb_error *e)
+{
+	HB_FREE char *file = hb_strf("cells/%s/cell.json", id);
+	json_t *cell = file ? store_read(&p->store, file, e) : NULL;
+
+	if (!cell || !cell_rebase(run, p, cell))
+		return cell;
+	json_decref(cell);
+	hb_error_set(e, -ENOMEM, "no memory");
+	return NULL;
+}
+
+static int cell_write(const char *dir, const json_t *cell)
+{
+	HB_FREE char *file = hb_strf("%s/cell.json", dir);
+	HB_FREE char *made = json_dumps(cell, JSON_INDENT(1));
+
+	return file && made ? hb_file_write(file, made) : -ENOMEM;
+}
+
 /* One boot of @p, copied into the run and not in its place yet. */
 static int cell_copy(const struct part *run, const struct part *p, const char *id,
 		     struct hb_error *e)
 {
-	HB_FREE char *file = hb_strf("cells/%s/cell.json", id);
 	HB_FREE char *from = hb_strf("%s/cells/%s", p->store.dir, id);
-	HB_FREE char *to = NULL;
-	json_t *cell = file ? store_read(&p->store, file, e) : NULL;
-	int rc;
+	json_t *cell = from ? cell_read(run, p, id, e) : NULL;
+	HB_FREE char *to = cell ? store_cell_begin(&run->store, id, e) : NULL;
+	int rc = !cell ? -EPROTO : to ? files_copy(from, to) : -EIO;
 
-	if (!cell || !from) {
-		json_decref(cell);
-		return -EPROTO;
-	}
+	if (to && !rc)
+		rc = cell_write(to, cell);
 	json_decref(cell);
-	to = store_cell_begin(&run->store, id, e);
-	rc = to ? files_copy(from, to) : -EIO;
 	if (!to || !rc)
 		return rc;
 	store_cell_abort(to);
 	return hb_error_set(e, rc, "cannot copy %s: %s", from, strerror(-rc));
+}
+
+/* The run has the block, and so has @p: in mode exact with the same digits. */
+static int block_check(const struct part *run, const struct part *p, const struct block *b,
+		       struct merge_count *count, struct hb_error *e)
+{
+	int rc = 0;
+
+	count->known++;
+	if (strcmp(text(run->record, "mode"), "exact"))
+		return 0;
+	for (size_t i = b->first; i < b->end && !rc; i++) {
+		json_t *ours = cell_read(run, run, id_at(b, i), e);
+		json_t *theirs = ours ? cell_read(run, p, id_at(b, i), e) : NULL;
+
+		rc = theirs ? merge_repeat(run->record, ours, theirs, count, e) : -EPROTO;
+		json_decref(ours);
+		json_decref(theirs);
+	}
+	return rc;
 }
 
 /* Copy the block from @p if the run wants it; *@taken: it does. */
@@ -210,12 +262,12 @@ static int block_copy(const struct part *run, const struct part *p, const struct
 	size_t ours = theirs ? boots_there(b, &run->store) : 0;
 	int rc = 0;
 
-	*taken = theirs == whole && ours < whole;
-	if (!*taken) {
-		count->known += theirs && ours == whole;
-		count->partial += theirs && ours < whole;
+	if (theirs == whole && ours == whole)
+		return block_check(run, p, b, count, e);
+	*taken = theirs == whole;
+	count->partial += theirs && !*taken;
+	if (!*taken)
 		return 0;
-	}
 	for (size_t i = b->first; i < b->end && !rc; i++)
 		rc = cell_copy(run, p, id_at(b, i), e);
 	return rc;
@@ -289,12 +341,13 @@ static int run_finish(struct part *run, const struct merge_count *count, struct 
 	time_t t = time(NULL);
 	struct tm tm;
 
-	if (count->missing)
+	if (count->missing && !count->repeated)
 		return 0;
 	if (gmtime_r(&t, &tm))
 		strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	if (json_object_set_new(run->record, "status", json_string("finished")) ||
-	    json_object_set_new(run->record, "finished", json_string(now)))
+	if (!count->missing &&
+	    (json_object_set_new(run->record, "status", json_string("finished")) ||
+	     json_object_set_new(run->record, "finished", json_string(now))))
 		return hb_error_set(e, -ENOMEM, "no memory");
 	return store_write(&run->store, "run.json", run->record, e);
 }
