@@ -90,7 +90,8 @@ static void test_noisy_host(void **state)
 	put("/proc/loadavg", "9999.00 1.00 1.00 1/100 1\n");
 	put("/proc/swaps", "Filename Type Size Used Priority\n/dev/sda2 partition 1 0 -2\n");
 	put("/sys/devices/system/clocksource/clocksource0/current_clocksource", "hpet\n");
-	put("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "0\n");
+	put("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "3\n");
+	put("/sys/kernel/mm/hugepages/hugepages-2048kB/resv_hugepages", "3\n");
 	check();
 	expect("cpu governor", "warn", "scaling_governor");
 	expect("turbo", "warn", "no_turbo");
@@ -120,6 +121,7 @@ static void test_quiet_host(void **state)
 	put("/proc/swaps", "Filename Type Size Used Priority\n");
 	put("/sys/devices/system/clocksource/clocksource0/current_clocksource", "tsc\n");
 	put("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "512\n");
+	put("/sys/kernel/mm/hugepages/hugepages-2048kB/resv_hugepages", "511\n");
 	check();
 	assert_int_equal(json_array_size(rows), 10);
 	json_array_foreach (rows, i, r) {

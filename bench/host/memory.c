@@ -48,6 +48,24 @@ uint64_t memory_limit(void)
 	return available > reserve ? available - reserve : 0;
 }
 
+/* A count of the host's pool of 2 MiB pages. */
+static int pool_read(const char *root, const char *what, uint64_t *pages)
+{
+	HB_FREE char *path = hb_strf("%s/sys/kernel/mm/hugepages/hugepages-2048kB/%s", root, what);
+
+	return path ? hb_file_read_u64(path, pages) : -ENOMEM;
+}
+
+int memory_huge_free(const char *root, uint64_t *bytes)
+{
+	uint64_t pages, reserved;
+	int rc = pool_read(root, "free_hugepages", &pages)
+			 ?: pool_read(root, "resv_hugepages", &reserved);
+
+	*bytes = rc || reserved > pages ? 0 : (pages - reserved) * HUGE_PAGE_BYTES;
+	return rc;
+}
+
 uint64_t memory_node_bytes(uint64_t bytes, unsigned int nodes)
 {
 	return bytes / nodes / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
@@ -181,26 +199,14 @@ static int open_nodes(const struct placement *p, unsigned int nodes, uint64_t by
 	return rc;
 }
 
-/* Free 2 MiB pages of the host that nobody has reserved. */
-static uint64_t free_huge_bytes(void)
-{
-	uint64_t available = 0, reserved = 0;
-
-	if (hb_file_read_u64("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages",
-			     &available) ||
-	    hb_file_read_u64("/sys/kernel/mm/hugepages/hugepages-2048kB/resv_hugepages", &reserved))
-		return 0;
-	return available > reserved ? (available - reserved) * HUGE_PAGE_BYTES : 0;
-}
-
 int memory_open(const struct placement *p, unsigned int nodes, uint64_t bytes,
 		const volatile int *interrupted, struct memory *m, struct hb_error *e)
 {
-	uint64_t limit;
+	uint64_t limit, huge;
 	int rc = -ENOSPC;
 
 	*m = (struct memory){0};
-	if (free_huge_bytes() >= bytes)
+	if (!memory_huge_free("", &huge) && huge >= bytes)
 		rc = open_nodes(p, nodes, bytes, true, interrupted, m);
 	if (!rc)
 		return 0;

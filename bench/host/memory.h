@@ -41,6 +41,11 @@ void memory_close(struct memory *m);
 uint64_t memory_page(const struct memory *m);
 /* Bytes that can be had, by the host and by the control groups of this process; 0: not known. */
 uint64_t memory_available(void);
+/*
+ * *@bytes: of the host's free 2 MiB pages those that nobody has reserved. -errno, and 0 bytes: it
+ * has no such pool. @root stands before /sys: "" but in tests.
+ */
+int memory_huge_free(const char *root, uint64_t *bytes);
 /* Guest memory the host can give and stay usable; bytes. */
 uint64_t memory_limit(void);
 

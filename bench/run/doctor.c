@@ -186,15 +186,13 @@ static void check_clocksource(json_t *rows, const char *root)
 /* Without a free pool guests get memory in 4 KiB pages: more host TLB misses under KVM. */
 static void check_host_huge_pages(json_t *rows, const char *root)
 {
-	HB_FREE char *text =
-		setting(root, "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages");
-	uint64_t pages = 0;
+	uint64_t bytes;
 
-	if (!text || hb_parse_u64(text, &pages))
+	if (memory_huge_free(root, &bytes))
 		return;
-	if (pages)
-		add(rows, "host huge pages", "ok", "", "%llu free of 2 MiB",
-		    (unsigned long long)pages);
+	if (bytes)
+		add(rows, "host huge pages", "ok", "", "%llu MiB free in pages of 2 MiB",
+		    (unsigned long long)bytes >> 20);
 	else
 		add(rows, "host huge pages", "note", "sudo sysctl vm.nr_hugepages=2048",
 		    "none free: guest memory comes in 4 KiB pages");

@@ -12,9 +12,6 @@
 #define MIB (1ULL << 20)
 #define GIB (1ULL << 30)
 
-#define HUGE_PAGE (2 * MIB)
-#define HUGE_FREE "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages"
-
 #define SMALL_CPUS   8
 #define LARGE_CORES  8
 #define SMALL_MEMORY (32 * GIB)
@@ -26,15 +23,15 @@ int guest_size_host(struct host_size *h, struct hb_error *e)
 {
 	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGE_SIZE);
 	struct placement_host cpus = placement_host();
-	uint64_t huge = 0;
+	uint64_t huge;
 
 	if (pages < 0 || page < 0)
 		return hb_error_set(e, -ENODEV, "cannot read the host's memory size");
 	h->memory = (uint64_t)pages * page;
 	h->limit = memory_limit();
 	/* Free huge pages are not part of it, and back a guest as well (memory.h). */
-	if (!hb_file_read_u64(HUGE_FREE, &huge) && huge * HUGE_PAGE > h->limit)
-		h->limit = huge * HUGE_PAGE;
+	if (!memory_huge_free("", &huge) && huge > h->limit)
+		h->limit = huge;
 	if (!cpus.cpus)
 		return hb_error_set(e, -ENODEV, "cannot read the host's CPUs");
 	h->cores = cgroup_cpus(cpus.cores);
