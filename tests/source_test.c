@@ -54,12 +54,12 @@ static void expect_uri(const char *want)
 static void test_one_line(void **state)
 {
 	(void)state;
-	put("sources.list", "# deb http://a.example/debian-security bookworm-security main\n"
-			    "deb http://b.example/debian bookworm main\n"
-			    "deb-src http://c.example/debian-security bookworm-security main\n"
-			    "deb [arch=amd64 signed-by=/k.gpg] http://d.example/debian-security/ "
+	put("sources.list", "# deb file:/a/debian-security bookworm-security main\n"
+			    "deb file:/b/debian bookworm main\n"
+			    "deb-src file:/c/debian-security bookworm-security main\n"
+			    "deb [arch=amd64 signed-by=/k.gpg] file:/d/debian-security/ "
 			    "bookworm-security main contrib\n");
-	expect_uri("http://d.example/debian-security");
+	expect_uri("file:/d/debian-security");
 }
 
 static void expect_main(const char *want)
@@ -79,23 +79,22 @@ static void test_main_archive(void **state)
 	char *uri;
 
 	(void)state;
-	put("sources.list", "deb http://a.example/debian-security bookworm-security main\n"
-			    "deb http://b.example/apt bookworm main\n");
+	put("sources.list", "deb file:/a/debian-security bookworm-security main\n"
+			    "deb file:/b/apt bookworm main\n");
 	assert_int_equal(apt_main_uri(dir, &uri, &e), -ENODEV);
 	put("sources.list.d/mirror.list",
 	    "deb mirror+file:/etc/apt/mirrors/debian.list bookworm main\n");
 	expect_main("mirror+file:/etc/apt/mirrors/debian.list");
 	put("sources.list.d/a.sources",
-	    "Types: deb\nURIs: http://k.example/debian/\nSuites: bookworm\n");
-	expect_main("http://k.example/debian");
+	    "Types: deb\nURIs: file:/k/debian/\nSuites: bookworm\nComponents: main\n");
+	expect_main("file:/k/debian");
 }
 
 static void test_old_suite_name(void **state)
 {
 	(void)state;
-	put("sources.list.d/x.list",
-	    "deb\thttps://e.example/debian-security\tbuster/updates\tmain\n");
-	expect_uri("https://e.example/debian-security");
+	put("sources.list.d/x.list", "deb\tfile:/e/debian-security\tbuster/updates\tmain\n");
+	expect_uri("file:/e/debian-security");
 }
 
 static void test_deb822(void **state)
@@ -104,27 +103,27 @@ static void test_deb822(void **state)
 	put("sources.list.d/debian.sources",
 	    "Types: deb deb-src\n"
 	    "# a comment inside\n"
-	    "URIs: http://f.example/debian\n"
+	    "URIs: file:/f/debian\n"
 	    "Suites: bookworm bookworm-updates\n"
 	    "Components: main\n"
 	    "Signed-By:\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n abc\n"
 	    "\n"
 	    "types: deb\n"
-	    "uris:\n http://g.example/debian-security\n http://h.example/x\n"
-	    "suites: bookworm-security\n");
-	expect_uri("http://g.example/debian-security");
+	    "uris:\n file:/g/debian-security\n file:/h/x\n"
+	    "suites: bookworm-security\ncomponents: main\n");
+	expect_uri("file:/g/debian-security");
 }
 
 static void test_deb822_disabled_or_source_only(void **state)
 {
 	(void)state;
 	put("sources.list.d/a.sources",
-	    "Enabled: no\nTypes: deb\nURIs: http://i.example/debian-security\n"
-	    "Suites: bookworm-security\n\n"
-	    "Types: deb-src\nURIs: http://j.example/debian-security\n"
-	    "Suites: bookworm-security\n\n"
-	    "Types: deb\nURIs: http://k.example/debian/\nSuites: bookworm\n");
-	expect_uri("http://k.example/debian-security");
+	    "Enabled: no\nTypes: deb\nURIs: file:/i/debian-security\n"
+	    "Suites: bookworm-security\nComponents: main\n\n"
+	    "Types: deb-src\nURIs: file:/j/debian-security\n"
+	    "Suites: bookworm-security\nComponents: main\n\n"
+	    "Types: deb\nURIs: file:/k/debian/\nSuites: bookworm\nComponents: main\n");
+	expect_uri("file:/k/debian-security");
 }
 
 static void test_others_are_ignored(void **state)
@@ -134,10 +133,8 @@ static void test_others_are_ignored(void **state)
 
 	(void)state;
 	put("sources.list", "deb cdrom:[Debian 12]/ bookworm main\n"
-			    "deb http://packages.example/apt stable main\n"
-			    "deb http://archive.example/ubuntu jammy-security main\n"
-			    "deb [broken\n"
-			    "deb http://short.example/debian\n");
+			    "deb file:/packages/apt stable main\n"
+			    "deb file:/archive/ubuntu jammy-security main\n");
 	assert_int_equal(apt_security_uri(dir, &uri, &e), -ENODEV);
 	assert_non_null(strstr(e.text, "KERNEL_SRC"));
 	put("sources.list.d/mirror.list", "deb mirror+file:/etc/apt/mirrors/debian-security.list "
@@ -145,11 +142,23 @@ static void test_others_are_ignored(void **state)
 	expect_uri("mirror+file:/etc/apt/mirrors/debian-security.list");
 }
 
+static void test_broken_entry(void **state)
+{
+	struct hb_error e = {.text = ""};
+	char *uri;
+
+	(void)state;
+	put("sources.list", "deb file:/a/debian bookworm main\ndeb [broken\n");
+	assert_int_equal(apt_main_uri(dir, &uri, &e), -ENODEV);
+	assert_non_null(strstr(e.text, "sources.list"));
+	assert_null(uri);
+}
+
 static void test_access_of_the_machine(void **state)
 {
 	HB_FREE char *none = apt_access("");
 	HB_FREE char *some = apt_access("APT::Architecture \"amd64\";\n"
-					"Acquire::http::Proxy \"http://proxy.example:3128\";\n"
+					"Acquire::http::Proxy \"http://[::1]:3128\";\n"
 					"Acquire::IndexTargets::deb::Packages::Optional \"0\";\n"
 					"Acquire::Check-Valid-Until \"false\";\n"
 					"APT::Update::Post-Invoke:: \"false\";\n"
@@ -157,7 +166,7 @@ static void test_access_of_the_machine(void **state)
 
 	(void)state;
 	assert_string_equal(none, "");
-	assert_string_equal(some, "Acquire::http::Proxy \"http://proxy.example:3128\";\n"
+	assert_string_equal(some, "Acquire::http::Proxy \"http://[::1]:3128\";\n"
 				  "Acquire::Check-Valid-Until \"false\";\n"
 				  "Acquire::https::Timeout \"9\";");
 }
@@ -447,6 +456,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_deb822_disabled_or_source_only, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_others_are_ignored, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_broken_entry, setup, teardown),
 		cmocka_unit_test(test_access_of_the_machine),
 		cmocka_unit_test_setup_teardown(test_package_description, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_package_identity, setup, teardown),

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <ctype.h>
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,18 +23,15 @@ static bool ends_with(const char *text, const char *end)
 	return n >= m && !strcmp(text + n - m, end);
 }
 
-/* One entry: the first @uris of the list with the first matching suite of @suites. */
-static void choice_consider(struct choice *c, const char *uris, const char *suites)
+static void choice_consider(struct choice *c, const char *suite, char *uri)
 {
-	size_t uri_len = strcspn(uris, " \t\n");
-	HB_FREE char *uri = strndup(uris, uri_len);
-	size_t n = uri ? strlen(uri) : 0;
+	size_t n = strlen(uri);
 
-	if (!uri || !strncmp(uri, "cdrom:", 6))
+	if (!strncmp(uri, "cdrom:", 6))
 		return;
 	while (n && uri[n - 1] == '/')
 		uri[--n] = 0;
-	if (strstr(suites, "-security") || strstr(suites, "/updates")) {
+	if (strstr(suite, "-security") || strstr(suite, "/updates")) {
 		if (!c->security && strstr(uri, "debian"))
 			c->security = strdup(uri);
 	} else if (!c->main && (ends_with(uri, "/debian") || ends_with(uri, "/debian.list"))) {
@@ -43,146 +39,64 @@ static void choice_consider(struct choice *c, const char *uris, const char *suit
 	}
 }
 
-/* "deb [options] uri suite components" */
-static void parse_one_line(struct choice *c, char *line)
+/* The first line that apt marked as an error, for the later ones say no more than that there was
+ * one; else all of it. */
+static const char *apt_complaint(char *out)
 {
-	char *uri, *suite;
-
-	line[strcspn(line, "#\n")] = 0;
-	line += strspn(line, " \t");
-	if (strncmp(line, "deb", 3) || !isspace((unsigned char)line[3]))
-		return;
-	uri = line + 4 + strspn(line + 4, " \t");
-	if (*uri == '[') {
-		uri = strchr(uri, ']');
-		if (!uri)
-			return;
-		uri += 1 + strspn(uri + 1, " \t");
+	for (char *p = out; p; p = strchr(p, '\n')) {
+		p += *p == '\n';
+		if (strncmp(p, "E: ", 3))
+			continue;
+		p[strcspn(p, "\n")] = 0;
+		return p;
 	}
-	suite = uri + strcspn(uri, " \t");
-	suite += strspn(suite, " \t");
-	if (!*suite)
-		return;
-	suite[strcspn(suite, " \t")] = 0;
-	choice_consider(c, uri, suite);
+	return out ? out : "";
 }
 
-/* One deb822 stanza; fields are collected line by line. */
-struct stanza {
-	char *types, *uris, *suites, *enabled;
-	char **last; /* the field that a continuation line belongs to */
-};
-
-static void stanza_end(struct stanza *s, struct choice *c)
+/* Ask apt what it takes from where; it knows all the forms that its sources can have. */
+static int choose(const char *etc, struct choice *c, struct hb_error *e)
 {
-	/* A type of its own: "deb" and not only "deb-src". */
-	HB_FREE char *types = hb_strf(" %s ", s->types ? s->types : "");
-	int on = !s->enabled || strcasecmp(s->enabled, "no");
+	HB_FREE char *place = hb_strf("Dir::Etc=%s", etc), *out = NULL;
+	/* Without information on releases: no list needs to have been fetched. */
+	char *argv[] = {"apt-get",
+			"indextargets",
+			"--no-release-info",
+			"-o",
+			place,
+			"--format",
+			"index $(RELEASE) $(REPO_URI)",
+			"Created-By: Packages",
+			NULL};
+	const char *env[] = {"LC_ALL=C.UTF-8", NULL};
+	struct child child = {.env = env};
+	char *rest = NULL;
 
-	if (types && strstr(types, " deb ") && s->uris && s->suites && on)
-		choice_consider(c, s->uris, s->suites);
-	free(s->types);
-	free(s->uris);
-	free(s->suites);
-	free(s->enabled);
-	*s = (struct stanza){0};
-}
+	*c = (struct choice){0};
+	if (!place)
+		return hb_error_set(e, -ENOMEM, "out of memory");
+	if (child_capture(&child, argv, &out))
+		return hb_error_set(e, -ENODEV, "apt cannot read its sources below %s: %s", etc,
+				    apt_complaint(out));
+	for (char *line = strtok_r(out, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		HB_FREE char *suite = NULL, *uri = NULL;
 
-static void stanza_continue(struct stanza *s, const char *text)
-{
-	char *longer;
-
-	if (!s->last || !*s->last)
-		return;
-	longer = hb_strf("%s%s%s", *s->last, **s->last ? " " : "", text);
-	if (!longer)
-		return;
-	free(*s->last);
-	*s->last = longer;
-}
-
-static void parse_deb822_line(struct stanza *s, struct choice *c, char *line)
-{
-	static const char *const names[] = {"types", "uris", "suites", "enabled"};
-	char **fields[] = {&s->types, &s->uris, &s->suites, &s->enabled};
-	size_t n = strlen(line), name;
-	char *value;
-
-	while (n && isspace((unsigned char)line[n - 1]))
-		line[--n] = 0;
-	if (*line == '#')
-		return;
-	if (!n) {
-		stanza_end(s, c);
-		return;
+		if (sscanf(line, "index %ms %ms", &suite, &uri) == 2)
+			choice_consider(c, suite, uri);
 	}
-	value = line + strspn(line, " \t");
-	if (value != line) {
-		stanza_continue(s, value);
-		return;
-	}
-	name = strcspn(line, ":");
-	s->last = NULL;
-	if (!line[name])
-		return;
-	value = line + name + 1;
-	value += strspn(value, " \t");
-	line[name] = 0;
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (!strcasecmp(line, names[i])) {
-			free(*fields[i]);
-			*fields[i] = strdup(value);
-			s->last = fields[i];
-		}
-}
-
-static void parse_file(struct choice *c, const char *path)
-{
-	HB_FCLOSE FILE *f = fopen(path, "re");
-	HB_FREE char *line = NULL;
-	struct stanza s = {0};
-	size_t size = 0, n = strlen(path);
-	int deb822 = n > 8 && !strcmp(path + n - 8, ".sources");
-
-	if (!f)
-		return;
-	while (getline(&line, &size, f) >= 0) {
-		if (deb822)
-			parse_deb822_line(&s, c, line);
-		else
-			parse_one_line(c, line);
-	}
-	stanza_end(&s, c);
-}
-
-static struct choice choose(const char *etc)
-{
-	static const char *const patterns[] = {"sources.list", "sources.list.d/*.sources",
-					       "sources.list.d/*.list"};
-	struct choice c = {0};
-
-	for (size_t i = 0; i < ARRAY_SIZE(patterns); i++) {
-		HB_FREE char *pattern = hb_strf("%s/%s", etc, patterns[i]);
-		glob_t g = {0};
-
-		if (pattern && !glob(pattern, 0, NULL, &g))
-			for (size_t j = 0; j < g.gl_pathc; j++)
-				parse_file(&c, g.gl_pathv[j]);
-		globfree(&g);
-	}
-	return c;
+	return 0;
 }
 
 int apt_security_uri(const char *etc, char **uri, struct hb_error *e)
 {
-	struct choice c = choose(etc);
+	struct choice c;
+	int rc = choose(etc, &c, e);
 	HB_FREE char *main = c.main;
 
 	*uri = c.security;
 	if (!*uri && main && ends_with(main, "/debian"))
 		*uri = hb_strf("%s-security", main);
-	if (*uri)
-		return 0;
+	if (*uri || rc)
+		return rc;
 	return hb_error_set(e, -ENODEV,
 			    "the apt sources below %s name no Debian archive; set KERNEL_SRC to a "
 			    "kernel tarball or tree",
@@ -191,13 +105,14 @@ int apt_security_uri(const char *etc, char **uri, struct hb_error *e)
 
 int apt_main_uri(const char *etc, char **uri, struct hb_error *e)
 {
-	struct choice c = choose(etc);
+	struct choice c;
+	int rc = choose(etc, &c, e);
 
 	free(c.security);
 	*uri = c.main;
-	return c.main ? 0
-		      : hb_error_set(e, -ENODEV, "the apt sources below %s name no Debian archive",
-				     etc);
+	if (*uri || rc)
+		return rc;
+	return hb_error_set(e, -ENODEV, "the apt sources below %s name no Debian archive", etc);
 }
 
 char *apt_access(const char *dump)
@@ -288,22 +203,6 @@ static int apt_run(const struct apt *a, const char *into, char *const argv[], ch
 	struct child c = {.directory = into, .env = env};
 
 	return child_capture(&c, argv, out);
-}
-
-/* The last line that apt marked as an error, or all of it; cut to what a message holds. */
-static const char *apt_complaint(char *out)
-{
-	char *last = NULL;
-
-	for (char *p = out; p; p = strchr(p, '\n')) {
-		p += *p == '\n';
-		if (!strncmp(p, "E: ", 3))
-			last = p;
-	}
-	if (!last)
-		return out ? out : "";
-	last[strcspn(last, "\n")] = 0;
-	return last;
 }
 
 int apt_begin(struct apt *a, const char *directory, const char *uri, const char *suite,

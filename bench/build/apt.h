@@ -7,9 +7,9 @@
 
 /*
  * URI of the archive that holds Debian's security suites, from the machine's own apt sources below
- * @etc ("/etc/apt"): sources.list and the .list and .sources files of sources.list.d. An entry with
- * a *-security suite wins; else the security archive beside a main one (".../debian" ->
- * ".../debian-security"). -ENODEV: none of them is Debian's. *@uri is owned by the caller.
+ * @etc ("/etc/apt"). An entry with a *-security suite wins; else the security archive beside a main
+ * one (".../debian" -> ".../debian-security"). -ENODEV: none of them is Debian's, or apt cannot
+ * read them. *@uri is owned by the caller.
  */
 int apt_security_uri(const char *etc, char **uri, struct hb_error *e);
 

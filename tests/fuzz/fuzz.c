@@ -7,11 +7,13 @@
 #include "tests/fuzz/fuzz.h"
 
 const struct fuzz_target fuzz_targets[] = {
-	{"frames", fuzz_frames},   {"stream", fuzz_stream},	{"qmp", fuzz_qmp},
-	{"console", fuzz_console}, {"cell", fuzz_cell},		{"hist", fuzz_hist},
-	{"run", fuzz_run},	   {"scenario", fuzz_scenario}, {"keyfile", fuzz_keyfile},
-	{"summary", fuzz_summary}, {"pglog", fuzz_pglog},	{"sources", fuzz_sources},
-	{"elf", fuzz_elf},	   {"bzimage", fuzz_bzimage},	{NULL, NULL},
+	{"frames", fuzz_frames},   {"stream", fuzz_stream},
+	{"qmp", fuzz_qmp},	   {"console", fuzz_console},
+	{"cell", fuzz_cell},	   {"hist", fuzz_hist},
+	{"run", fuzz_run},	   {"scenario", fuzz_scenario},
+	{"keyfile", fuzz_keyfile}, {"summary", fuzz_summary},
+	{"pglog", fuzz_pglog},	   {"elf", fuzz_elf},
+	{"bzimage", fuzz_bzimage}, {NULL, NULL},
 };
 
 const struct fuzz_target *fuzz_find(const char *name)

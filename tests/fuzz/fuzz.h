@@ -37,7 +37,6 @@ void fuzz_scenario(const uint8_t *data, size_t len);
 void fuzz_keyfile(const uint8_t *data, size_t len);
 void fuzz_summary(const uint8_t *data, size_t len);
 void fuzz_pglog(const uint8_t *data, size_t len);
-void fuzz_sources(const uint8_t *data, size_t len);
 void fuzz_elf(const uint8_t *data, size_t len);
 void fuzz_bzimage(const uint8_t *data, size_t len);
 

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/build/apt.h"
 #include "bench/build/keyfile.h"
 #include "bench/scenario/plan.h"
 #include "bench/scenario/spec.h"
@@ -85,23 +84,4 @@ void fuzz_pglog(const uint8_t *data, size_t len)
 	if (!pg_log_feed(&s, (const char *)data, cut, entry, &sum, &e) &&
 	    !pg_log_feed(&s, (const char *)data + cut, len - cut, entry, &sum, &e))
 		pg_log_end(&s, &e);
-}
-
-/* The machine's apt sources in both forms, and what apt-config prints. */
-void fuzz_sources(const uint8_t *data, size_t len)
-{
-	HB_FREE char *text = fuzz_text(data, len);
-	HB_FREE char *parts = hb_strf("%s/sources.list.d", fuzz_directory());
-	char *uri = NULL;
-	struct hb_error e;
-
-	if (!parts || hb_mkdir_all(parts))
-		abort();
-	free(fuzz_file("sources.list", data, len));
-	free(fuzz_file("sources.list.d/x.sources", data, len));
-	if (!apt_security_uri(fuzz_directory(), &uri, &e))
-		free(uri);
-	if (!apt_main_uri(fuzz_directory(), &uri, &e))
-		free(uri);
-	free(apt_access(text));
 }
