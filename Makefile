@@ -36,6 +36,7 @@ TEST_OBJ := $(TEST_SRC:%.c=$(BUILD)/%.o)
 TESTS := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)
 SLURM_TEST := $(BUILD)/tests/slurm_test
 KVM_TEST := $(BUILD)/tests/kvm_test
+METAL_TEST := $(BUILD)/tests/metal_server_test
 
 # Unit tests link everything of a side except its main().
 HOST_LIB_OBJ := $(filter-out $(BUILD)/bench/main.o,$(HOST_OBJ)) $(BASE_OBJ)
@@ -84,7 +85,7 @@ $(BUILD)/tests/guest_%: $(BUILD)/tests/guest_%.o $(AGENT_LIB_OBJ)
 E2E_TESTS := $(filter $(BUILD)/tests/e2e_%,$(TESTS))
 # Seeds of the fuzzers, and a fault of every kind.
 HOSTILE_TESTS := $(BUILD)/san/replay $(BUILD)/tests/faults
-UNIT_TESTS := $(filter-out $(E2E_TESTS) $(SLURM_TEST) $(KVM_TEST),$(TESTS))
+UNIT_TESTS := $(filter-out $(E2E_TESTS) $(SLURM_TEST) $(KVM_TEST) $(METAL_TEST),$(TESTS))
 
 $(BUILD)/run_tests: $(BUILD)/tests/run_tests.o $(BUILD)/tests/leftovers.o $(BASE_OBJ)
 	$(call say,LD,$@)
@@ -107,6 +108,12 @@ test-slurm: all slurm-deps $(BUILD)/run_tests $(SLURM_TEST)
 test-kvm: all $(BUILD)/run_tests $(KVM_TEST)
 	$(Q)$(BUILD)/hugebench kernels kvm-host base hinode
 	$(Q)$(BUILD)/run_tests -t 30m $(KVM_TEST)
+
+# Mode metal on an emulated server, which panics, hangs and loses its power.
+.PHONY: test-metal
+test-metal: all $(BUILD)/run_tests $(METAL_TEST)
+	$(Q)$(BUILD)/hugebench kernels metal-base metal-hinode
+	$(Q)$(BUILD)/run_tests -t 30m $(METAL_TEST)
 
 # The kernels first: building them takes minutes, and shows progress here.
 test: all slurm-deps $(BUILD)/run_tests $(TESTS) $(HOSTILE_TESTS)

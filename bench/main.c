@@ -19,6 +19,7 @@ struct command {
 static const struct command commands[] = {
 	{"run", cmd_run, "boot the kernels, measure, report"},
 	{"plan", cmd_plan, "plan a run that several machines carry out, block by block"},
+	{"metal", cmd_metal, "compare kernels on this machine itself, by kexec, boot after boot"},
 	{"merge", cmd_merge, "join what several machines have done of a run, and report"},
 	{"slurm", cmd_slurm, "have a cluster carry out a planned run"},
 	{"doctor", cmd_doctor, "what this host can do, what is missing, and how to mend it"},

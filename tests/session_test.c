@@ -64,6 +64,7 @@ static int run_as(struct fixture *f, const char *fake, const volatile int *inter
 		.planned = f->planned,
 		.agent = f->agent,
 		.native = 1,
+		.native_mode = "native",
 		.directory = f->directory,
 		.interrupted = interrupted,
 		.accept = load_cell_check,

@@ -14,6 +14,7 @@ int cmd_image(int argc, char **argv);
 int cmd_kernels(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_merge(int argc, char **argv);
+int cmd_metal(int argc, char **argv);
 int cmd_oracle(int argc, char **argv);
 int cmd_plan(int argc, char **argv);
 int cmd_plots(int argc, char **argv);

@@ -8,6 +8,7 @@
 #include "bench/base/restore.h"
 #include "bench/commands/commands.h"
 #include "bench/run/doctor.h"
+#include "bench/run/metal.h"
 
 struct arguments {
 	int json, restore;
@@ -38,10 +39,15 @@ static int restore(void)
 {
 	struct hb_error e = {""};
 	HB_FREE char *path = restore_path(), *what = NULL;
-	int rc = path ? restore_pending(path, &e) : -ENOMEM;
+	int rc = path ? restore_pending(path, &e) : -ENOMEM, metal = metal_restore(&e);
 
+	if (metal > 0)
+		puts("doctor: removed what `hugebench metal` left behind");
+	if (metal < 0)
+		rc = metal;
 	if (!rc) {
-		puts("doctor: nothing to put back");
+		if (!metal)
+			puts("doctor: nothing to put back");
 		return EXIT_OK;
 	}
 	if (rc > 0) {
@@ -88,6 +94,18 @@ static void add_pending(json_t *rows)
 					      rc > 0 ? "hugebench doctor --restore" : ""));
 }
 
+/* A run that boots this machine, or what is left of one. */
+static void add_metal(json_t *rows)
+{
+	const char *mend;
+	HB_FREE char *text = metal_left(&mend);
+
+	if (text)
+		json_array_append_new(rows,
+				      json_pack("{s:s, s:s, s:s, s:s}", "check", "metal", "state",
+						"warn", "detail", text, "mend", mend));
+}
+
 static void print(const json_t *rows)
 {
 	size_t i;
@@ -119,7 +137,9 @@ int cmd_doctor(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
 		{"json", 'j', NULL, 0, "Print the checks as JSON", 0},
-		{"restore", 'r', NULL, 0, "Put back what a killed native run changed, nothing else",
+		{"restore", 'r', NULL, 0,
+		 "Put back what a killed native run changed, remove what `hugebench metal` left "
+		 "behind, nothing else",
 		 0},
 		{"probe", 'p', "BZIMAGE", 0, "Try again whether KVM boots this kernel", 0},
 		{0},
@@ -144,6 +164,7 @@ int cmd_doctor(int argc, char **argv)
 	if (!rows)
 		return EXIT_HOST;
 	add_pending(rows);
+	add_metal(rows);
 	if (a.json) {
 		json_dumpf(rows, stdout, JSON_INDENT(1));
 		putchar('\n');

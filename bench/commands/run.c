@@ -7,6 +7,7 @@
 #include "bench/base/units.h"
 #include "bench/host/place.h"
 #include "bench/commands/commands.h"
+#include "bench/commands/plan_options.h"
 #include "bench/commands/print_report.h"
 #include "bench/result/load.h"
 #include "bench/run/run.h"
@@ -218,8 +219,8 @@ static const struct argp plan_argp = {
 	       "the host lacks something.",
 };
 
-static const struct argp common_argp = {.options = plan_options, .parser = parse_plan};
-static const struct argp_child run_children[] = {{.argp = &common_argp}, {0}};
+const struct argp plan_options_argp = {.options = plan_options, .parser = parse_plan};
+static const struct argp_child run_children[] = {{.argp = &plan_options_argp}, {0}};
 static const struct argp run_argp = {
 	.options = run_options,
 	.parser = parse_run,

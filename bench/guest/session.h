@@ -14,10 +14,11 @@ typedef void (*session_progress)(void *arg, const char *phase, const json_t *fra
 
 struct session_config {
 	const json_t *planned;	     /* the cell's entry of plan.json */
-	const struct kernel *kernel; /* NULL in native mode */
+	const struct kernel *kernel; /* NULL in mode native */
 	const char *agent;	     /* path of hugebench-agent, native mode */
 	struct vm_config vm; /* not used in native mode, console_path never: it is in directory */
 	int native;
+	const char *native_mode; /* what its cells call the mode: "native" or "metal" */
 	int native_yes; /* native: the agent may change the machine (its huge page pool), and puts
 			   it back */
 	const char *directory; /* existing directory that receives intervals.jsonl, *.hist,

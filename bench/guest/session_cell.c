@@ -44,8 +44,9 @@ static void fill_planned(const struct session *s, json_t *cell)
 	for (i = 0; i < ARRAY_SIZE(keys); i++)
 		if (json_object_get(s->c->planned, keys[i]))
 			json_object_set(cell, keys[i], json_object_get(s->c->planned, keys[i]));
-	json_object_set_new(cell, "mode",
-			    json_string(s->c->native ? "native" : vm_mode_name(s->c->vm.mode)));
+	json_object_set_new(
+		cell, "mode",
+		json_string(s->c->native ? s->c->native_mode : vm_mode_name(s->c->vm.mode)));
 	json_object_set(cell, "seed", json_object_get(s->spec, "seed"));
 	if (s->machine)
 		json_object_set(cell, "machine", s->machine);

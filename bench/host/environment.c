@@ -18,17 +18,18 @@ enum {
 	IN_GUEST = 1, /* kvm, emulated */
 	IN_EXACT = 2,
 	IN_NATIVE = 4,
-	OF_A_RUN = 8,  /* between sittings of one run alone */
-	ANYWHERE = 16, /* between machines too */
+	IN_METAL = 8,
+	OF_A_RUN = 16, /* between sittings of one run alone */
+	ANYWHERE = 32, /* between machines too */
 };
 
 static const struct {
 	const char *key, *what;
 	unsigned int where;
 } members[] = {
-	{"host_id", "host", IN_GUEST | IN_NATIVE},
-	{"cpu_model", "CPU", IN_GUEST | IN_NATIVE},
-	{"cpus", "number of CPUs", IN_GUEST | IN_NATIVE},
+	{"host_id", "host", IN_GUEST | IN_NATIVE | IN_METAL},
+	{"cpu_model", "CPU", IN_GUEST | IN_NATIVE | IN_METAL},
+	{"cpus", "number of CPUs", IN_GUEST | IN_NATIVE | IN_METAL},
 	{"allowed_cpus", "CPUs that may be used", IN_GUEST | IN_NATIVE},
 	{"clock", "host's clock", IN_GUEST | IN_NATIVE},
 	{"host_kernel", "host's kernel", IN_GUEST},
@@ -39,7 +40,7 @@ static const struct {
 	{"qemu_cpus", "CPUs of QEMU's other threads", IN_GUEST},
 	{"guest_memory", "memory behind the guest", IN_GUEST},
 	{"image", "guest image", IN_GUEST | IN_EXACT | ANYWHERE},
-	{"agent", "agent", IN_NATIVE | ANYWHERE},
+	{"agent", "agent", IN_NATIVE | IN_METAL | ANYWHERE},
 };
 
 char *environment_cpu_model(char *buf, size_t len)
@@ -170,6 +171,8 @@ static unsigned int mode_bit(const char *mode)
 {
 	if (!strcmp(mode, "exact"))
 		return IN_EXACT;
+	if (!strcmp(mode, "metal"))
+		return IN_METAL;
 	return strcmp(mode, "native") ? IN_GUEST : IN_NATIVE;
 }
 

@@ -68,6 +68,10 @@ static void mode_notice(const struct compare_model *m, struct doc *d)
 			      "CPUs.");
 	else if (!strcmp(mode, "native"))
 		doc_paragraph(d, "NATIVE: measured on the running kernel, without a VM.");
+	else if (!strcmp(mode, "metal"))
+		doc_paragraph(d, "METAL: this machine itself booted the kernels, by kexec from its "
+				 "own, and started again through its firmware after every boot of "
+				 "one. No VM.");
 }
 
 /* Where the guests ran and their memory lay; "" when it is not known. Owned by the caller. */
@@ -97,11 +101,13 @@ static void machine(const struct compare_model *m, struct doc *d)
 		hb_format_size(sizes[2], sizeof(sizes[2]), page);
 	else
 		snprintf(sizes[2], sizeof(sizes[2]), "unknown size");
-	if (!strcmp(m->runs[0]->mode, "native")) {
-		doc_paragraph(d, "Machine: %s, %lld CPUs, %s, kernel %s.",
+	if (!guest) {
+		doc_paragraph(d, "Machine: %s, %lld CPUs, %s, %s %s.",
 			      or_unknown(string_at(host, "cpu_model")),
 			      (long long)json_integer_value(json_object_get(host, "cpus")),
-			      sizes[0], or_unknown(string_at(host, "host_kernel")));
+			      sizes[0],
+			      !strcmp(m->runs[0]->mode, "metal") ? "its own kernel" : "kernel",
+			      or_unknown(string_at(host, "host_kernel")));
 		return;
 	}
 	doc_paragraph(d,

@@ -45,7 +45,7 @@ static int control_partner(const struct compare_model *m, const struct load_run 
 /* Were two measurements of one cell made within a boot of the machine? A guest is always new. */
 static bool one_boot(const struct load_run *run, const char *kernel)
 {
-	if (strcmp(run->mode, "native"))
+	if (strcmp(run->mode, "native") && strcmp(run->mode, "metal"))
 		return false;
 	for (size_t i = 0; i < run->ncells; i++)
 		for (size_t k = 0; k < i; k++) {

@@ -44,7 +44,7 @@ int load_problem(struct load_run *run, const char *fmt, ...)
 
 static bool is_mode(const char *mode)
 {
-	static const char *const modes[] = {"kvm", "emulated", "native", "exact"};
+	static const char *const modes[] = {"kvm", "emulated", "native", "exact", "metal"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
 		if (!strcmp(mode, modes[i]))
@@ -77,7 +77,7 @@ static int check_run(struct load_run *run, struct hb_error *e)
 		return hb_error_prefix(e, err, "\"name\"");
 	if (!is_mode(run->mode))
 		return hb_error_set(e, -EINVAL,
-				    "\"mode\" is none of kvm, emulated, native, exact: '%s'",
+				    "\"mode\" is none of kvm, emulated, native, exact, metal: '%s'",
 				    run->mode);
 	if (json_array_size(kernels) > KERNELS_MOST)
 		return hb_error_set(e, -EINVAL, "more than %d kernels", KERNELS_MOST);

@@ -24,6 +24,7 @@ struct run_args {
 	uint64_t jobs;	   /* boots side by side; 0: not given */
 	int64_t block;	   /* the only one to be carried out; RUN_WHOLE: all */
 	int resume, dry_run, mixed_config, yes, prepare;
+	bool metal; /* by `hugebench metal`, which alone carries out a run of that mode */
 	unsigned int
 		extend; /* a finished run's boots per cell and kernel, more than it has; 0: - */
 };
@@ -98,6 +99,15 @@ struct run_boot {
 int run_measure(const struct run *r, const struct run_boot *b, const char *dir, json_t **cell,
 		struct hb_error *e);
 
+/*
+ * cell.json of a boot that was not measured, with @verdict, @reason and @evidence (an array, taken
+ * over). New reference; NULL without memory.
+ */
+json_t *run_unmeasured(const struct run *r, const json_t *planned, const char *verdict,
+		       const char *reason, json_t *evidence);
+/* Put @cell and the files in @dir, of store_cell_begin(), in their place in the run. */
+int run_cell_commit(const struct run *r, const char *dir, json_t *cell, struct hb_error *e);
+
 /* Carry it out and put its files in their place in the run (run_cell.c). -EINTR: interrupted. */
 int run_cell(const struct run *r, const struct run_boot *b, struct hb_error *e);
 /*
@@ -112,7 +122,11 @@ void run_close(struct run *r);
 
 /* Mode native: the running kernel, no guest. */
 bool run_is_native(const struct run *r);
-/* The mode as vm.h has it; not for mode native. */
+/* Mode metal: this machine boots the arms' kernels, no guest. */
+bool run_is_metal(const struct run *r);
+/* Neither of the two. */
+bool run_has_guest(const struct run *r);
+/* The mode as vm.h has it; for modes that have a guest. */
 enum vm_mode run_vm_mode(const struct run *r);
 /* Mode exact with several vCPUs (exact.h)? */
 bool run_takes_turns(const struct run *r);
@@ -158,7 +172,7 @@ int run_size_choose(struct run *r, struct hb_error *e);
 int run_mode_settle(struct run *r, struct hb_error *e);
 /* Choose r->jobs for a guest of r->size on this host. */
 int run_jobs_choose(struct run *r, struct hb_error *e);
-/* --yes is for mode native. */
-int run_yes_check(const struct run *r, struct hb_error *e);
+/* --yes is for the modes without a guest; mode metal is for `hugebench metal`. */
+int run_args_check(const struct run *r, struct hb_error *e);
 
 #endif

@@ -58,8 +58,8 @@ static json_t *instance_names(const json_t *planned, const char *role)
 	return names;
 }
 
-/* cell.json of a cell that needs no boot to know that it cannot run. */
-static json_t *cell_skip(const struct run *r, const json_t *planned, const char *reason)
+json_t *run_unmeasured(const struct run *r, const json_t *planned, const char *verdict,
+		       const char *reason, json_t *evidence)
 {
 	const json_t *first =
 		json_array_get(json_object_get(json_object_get(planned, "spec"), "instances"), 0);
@@ -70,16 +70,22 @@ static json_t *cell_skip(const struct run *r, const json_t *planned, const char 
 	if (gmtime_r(&now, &tm))
 		strftime(started, sizeof(started), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	return json_pack(
-		"{s:i, s:O, s:O, s:O, s:O, s:O, s:O, s:s, s:s, s:s, s:b, s:[], s:o, s:o, s:O, "
+		"{s:i, s:O, s:O, s:O, s:O, s:O, s:O, s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:O, "
 		"s:{}, s:[], s:[], s:{}, s:s}",
 		"format", STORE_FORMAT, "id", json_object_get(planned, "id"), "seq",
 		json_object_get(planned, "seq"), "kernel", json_object_get(planned, "kernel"),
 		"cell", json_object_get(planned, "cell"), "rep", json_object_get(planned, "rep"),
 		"warmup_boot", json_object_get(planned, "warmup_boot"), "mode", r->mode, "verdict",
-		"SKIP", "reason", reason, "expected", plan_expects(planned, "SKIP"), "evidence",
-		"workloads", instance_names(planned, "workload"), "antagonists",
+		verdict, "reason", reason, "expected", plan_expects(planned, verdict), "evidence",
+		evidence, "workloads", instance_names(planned, "workload"), "antagonists",
 		instance_names(planned, "antagonist"), "tasks", json_object_get(first, "tasks"),
 		"parameters", "metrics", "notes", "times", "started", started);
+}
+
+/* A cell that needs no boot to know that it cannot run. */
+static json_t *cell_skip(const struct run *r, const json_t *planned, const char *reason)
+{
+	return run_unmeasured(r, planned, "SKIP", reason, json_array());
 }
 
 int run_measure(const struct run *r, const struct run_boot *b, const char *dir, json_t **cell,
@@ -90,7 +96,8 @@ int run_measure(const struct run *r, const struct run_boot *b, const char *dir, 
 		.planned = b->planned,
 		.kernel = k,
 		.agent = r->agent,
-		.native = run_is_native(r),
+		.native = !run_has_guest(r),
+		.native_mode = r->mode,
 		.native_yes = r->args.yes,
 		.directory = dir,
 		.interrupted = b->interrupted,
@@ -100,7 +107,7 @@ int run_measure(const struct run *r, const struct run_boot *b, const char *dir, 
 	};
 	const char *symbol, *user;
 
-	if (c.native)
+	if (run_is_native(r))
 		return session_run(&c, cell, e);
 	if (!k)
 		return hb_error_set(e, -EPROTO,
@@ -118,6 +125,8 @@ int run_measure(const struct run *r, const struct run_boot *b, const char *dir, 
 		*cell = reason ? cell_skip(r, b->planned, reason) : NULL;
 		return *cell ? 0 : -ENOMEM;
 	}
+	if (c.native)
+		return session_run(&c, cell, e);
 	c.vm = (struct vm_config){
 		.mode = run_vm_mode(r),
 		.bzimage = run_bzimage(r, k),
@@ -134,6 +143,14 @@ int run_measure(const struct run *r, const struct run_boot *b, const char *dir, 
 	return session_run(&c, cell, e);
 }
 
+int run_cell_commit(const struct run *r, const char *dir, json_t *cell, struct hb_error *e)
+{
+	json_object_set_new(
+		cell, "environment",
+		environment_news(json_object_get(r->record, "environment"), r->environment));
+	return store_cell_commit(&r->store, text(cell, "id"), dir, cell, e);
+}
+
 int run_cell(const struct run *r, const struct run_boot *b, struct hb_error *e)
 {
 	const char *id = text(b->planned, "id");
@@ -148,10 +165,7 @@ int run_cell(const struct run *r, const struct run_boot *b, struct hb_error *e)
 		store_cell_abort(dir);
 		return rc;
 	}
-	json_object_set_new(
-		cell, "environment",
-		environment_news(json_object_get(r->record, "environment"), r->environment));
-	rc = store_cell_commit(&r->store, id, dir, cell, e);
+	rc = run_cell_commit(r, dir, cell, e);
 	json_decref(cell);
 	return rc;
 }

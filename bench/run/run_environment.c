@@ -35,7 +35,7 @@ static int add_guest(const struct run *r, json_t *o, struct hb_error *e)
 
 int run_environment(struct run *r, struct hb_error *e)
 {
-	return run_is_native(r) ? add_agent(r, r->environment, e) : add_guest(r, r->environment, e);
+	return run_has_guest(r) ? add_guest(r, r->environment, e) : add_agent(r, r->environment, e);
 }
 
 int run_environment_same(const struct run *r, struct hb_error *e)
@@ -62,7 +62,7 @@ int run_environment_guest(struct run *r, const struct memory *m, struct hb_error
 	json_t *known = json_object_get(r->record, "environment");
 	int rc;
 
-	if (run_is_native(r))
+	if (!run_has_guest(r))
 		return 0;
 	if (environment_add_guest(r->environment, &r->placement, r->size.vcpus, m))
 		return hb_error_set(e, -ENOMEM, "no memory");

@@ -9,6 +9,16 @@ bool run_is_native(const struct run *r)
 	return !strcmp(r->mode, "native");
 }
 
+bool run_is_metal(const struct run *r)
+{
+	return !strcmp(r->mode, "metal");
+}
+
+bool run_has_guest(const struct run *r)
+{
+	return !run_is_native(r) && !run_is_metal(r);
+}
+
 enum vm_mode run_vm_mode(const struct run *r)
 {
 	if (!strcmp(r->mode, "kvm"))

@@ -39,7 +39,7 @@ int run_jobs_choose(struct run *r, struct hb_error *e)
 	int rc = run_jobs_check(r, e);
 
 	r->jobs = 1;
-	if (rc || run_is_native(r))
+	if (rc || !run_has_guest(r))
 		return rc;
 	rc = guest_size_host(&host, e);
 	if (!rc)

@@ -136,9 +136,12 @@ static int arms_choose(struct run *r, struct hb_error *e)
 	return r->arms ? 0 : hb_error_set(e, -ENOMEM, "no memory");
 }
 
-int run_yes_check(const struct run *r, struct hb_error *e)
+int run_args_check(const struct run *r, struct hb_error *e)
 {
-	return r->args.yes && !run_is_native(r)
+	if (run_is_metal(r) && !r->args.metal)
+		return hb_error_set(e, -EINVAL,
+				    "mode metal boots this machine; that is for `hugebench metal`");
+	return r->args.yes && run_has_guest(r)
 		       ? hb_error_set(e, -EINVAL,
 				      "--yes is for mode native; a guest's settings are its own")
 		       : 0;
@@ -177,7 +180,7 @@ static int mode_check(struct run *r, struct hb_error *e)
 	r->jobs = 1;
 	if (rc)
 		return rc;
-	if (run_is_native(r))
+	if (!run_has_guest(r))
 		return spec_again(r, placement_host().cpus, e);
 	rc = run_size_choose(r, e);
 	return rc ? rc : spec_again(r, r->size.vcpus, e);
@@ -276,7 +279,7 @@ int run_read(struct run *r, struct hb_error *e)
 	if (!rc)
 		rc = mode_check(r, e);
 	if (!rc)
-		rc = run_yes_check(r, e);
+		rc = run_args_check(r, e);
 	if (rc)
 		return rc;
 	r->postgres_scale = postgres_scale(r);
@@ -331,7 +334,9 @@ int run_kernels(struct run *r, struct hb_error *e)
 		if (rc)
 			return rc;
 		r->nkernels++;
-		rc = r->kernels[i].broken ? 0 : kernel_check_guest(&r->kernels[i], e);
+		rc = r->kernels[i].broken || !run_has_guest(r)
+			     ? 0
+			     : kernel_check_guest(&r->kernels[i], e);
 		if (rc)
 			return rc;
 		rc = hb_set_text(&r->kernels[i].name, strdup(arm), e);
@@ -437,7 +442,9 @@ int run_prepare(struct run *r, struct hb_error *e)
 {
 	int rc = store_ready(r->results, e); /* known before kernels are built for minutes */
 
-	if (!rc && !run_is_native(r)) {
+	if (!rc && run_is_metal(r))
+		rc = run_kernels(r, e);
+	if (!rc && run_has_guest(r)) {
 		rc = run_kernels(r, e);
 		if (!rc)
 			rc = run_mode_settle(r, e);
@@ -495,6 +502,8 @@ int run_show(const struct run *r, struct hb_error *e)
 						       : "");
 	if (run_is_native(r))
 		puts("guest     none: the running kernel is measured");
+	else if (run_is_metal(r))
+		puts("guest     none: this machine boots the kernels");
 	else
 		printf("guest     %u vCPUs, %s, %u NUMA nodes\n", r->size.vcpus,
 		       hb_format_size(text, sizeof(text), r->size.memory), r->size.nodes);

@@ -198,8 +198,9 @@ static int arms_record(struct run *r, struct hb_error *e)
 		rc = control_record(r, kernels);
 	if (!rc)
 		rc = config_diffs(r, diffs, e);
-	if (!rc && (json_object_set_new(r->record, "guest", guest_record(r)) ||
-		    json_object_set_new(r->record, "image", image_record(r))))
+	if (!rc && run_has_guest(r) &&
+	    (json_object_set_new(r->record, "guest", guest_record(r)) ||
+	     json_object_set_new(r->record, "image", image_record(r))))
 		rc = hb_error_set(e, -ENOMEM, "no memory");
 	return rc;
 }
@@ -227,7 +228,7 @@ static int plan_record(struct run *r, struct hb_error *e)
 		rc = json_object_set(r->record, "steps", r->steps);
 	if (!rc && r->args.mixed_config)
 		rc = json_object_set_new(r->record, "mixed_config", json_true());
-	if (!rc && !run_is_native(r))
+	if (!rc && run_has_guest(r))
 		rc = json_object_update_new(
 			r->record,
 			json_pack("{s:{s:i, s:I, s:i, s:s}, s:{s:i, s:b}}", "guest", "vcpus",

@@ -70,6 +70,40 @@ static int record_settings(struct run *r, struct hb_error *e)
 	return 0;
 }
 
+static char *text_of(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? strdup(s) : NULL;
+}
+
+/* Mode metal: the kernels as run.json has them. While an arm is booted nothing is built or found
+ * anew. */
+static int kernels_recorded(struct run *r, struct hb_error *e)
+{
+	const json_t *list = json_object_get(r->record, "kernels"), *k;
+	size_t i;
+
+	r->kernels = calloc(json_array_size(list), sizeof(*r->kernels));
+	if (!r->kernels)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	json_array_foreach (list, i, k) {
+		struct kernel *mine = &r->kernels[r->nkernels++];
+		HB_FREE char *file = text_of(k, "config_file");
+
+		*mine = (struct kernel){
+			.name = text_of(k, "name"),
+			.build_id = text_of(k, "build_id"),
+			.broken = text_of(k, "broken"),
+			.config = file ? hb_strf("%s/%s", r->store.dir, file) : NULL,
+		};
+		if (!mine->name || !mine->build_id || (!mine->config && !mine->broken))
+			return hb_error_set(e, -EPROTO, "%s/run.json has no kernel %zu",
+					    r->store.dir, i);
+	}
+	return 0;
+}
+
 /* Is the kernel of arm @i the one that the run began with? */
 static int same_kernel(const struct run *r, size_t i, struct hb_error *e)
 {
@@ -190,13 +224,15 @@ int run_take_up(struct run *r, struct hb_error *e)
 	r->plan = r->record ? store_read(&r->store, "plan.json", e) : NULL;
 	rc = r->plan ? record_settings(r, e) : -EPROTO;
 	if (!rc)
-		rc = run_yes_check(r, e);
+		rc = run_args_check(r, e);
 	if (!rc)
 		rc = run_jobs_choose(r, e);
 	if (rc)
 		return rc;
 	r->budget = r->args.budget;
-	if (!run_is_native(r)) {
+	if (run_is_metal(r))
+		rc = kernels_recorded(r, e);
+	if (!rc && run_has_guest(r)) {
 		rc = run_kernels(r, e) ?: run_kernels_exact(r, e);
 		if (!rc)
 			rc = image_resolve(r->postgres_scale, r->selftests, &r->image, e);

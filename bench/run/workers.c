@@ -73,7 +73,7 @@ int workers_open(const struct run *r, struct progress *p, struct workers *ws, st
 		struct memory *m = &ws->w[ws->n].memory;
 
 		/* Mode exact begins with empty memory each time, which QEMU gets page by page. */
-		if (run_is_native(r) || run_vm_mode(r) == VM_EXACT)
+		if (!run_has_guest(r) || run_vm_mode(r) == VM_EXACT)
 			continue;
 		rc = memory_open(&r->placement, r->size.nodes, r->size.memory, &interrupted, m, e);
 		if (!rc && !ws->n)

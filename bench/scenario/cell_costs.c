@@ -42,7 +42,7 @@ static double overhead_guess(const char *mode)
 	static const struct {
 		const char *mode;
 		double seconds;
-	} guesses[] = {{"kvm", 6}, {"emulated", 15}, {"exact", 30}, {"native", 3}};
+	} guesses[] = {{"kvm", 6}, {"emulated", 15}, {"exact", 30}, {"native", 3}, {"metal", 300}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(guesses); i++)
 		if (!strcmp(mode, guesses[i].mode))

@@ -298,6 +298,11 @@ int spec_check_mode(const struct spec *spec, const char *mode, struct hb_error *
 			e, -EINVAL, "%s: sequential = yes has no meaning in mode %s: %s",
 			spec->path, mode,
 			exact ? "a second boot gives the same digits" : "there is one arm");
+	if (!strcmp(mode, "metal") && spec->scenario.sequential)
+		return hb_error_set(e, -EINVAL,
+				    "%s: sequential = yes is not for mode metal, whose plan is "
+				    "carried out as it is",
+				    spec->path);
 	for (size_t i = 0; i < spec->ncells; i++) {
 		const struct spec_cell *cell = &spec->cells[i];
 

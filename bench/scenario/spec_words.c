@@ -5,7 +5,8 @@
 
 #include "bench/scenario/spec_read.h"
 
-const char *const spec_modes[] = {"auto", "parallel", "kvm", "emulated", "native", "exact", NULL};
+const char *const spec_modes[] = {"auto",   "parallel", "kvm",	 "emulated",
+				  "native", "exact",	"metal", NULL};
 
 /* @base: offset of the struct spec_timing that the rows fill. */
 /* clang-format off */

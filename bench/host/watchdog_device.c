@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <fcntl.h>
+#include <glob.h>
+#include <linux/watchdog.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench/host/watchdog_device.h"
+
+#define DEVICE	  "/dev/watchdog"
+#define TIMEOUT_S 60
+#define WRITE_NS  (5 * NSEC_PER_SEC)
+
+static volatile sig_atomic_t released;
+
+static void on_release(int sig)
+{
+	(void)sig;
+	released = 1;
+}
+
+/* The life of the process that holds it. Memory in short supply is no hang of the machine. */
+static void hold(int fd, uint64_t until)
+{
+	mlockall(MCL_CURRENT);
+	while (!released && hb_now_ns() < until) {
+		struct timespec pause = {.tv_nsec = 200000000};
+
+		ioctl(fd, WDIOC_KEEPALIVE, 0);
+		for (uint64_t next = hb_now_ns() + WRITE_NS; !released && hb_now_ns() < next;)
+			nanosleep(&pause, NULL);
+	}
+	/* Without this letter, closing the device leaves it running. */
+	if (released && write(fd, "V", 1) == 1)
+		_exit(0);
+	_exit(1);
+}
+
+pid_t watchdog_hold(uint64_t ns, struct hb_error *e)
+{
+	HB_CLOSE int fd = open(DEVICE, O_WRONLY | O_CLOEXEC);
+	struct sigaction sa = {.sa_handler = on_release};
+	int timeout = TIMEOUT_S;
+	pid_t pid;
+
+	if (fd < 0)
+		return hb_error_set(e, -errno, DEVICE ": %s", strerror(errno));
+	ioctl(fd, WDIOC_SETTIMEOUT, &timeout);
+	pid = fork();
+	if (!pid) {
+		setsid();
+		sigaction(SIGTERM, &sa, NULL);
+		hold(fd, hb_now_ns() + ns);
+	}
+	return pid < 0 ? hb_error_set(e, -errno, "fork: %s", strerror(errno)) : pid;
+}
+
+void watchdog_release(pid_t holder)
+{
+	if (holder <= 0)
+		return;
+	kill(holder, SIGTERM);
+	waitpid(holder, NULL, 0);
+}
+
+bool watchdog_has_fired(void)
+{
+	glob_t found;
+	bool fired = false;
+
+	if (glob("/sys/class/watchdog/watchdog*/bootstatus", 0, NULL, &found))
+		return false;
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		uint64_t status;
+
+		if (!hb_file_read_u64(found.gl_pathv[i], &status) && (status & WDIOF_CARDRESET))
+			fired = true;
+	}
+	globfree(&found);
+	return fired;
+}
