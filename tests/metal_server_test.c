@@ -24,6 +24,7 @@
 #include "bench/host/child.h"
 
 #define BOOTS	   6
+#define SYSTEMD	   "/lib/systemd/systemd"
 #define DEADLINE_S 1500
 /* By the order that seed 1 gives: the arms in turn, then the other way round. */
 #define APPEND                                                                                     \
@@ -67,6 +68,14 @@ static char *directory_of(const char *path)
 	return strndup(path, strrchr(path, '/') - path);
 }
 
+/* The server's init is this machine's systemd, if it has one; SYSTEMD=no: a small script. */
+static bool with_systemd(void)
+{
+	const char *wanted = getenv("SYSTEMD");
+
+	return (!wanted || strcmp(wanted, "no")) && !access(SYSTEMD, X_OK);
+}
+
 static void make_disk(void)
 {
 	struct kernel base, hinode;
@@ -75,7 +84,7 @@ static void make_disk(void)
 	if (kernel_resolve("metal-base", &base, &e) || kernel_resolve("metal-hinode", &hinode, &e))
 		fail_msg("%s", e.text);
 	must((char *[]){"sh", "tests/metal_disk.sh", below("disk"), directory_of(base.bzimage),
-			directory_of(hinode.bzimage), NULL});
+			directory_of(hinode.bzimage), with_systemd() ? "systemd" : NULL, NULL});
 	must((char *[]){"cp", base.bzimage, below("own"), NULL});
 	must((char *[]){"truncate", "-s", "64K", below("erst"), NULL});
 	kernel_free(&base);

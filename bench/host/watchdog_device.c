@@ -3,6 +3,7 @@
 #include <glob.h>
 #include <linux/watchdog.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -12,7 +13,7 @@
 
 #include "bench/host/watchdog_device.h"
 
-#define DEVICE	  "/dev/watchdog"
+#define SYSFS	  "/sys/class/watchdog/"
 #define TIMEOUT_S 60
 #define WRITE_NS  (5 * NSEC_PER_SEC)
 
@@ -41,15 +42,46 @@ static void hold(int fd, uint64_t until)
 	_exit(1);
 }
 
+/* One that is hardware, else the kernel's own timer, which a kernel that hangs whole takes along.
+ */
+static char *device_find(void)
+{
+	char *software = NULL, *found = NULL;
+	glob_t all;
+
+	if (glob(SYSFS "watchdog*/identity", 0, NULL, &all))
+		return strdup("/dev/watchdog");
+	for (size_t i = 0; i < all.gl_pathc && !found; i++) {
+		HB_FREE char *identity = NULL;
+		const char *name = all.gl_pathv[i] + strlen(SYSFS);
+		char *device = hb_strf("/dev/%.*s", (int)strcspn(name, "/"), name);
+
+		if (hb_file_read(all.gl_pathv[i], &identity, NULL) ||
+		    strncmp(identity, "Software Watchdog", strlen("Software Watchdog"))) {
+			found = device;
+		} else {
+			free(software);
+			software = device;
+		}
+	}
+	globfree(&all);
+	if (!found)
+		return software;
+	free(software);
+	return found;
+}
+
 pid_t watchdog_hold(uint64_t ns, struct hb_error *e)
 {
-	HB_CLOSE int fd = open(DEVICE, O_WRONLY | O_CLOEXEC);
+	HB_FREE char *device = device_find();
+	HB_CLOSE int fd = device ? open(device, O_WRONLY | O_CLOEXEC) : -1;
 	struct sigaction sa = {.sa_handler = on_release};
 	int timeout = TIMEOUT_S;
 	pid_t pid;
 
 	if (fd < 0)
-		return hb_error_set(e, -errno, DEVICE ": %s", strerror(errno));
+		return hb_error_set(e, -errno, "%s: %s", device ? device : "watchdog",
+				    strerror(errno));
 	ioctl(fd, WDIOC_SETTIMEOUT, &timeout);
 	pid = fork();
 	if (!pid) {
@@ -73,7 +105,7 @@ bool watchdog_has_fired(void)
 	glob_t found;
 	bool fired = false;
 
-	if (glob("/sys/class/watchdog/watchdog*/bootstatus", 0, NULL, &found))
+	if (glob(SYSFS "watchdog*/bootstatus", 0, NULL, &found))
 		return false;
 	for (size_t i = 0; i < found.gl_pathc; i++) {
 		uint64_t status;

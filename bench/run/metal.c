@@ -92,6 +92,9 @@ int metal_check(const char *results, const struct metal_options *o, struct hb_er
 				    "called at every boot and give --no-unit");
 	if (access("/sys/kernel/kexec_loaded", F_OK))
 		return hb_error_set(e, -ENOSYS, "the running kernel has no kexec (CONFIG_KEXEC)");
+	rc = store_ready(results, e);
+	if (rc)
+		return rc;
 	rc = hb_mkdir_all(METAL_DIRECTORY);
 	if (rc)
 		return hb_error_set(e, rc, METAL_DIRECTORY ": %s", strerror(-rc));
@@ -436,7 +439,7 @@ static char *unit_text(const char *results)
 static int begin(struct run *r, const struct metal_options *o, struct metal_state *s,
 		 struct hb_error *e)
 {
-	HB_FREE char *unit = unit_text(r->results);
+	HB_FREE char *unit = NULL;
 	enum metal_outcome outcome;
 	int rc;
 
@@ -444,7 +447,8 @@ static int begin(struct run *r, const struct metal_options *o, struct metal_stat
 	s->run = strdup(r->store.name);
 	s->agent = r->args.agent ? realpath(r->args.agent, NULL) : NULL;
 	s->pause = o->pause;
-	if (!s->results || !s->run || !unit)
+	unit = s->results ? unit_text(s->results) : NULL;
+	if (!s->run || !unit)
 		return hb_error_set(e, -ENOMEM, "no memory");
 	rc = metal_arms(r, METAL_DIRECTORY, o->no_unit ? "" : METAL_UNIT_BOOT, &s->arms, e);
 	if (!rc)
