@@ -28,10 +28,12 @@ done
 if [ "$4" ]; then
 	cp -a /usr/lib/systemd "$stage/usr/lib/"
 	[ "$(readlink -f /lib)" = /usr/lib ] || cp -a /lib/systemd "$stage/usr/lib/"
+	rm -f "$stage"/usr/lib/systemd/system/dbus*
 	cp "$(command -v systemctl)" "$(command -v journalctl)" "$stage/bin/"
 	ln -s /lib/systemd/systemd "$stage/sbin/init"
 	echo root:x:0:0:root:/root:/bin/sh >"$stage/etc/passwd"
 	echo root:x:0: >"$stage/etc/group"
+	echo 00112233445566778899aabbccddeeff >"$stage/etc/machine-id"
 	cp tests/metal_units/*.service "$stage/etc/systemd/system/"
 	mkdir "$stage/etc/systemd/system/multi-user.target.wants" \
 		"$stage/etc/systemd/system/hugebench-metal.service.d"

@@ -25,16 +25,41 @@ disturb() {
 	done
 }
 
+run="hugebench metal -s /root/metal.ini -k /boot/vmlinuz-base,/boot/vmlinuz-hinode --results /root/results --yes"
+
+leftovers() {
+	for file in /var/lib/hugebench/* /etc/systemd/system/hugebench-metal.service \
+		/etc/systemd/system/*.wants/hugebench-metal.service; do
+		[ -e "$file" ] && echo "left: $file"
+	done
+}
+
+# A run that is given up before its first boot.
+give_up() {
+	$run --name given-up --pause 10m $1 &
+	until [ -e /var/lib/hugebench/metal/state.json ]; do sleep 1; done
+	hugebench metal --status
+	hugebench doctor | grep -A 1 '^warn *metal'
+	$run --name second $1
+	echo "second: $?"
+	hugebench doctor --restore
+	hugebench metal --abort
+	wait $!
+	echo "given up: $?"
+	leftovers
+	hugebench metal --status
+	echo "none: $?"
+}
+
 first() {
 	touch /root/begun
-	hugebench metal -s /root/metal.ini -k /boot/vmlinuz-base,/boot/vmlinuz-hinode --name metal \
-		--results /root/results --pause 0s $1 --yes
+	give_up $1 >/root/given-up 2>&1
+	$run --name metal --pause 0s $1
 	echo $? >/root/status
 }
 
 the_end() {
-	ls -A /var/lib/hugebench /etc/systemd/system/hugebench-metal.service \
-		/etc/systemd/system/*.wants/hugebench-metal.service >/root/left 2>/dev/null
+	leftovers >/root/left
 	sync
 	echo o >/proc/sysrq-trigger
 	sleep 60

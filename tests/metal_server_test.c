@@ -26,7 +26,6 @@
 #define BOOTS	   6
 #define SYSTEMD	   "/lib/systemd/systemd"
 #define DEADLINE_S 1500
-/* By the order that seed 1 gives: the arms in turn, then the other way round. */
 #define APPEND                                                                                     \
 	"console=ttyS0 loglevel=5 panic=-1 mitigations=off tsc=reliable no_timer_check "           \
 	"root=/dev/vda rw init=/sbin/init "                                                        \
@@ -229,6 +228,30 @@ static json_t *cell_of(const char *end)
 	return found;
 }
 
+/* Before the run: one that was given up, which another one could not take the place of. */
+static void a_run_is_given_up(void **state)
+{
+	static const char *const want[] = {
+		"results/given-up: 0 of 6 boots are done\n",
+		"mend: hugebench metal --abort\n",
+		"a run is under way on this machine",
+		"second: 2\n",
+		"doctor: nothing to put back\n",
+		"given up: 0\nhugebench: no run of `hugebench metal` is under way\nnone: 2\n",
+	};
+	HB_FREE char *said = on_disk("given-up"), *path = NULL;
+	json_t *record;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
+		if (!strstr(said, want[i]))
+			fail_msg("no '%s' in: %s", want[i], said);
+	path = text("%s/root/results/given-up/run.json", directory);
+	record = json_load_file(path, 0, NULL);
+	assert_string_equal(at(record, "status"), "interrupted");
+	json_decref(record);
+}
+
 static void the_plan_is_carried_out(void **state)
 {
 	HB_FREE char *path = text("%s/root/results/metal/plan.json", directory);
@@ -333,6 +356,7 @@ static void the_report_says_so(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_run_is_given_up),
 		cmocka_unit_test(the_plan_is_carried_out),
 		cmocka_unit_test(undisturbed_boots_are_ok),
 		cmocka_unit_test(the_panic_is_recorded),

@@ -20,6 +20,8 @@ enum {
 	KEY_NO_UNIT,
 };
 
+static const char given_up[] = "hugebench: the run is given up; what is measured is kept\n";
+
 struct metal_args {
 	struct run_args run;
 	struct metal_options options;
@@ -96,6 +98,7 @@ static int begin(struct metal_args *a)
 {
 	struct run r = {.args = a->run, .store = {.lock = -1}};
 	struct hb_error e = {""};
+	enum metal_outcome outcome;
 	int rc;
 
 	r.args.metal = true;
@@ -110,11 +113,13 @@ static int begin(struct metal_args *a)
 	if (!rc && !a->run.yes)
 		rc = show(&r, &e) ?: 1;
 	if (!rc)
-		rc = run_prepare(&r, &e) ?: metal_begin(&r, &a->options, &e);
+		rc = run_prepare(&r, &e) ?: metal_begin(&r, &a->options, &outcome, &e);
 	run_close(&r);
 	if (!rc)
-		fputs("hugebench: this machine boots now; `hugebench metal --status` says how far "
-		      "it is\n",
+		fputs(outcome == METAL_BOOTS
+			      ? "hugebench: this machine boots now; `hugebench metal --status` "
+				"says how far it is\n"
+			      : given_up,
 		      stderr);
 	return rc < 0 ? fail(rc, &e) : rc ? EXIT_USAGE : EXIT_OK;
 }
@@ -144,7 +149,7 @@ static int give_up(void)
 	if (rc)
 		return fail(rc, &e);
 	fputs(outcome == METAL_ABORTED
-		      ? "hugebench: the run is given up; what is measured is kept\n"
+		      ? given_up
 		      : "hugebench: the run ends as soon as the machine is back on its own "
 			"kernel\n",
 	      stderr);

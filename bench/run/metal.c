@@ -17,6 +17,7 @@
 #include "bench/run/metal_arms.h"
 #include "bench/run/metal_state.h"
 #include "bench/run/metal_unit.h"
+#include "bench/run/workers.h"
 
 #define ABORT_FILE METAL_DIRECTORY "/abort"
 /* Beyond what a cell plans: its set-up, its end, the deadlines of both. */
@@ -46,15 +47,12 @@ static char *boot_id(void)
 	return proc_line("/proc/sys/kernel/random/boot_id");
 }
 
-/* The lock on the state, held until *@fd is closed. */
+/* The lock on the state, held until *@fd is closed. -ENOENT: there is none. */
 static int lock(int *fd, struct hb_error *e)
 {
-	int rc = hb_mkdir_all(METAL_DIRECTORY);
-
-	*fd = rc ? -1 : open(METAL_DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	*fd = open(METAL_DIRECTORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (*fd < 0)
-		return hb_error_set(e, rc ? rc : -errno, METAL_DIRECTORY ": %s",
-				    strerror(rc ? -rc : errno));
+		return hb_error_set(e, -errno, METAL_DIRECTORY ": %s", strerror(errno));
 	if (!flock(*fd, LOCK_EX | LOCK_NB))
 		return 0;
 	return hb_error_set(e, -EBUSY, "another `hugebench metal` is at work");
@@ -290,9 +288,9 @@ static bool pause_ends(uint64_t ns)
 {
 	uint64_t until = hb_now_ns() + ns;
 
-	while (hb_now_ns() < until && !abort_asked())
+	while (hb_now_ns() < until && !abort_asked() && !workers_interrupted())
 		hb_sleep_until_ns(hb_now_ns() + NSEC_PER_SEC / 4);
-	return !abort_asked();
+	return !abort_asked() && !workers_interrupted();
 }
 
 /* State on disk, kernel in memory, and off. */
@@ -408,9 +406,8 @@ int metal_continue(enum metal_outcome *outcome, char **dir, unsigned int *unexpe
 	*outcome = METAL_BOOTS;
 	*dir = NULL;
 	*unexpected = 0;
-	/* No lock is made where there is nothing to lock. */
-	rc = booted || state_is_there() ? lock(&fd, e) : metal_state_load(METAL_DIRECTORY, &s, e);
-	if (!rc)
+	rc = lock(&fd, e);
+	if (!rc || rc == -ENOENT)
 		rc = metal_state_load(METAL_DIRECTORY, &s, e);
 	if (booted && rc != -EBUSY)
 		rc = be_an_arm(
@@ -437,10 +434,9 @@ static char *unit_text(const char *results)
 }
 
 static int begin(struct run *r, const struct metal_options *o, struct metal_state *s,
-		 struct hb_error *e)
+		 enum metal_outcome *outcome, struct hb_error *e)
 {
 	HB_FREE char *unit = NULL;
-	enum metal_outcome outcome;
 	int rc;
 
 	s->results = realpath(r->results, NULL);
@@ -459,18 +455,19 @@ static int begin(struct run *r, const struct metal_options *o, struct metal_stat
 		rc = metal_state_store(METAL_DIRECTORY, s, e);
 	if (!rc && !o->no_unit)
 		rc = metal_unit_install(METAL_UNIT_DIR, unit, e);
-	return rc ? rc : go_on(r, s, METAL_NEXT, &outcome, e);
+	return rc ? rc : go_on(r, s, METAL_NEXT, outcome, e);
 }
 
-int metal_begin(struct run *r, const struct metal_options *o, struct hb_error *e)
+int metal_begin(struct run *r, const struct metal_options *o, enum metal_outcome *outcome,
+		struct hb_error *e)
 {
 	struct metal_state s = {0};
 	HB_CLOSE int fd = -1;
-	int rc = lock(&fd, e);
+	int rc = hb_mkdir_all(METAL_DIRECTORY) ?: lock(&fd, e) ?: workers_signals(e);
 
 	if (rc)
 		return rc;
-	rc = begin(r, o, &s, e);
+	rc = begin(r, o, &s, outcome, e);
 	metal_state_free(&s);
 	if (!rc)
 		return 0;

@@ -29,9 +29,11 @@ enum metal_outcome {
 int metal_check(const char *results, const struct metal_options *o, struct hb_error *e);
 /*
  * The run @r is prepared: see that every arm can be booted here, write the state, install the unit,
- * boot the first arm. On an error nothing is left behind but the run, whose directory is removed.
+ * boot the first arm. METAL_ABORTED: by --abort or Ctrl-C before that. On an error nothing is left
+ * behind, and the run's directory is removed.
  */
-int metal_begin(struct run *r, const struct metal_options *o, struct hb_error *e);
+int metal_begin(struct run *r, const struct metal_options *o, enum metal_outcome *outcome,
+		struct hb_error *e);
 /*
  * What this boot of the machine is for, see above. *@dir: of the run, owned by the caller, not for
  * METAL_BOOTS; *@unexpected: its cells whose verdict the scenario does not expect.
