@@ -283,8 +283,8 @@ static int observe_split(struct spec_cell *cell, struct hb_error *e)
 			known++;
 		if (!*known)
 			return hb_error_set(e, -EINVAL,
-					    "observe = %s: there are vmstat, status, kprobes and "
-					    "locks",
+					    "observe = %s: there are vmstat, status, kprobes, "
+					    "locks and pmu",
 					    json_string_value(name));
 	}
 	return 0;

@@ -33,7 +33,7 @@ const char *const spec_modes[] = {"auto",   "parallel", "kvm",	 "emulated",
 /* clang-format off */
 #define OBSERVE_ROW(base)                                                                          \
 	{ "observe", OPTION_STRING, base, "vmstat", NULL, NULL, NULL,                                  \
-	  "what is read around the measured phase: vmstat, status, kprobes, locks; empty: nothing" }
+	  "what is read around the measured phase: vmstat, status, kprobes, locks, pmu; empty: nothing" }
 /* clang-format on */
 
 const struct option_row spec_scenario_rows[] = {

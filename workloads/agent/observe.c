@@ -14,7 +14,7 @@
 #define POWERS	     63
 
 /* In the order of wire_observe[]. */
-enum { WANT_VMSTAT, WANT_STATUS, WANT_KPROBES, WANT_LOCKS };
+enum { WANT_VMSTAT, WANT_STATUS, WANT_KPROBES, WANT_LOCKS, WANT_PMU };
 
 static const char *const functions[] = {
 	"hugetlb_fault",	  "huge_pmd_share",	      "huge_pmd_unshare",
@@ -73,7 +73,7 @@ int observe_open(struct observe *o, const json_t *names, int change, json_t *not
 		if (!wire_observe[k])
 			return hb_error_set(
 				e, -EINVAL,
-				"observe = %s: there are vmstat, status, kprobes and locks",
+				"observe = %s: there are vmstat, status, kprobes, locks and pmu",
 				text ? text : "?");
 		o->wanted |= 1u << k;
 	}
@@ -90,7 +90,7 @@ int observe_open(struct observe *o, const json_t *names, int change, json_t *not
 		     "not measured: the kernel has no " LOCK_STAT " (CONFIG_LOCK_STAT)");
 		o->wanted &= ~(1u << WANT_LOCKS);
 	}
-	return 0;
+	return wants(o, WANT_PMU) ? pmu_open(&o->pmu, pmu_hardware, e) : 0;
 }
 
 void observe_begin(struct observe *o)
@@ -105,6 +105,19 @@ void observe_begin(struct observe *o)
 	}
 	if (wants(o, WANT_LOCKS))
 		hb_file_write(LOCK_STAT, "0");
+	pmu_begin(&o->pmu);
+}
+
+static void counters_end(struct observe *o)
+{
+	pmu_end(&o->pmu);
+	for (unsigned int i = 0; wants(o, WANT_PMU) && pmu_hardware[i].name; i++) {
+		HB_FREE char *key = hb_strf("pmu.%s", pmu_hardware[i].name);
+		HB_FREE char *text = pmu_text(&o->pmu, i);
+
+		if (key && text)
+			note(o, key, text);
+	}
 }
 
 /* The value behind "name " at the start of a line; 0 when it is not there. */
@@ -264,6 +277,7 @@ static void status_end(struct observe *o, const struct instance *in)
 
 void observe_end(struct observe *o, const struct cell *cell)
 {
+	counters_end(o);
 	vmstat_end(o);
 	probes_end(o);
 	if (wants(o, WANT_LOCKS))
@@ -283,6 +297,7 @@ void observe_close(struct observe *o)
 	}
 	if (wants(o, WANT_LOCKS))
 		hb_file_write(LOCK_STAT_ON, "0");
+	pmu_close(&o->pmu);
 	free(o->vmstat);
 	*o = (struct observe){0};
 }

@@ -7,25 +7,30 @@
  *	kprobes	time in hugetlb_fault() and the like, as a histogram of powers of two of a
  *microsecond
  *	locks	/proc/lock_stat, contended locks (a kernel with CONFIG_LOCK_STAT; distorts: a run of
- *its own) What the kernel does not have is noted as missing and does not fail the cell.
+ *its own)
+ *	pmu	cycles, instructions, misses, per page fault (pmu.h); a machine without such
+ *counters SKIPs What else the kernel does not have is noted as missing and does not fail the cell.
  */
 #ifndef HB_WORKLOADS_OBSERVE_H
 #define HB_WORKLOADS_OBSERVE_H
 
 #include <jansson.h>
 
+#include "workloads/agent/pmu.h"
 #include "workloads/workload.h"
 
 struct observe {
 	unsigned int wanted; /* bits by name */
 	unsigned int probes; /* bits: functions whose probes are in place */
 	char *vmstat;	     /* at the start of the measured phase */
-	json_t *notes;	     /* borrowed: the cell's */
+	struct pmu pmu;
+	json_t *notes; /* borrowed: the cell's */
 };
 
 /*
  * Before the tasks start. @change: tracing and lock statistics may be switched on (a guest, or a
- * user who said so). -EINVAL: a name that is none of the above.
+ * user who said so). -EINVAL: a name that is none of the above; -EOPNOTSUPP: there are no counters
+ * for pmu.
  */
 int observe_open(struct observe *o, const json_t *names, int change, json_t *notes,
 		 struct hb_error *e);
