@@ -120,6 +120,29 @@ static void two_run_side_by_side(void **state)
 	assert_true(store_has_cell(&run.store, "003-k-a-r3"));
 }
 
+/* With a CPU for QEMU's other threads, this process is on it while there are workers. */
+static void workers_are_off_the_vcpus(void **state)
+{
+	cpu_set_t before, one, now;
+	struct hb_error e;
+	int cpu = 0;
+
+	(void)state;
+	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+	while (!CPU_ISSET(cpu, &before))
+		cpu++;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	run.placement.others = one;
+	assert_int_equal(workers_open(&run, &progress, &workers, &e), 0);
+	sched_getaffinity(0, sizeof(now), &now);
+	assert_true(CPU_EQUAL(&now, &one));
+	workers_close(&workers);
+	CPU_ZERO(&run.placement.others);
+	sched_getaffinity(0, sizeof(now), &now);
+	assert_true(CPU_EQUAL(&now, &before));
+}
+
 static void killed_worker_is_named(void **state)
 {
 	struct worker *w = start(0), *done;
@@ -154,6 +177,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(two_run_side_by_side, begin, end),
+		cmocka_unit_test(workers_are_off_the_vcpus),
 		cmocka_unit_test_setup_teardown(killed_worker_is_named, begin, end),
 		/* The last one: an interrupt stays. */
 		cmocka_unit_test_setup_teardown(interrupt_ends_all, begin, end),

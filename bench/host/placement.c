@@ -98,7 +98,7 @@ void placement_plan(hwloc_topology_t t, unsigned int vcpus, unsigned int nodes, 
 		p->cpu[i] = core_cpu(t, node, by_node ? i % per_node : i);
 	}
 	snprintf(p->text, sizeof(p->text),
-		 "vCPUs pinned to a core each, QEMU's other threads %s; memory %s",
+		 "vCPUs pinned to a core each, QEMU's other threads and hugebench %s; memory %s",
 		 place_others(t, vcpus, p),
 		 by_node ? "of guest node N bound to host node N"
 			 : "not bound: the host has no NUMA node per guest node");

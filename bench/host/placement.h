@@ -20,8 +20,8 @@ struct placement {
 	int cpu[VM_MAX_VCPUS];	     /* host CPU (OS index) of each vCPU; -1: not pinned */
 	int host_node[VM_MAX_NODES]; /* host NUMA node (OS index) of each guest node; -1: not bound
 				      */
-	cpu_set_t others;	     /* host CPUs of QEMU's other threads; empty: any */
-	char text[256];		     /* for the record: what was done, or why not */
+	cpu_set_t others; /* host CPUs of QEMU's other threads and hugebench; empty: any */
+	char text[256];	  /* for the record: what was done, or why not */
 };
 
 struct placement_host {

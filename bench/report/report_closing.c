@@ -301,6 +301,22 @@ static void host(const struct compare_model *m, struct doc *d)
 	}
 }
 
+/* Mode metal: as the machine itself booted the arms. */
+static void command_lines(const struct compare_model *m, struct doc *d)
+{
+	const json_t *arms = json_object_get(json_object_get(m->runs[0]->run, "metal"), "arms");
+	const json_t *arm;
+	const char *name;
+
+	json_object_foreach ((json_t *)arms, name, arm) {
+		const char *line = json_string_value(json_object_get(arm, "command_line"));
+		HB_FREE char *term = hb_strf("Command line of %s:", name);
+
+		if (line)
+			doc_item(d, term ? term : "", "%s", line);
+	}
+}
+
 static void configuration(const struct compare_model *m, struct doc *d)
 {
 	const char *line = json_string_value(
@@ -310,6 +326,7 @@ static void configuration(const struct compare_model *m, struct doc *d)
 	config_diff(m, d);
 	if (line && *line)
 		doc_item(d, "Guest kernel command line:", "%s", line);
+	command_lines(m, d);
 	parameters(m, d);
 	host(m, d);
 }

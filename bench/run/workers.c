@@ -62,11 +62,20 @@ bool workers_interrupted(void)
 	return interrupted;
 }
 
+/* Progress, frames and histograms cost time too: not on a CPU that a vCPU has to itself. */
+static void step_aside(struct workers *ws)
+{
+	const cpu_set_t *others = &ws->run->placement.others;
+
+	ws->aside = CPU_COUNT(others) && !sched_getaffinity(0, sizeof(ws->before), &ws->before) &&
+		    !sched_setaffinity(0, sizeof(*others), others);
+}
+
 int workers_open(const struct run *r, struct progress *p, struct workers *ws, struct hb_error *e)
 {
 	int rc = 0;
 
-	*ws = (struct workers){r, p, calloc(r->jobs, sizeof(*ws->w)), 0, false};
+	*ws = (struct workers){.run = r, .progress = p, .w = calloc(r->jobs, sizeof(*ws->w))};
 	if (!ws->w)
 		return hb_error_set(e, -ENOMEM, "no memory");
 	for (; ws->n < r->jobs && !rc; ws->n++) {
@@ -85,11 +94,15 @@ int workers_open(const struct run *r, struct progress *p, struct workers *ws, st
 				"server's own memory has not; mend: sysctl vm.nr_hugepages=%llu",
 				(unsigned long long)r->size.memory >> 21);
 	}
+	if (!rc)
+		step_aside(ws);
 	return rc;
 }
 
 void workers_close(struct workers *ws)
 {
+	if (ws->aside)
+		sched_setaffinity(0, sizeof(ws->before), &ws->before);
 	for (unsigned int i = 0; i < ws->n; i++) {
 		memory_close(&ws->w[i].memory);
 		json_decref(ws->w[i].planned);

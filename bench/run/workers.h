@@ -26,6 +26,8 @@ struct workers {
 	struct worker *w;
 	unsigned int n;
 	bool interrupting; /* they were told to end */
+	bool aside;	   /* this process keeps off the vCPUs' CPUs */
+	cpu_set_t before;  /* where it might run until then */
 };
 
 /*
@@ -38,8 +40,9 @@ bool workers_interrupted(void);
 const volatile int *workers_interrupt_flag(void);
 
 /*
- * Make r->jobs workers with memory for a guest each. -ENOSPC, -EINTR: see memory_open(). Release
- * with workers_close(), in every case.
+ * Make r->jobs workers with memory for a guest each. Where the vCPUs have CPUs of their own, this
+ * process and the workers stay with QEMU's other threads until workers_close(). -ENOSPC, -EINTR:
+ * see memory_open(). Release with workers_close(), in every case.
  */
 int workers_open(const struct run *r, struct progress *p, struct workers *ws, struct hb_error *e);
 void workers_close(struct workers *ws);
