@@ -232,7 +232,7 @@ static json_t *cell_of(const char *end)
 static void a_run_is_given_up(void **state)
 {
 	static const char *const want[] = {
-		"results/given-up: 0 of 6 boots are done\n",
+		"results/given-up: 0 of 6 boots are done, about 30 m 27 s left\n",
 		"mend: hugebench metal --abort\n",
 		"a run is under way on this machine",
 		"second: 2\n",

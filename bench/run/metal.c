@@ -18,6 +18,7 @@
 #include "bench/run/metal_state.h"
 #include "bench/run/metal_unit.h"
 #include "bench/run/workers.h"
+#include "bench/scenario/cell_costs.h"
 
 #define ABORT_FILE METAL_DIRECTORY "/abort"
 /* Beyond what a cell plans: its set-up, its end, the deadlines of both. */
@@ -274,6 +275,41 @@ static int lost_record(struct run *r, struct metal_state *s, struct hb_error *e)
 	return rc;
 }
 
+/* What a boot costs in all: the firmware's part, the own kernel's, the pause. */
+static void boot_learn(struct run *r, const struct metal_state *s)
+{
+	int at = boot_index(r, s->cell);
+	json_t *planned = at < 0 ? NULL : plan_boot(r->plan, at);
+	json_int_t ns = (time(NULL) - s->since) * NSEC_PER_SEC + s->pause;
+	json_t *took = json_pack("{s:{s:I}}", "times", "total_ns", ns);
+
+	if (planned && took) {
+		costs_learn(r->costs, planned, took);
+		costs_save(r->costs, NULL);
+	}
+	json_decref(took);
+	json_decref(planned);
+}
+
+/* Of the boots without a result; "about 20 m" into @buf. */
+static const char *time_left(const struct run *r, char *buf, size_t size)
+{
+	const json_t *cells = json_object_get(r->plan, "cells"), *planned;
+	double seconds = 0;
+	size_t i;
+
+	json_array_foreach (cells, i, planned) {
+		json_t *boot = store_has_cell(&r->store, text_at(planned, "id"))
+				       ? NULL
+				       : plan_boot(r->plan, i);
+		int measured;
+
+		seconds += boot ? costs_estimate(r->costs, boot, &measured) : 0;
+		json_decref(boot);
+	}
+	return hb_format_duration(buf, size, seconds * NSEC_PER_SEC);
+}
+
 /* The arm's settings went with its kernel; so does the note of what they were before. */
 static void note_forget(void)
 {
@@ -304,6 +340,7 @@ static int boot_arm(struct run *r, struct metal_state *s, int at, size_t done, s
 				     text_at(planned, "id"));
 	HB_FREE char *now = boot_id();
 	unsigned int tries = s->tries + 1;
+	char left[32];
 	int rc;
 
 	if (!line || !now)
@@ -313,8 +350,8 @@ static int boot_arm(struct run *r, struct metal_state *s, int at, size_t done, s
 	s->boot_id = strdup(now);
 	s->tries = tries;
 	s->since = time(NULL);
-	fprintf(stderr, "hugebench: metal: boot %zu of %zu: %s\n", done + 1, json_array_size(cells),
-		s->cell);
+	fprintf(stderr, "hugebench: metal: boot %zu of %zu: %s; about %s left\n", done + 1,
+		json_array_size(cells), s->cell, time_left(r, left, sizeof(left)));
 	rc = kexec_load(text_at(arm, "image"), initrd, line, e);
 	if (!rc)
 		rc = metal_state_store(METAL_DIRECTORY, s, e);
@@ -337,6 +374,8 @@ static int go_on(struct run *r, struct metal_state *s, enum metal_step step,
 
 	if (rc)
 		return rc;
+	if (step == METAL_NEXT && s->cell)
+		boot_learn(r, s);
 	if (step != METAL_AGAIN)
 		state_clear_boot(s);
 	at = boot_missing(r, &done);
@@ -525,6 +564,7 @@ int metal_status(FILE *out, struct hb_error *e)
 	struct metal_state s;
 	struct run r = {.store = {.lock = -1}};
 	size_t done = 0;
+	char left[32];
 	int rc = metal_state_load(METAL_DIRECTORY, &s, e);
 
 	if (!rc) {
@@ -532,16 +572,19 @@ int metal_status(FILE *out, struct hb_error *e)
 		r.plan = r.store.dir ? store_read(&r.store, "plan.json", e) : NULL;
 		rc = r.plan ? 0 : -EPROTO;
 	}
+	r.costs = costs_load();
 	if (!rc) {
 		boot_missing(&r, &done);
-		fprintf(out, "run %s: %zu of %zu boots are done\n", r.store.dir, done,
-			json_array_size(json_object_get(r.plan, "cells")));
+		fprintf(out, "run %s: %zu of %zu boots are done, about %s left\n", r.store.dir,
+			done, json_array_size(json_object_get(r.plan, "cells")),
+			time_left(&r, left, sizeof(left)));
 		if (s.cell)
 			fprintf(out, "under way: %s\n", s.cell);
 		if (abort_asked())
 			fputs("given up: it ends on the machine's own kernel\n", out);
 	}
 	free(r.store.dir);
+	json_decref(r.costs);
 	json_decref(r.plan);
 	metal_state_free(&s);
 	return rc;
