@@ -28,7 +28,7 @@ done
 if [ "$4" ]; then
 	cp -a /usr/lib/systemd "$stage/usr/lib/"
 	[ "$(readlink -f /lib)" = /usr/lib ] || cp -a /lib/systemd "$stage/usr/lib/"
-	rm -f "$stage"/usr/lib/systemd/system/dbus*
+	rm -rf "$stage"/usr/lib/systemd/system/dbus* "$stage"/usr/lib/systemd/system/*getty*
 	cp "$(command -v systemctl)" "$(command -v journalctl)" "$stage/bin/"
 	ln -s /lib/systemd/systemd "$stage/sbin/init"
 	echo root:x:0:0:root:/root:/bin/sh >"$stage/etc/passwd"

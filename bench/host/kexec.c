@@ -64,15 +64,17 @@ static bool systemd_runs(void)
 	return !access(SYSTEMD, F_OK);
 }
 
+/* One that is ended by a signal has had its way: systemd ends it, as it does with every process of
+ * a service. */
 static int systemctl(const char *what, struct hb_error *e)
 {
 	char *argv[] = {"systemctl", "--no-block", (char *)what, NULL};
 	HB_FREE char *output = NULL;
 	int rc = child_capture(&(struct child){0}, argv, &output);
 
-	return rc ? hb_error_set(e, -EIO, "systemctl %s: status %d: %.200s", what, rc,
-				 output ? output : "")
-		  : 0;
+	return rc && rc != 128 + SIGTERM ? hb_error_set(e, -EIO, "systemctl %s: status %d: %.200s",
+							what, rc, output ? output : "")
+					 : 0;
 }
 
 /* sync(2) in a process that may hang without us. */
