@@ -180,6 +180,7 @@ static void pstore_is_read(void **state)
 	put("pstore/dmesg-erst-1", "Panic#1 Part1\n<0>[ 2.0] last\n");
 	put("pstore/1234/dmesg-erst-2", "Panic#1 Part2\n<6>[ 1.0] first\nplain");
 	put("pstore/console-ramoops-0", "not this\n");
+	put("pstore/1234/dmesg.txt", "all of it once more\n");
 	text = pstore_read_in(dir, 0);
 	assert_string_equal(text, "[ 1.0] first\nplain\n[ 2.0] last\n");
 	later = pstore_read_in(dir, INT32_MAX);

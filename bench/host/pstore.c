@@ -22,9 +22,10 @@ static int by_number(const void *a, const void *b)
 	return ((const struct part *)b)->number - ((const struct part *)a)->number;
 }
 
+/* systemd-pstore puts a dmesg.txt, all records in one, beside those it moves. */
 static bool is_dmesg(const FTSENT *f, int64_t since)
 {
-	return f->fts_info == FTS_F && !strncmp(f->fts_name, "dmesg", strlen("dmesg")) &&
+	return f->fts_info == FTS_F && !strncmp(f->fts_name, "dmesg-", strlen("dmesg-")) &&
 	       f->fts_statp->st_mtime >= since;
 }
 
