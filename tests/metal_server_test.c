@@ -351,6 +351,7 @@ static void the_report_says_so(void **state)
 	assert_non_null(strstr(report, "Command line of vmlinuz-base:"));
 	assert_null(strstr(report, "EMULATED"));
 	assert_null(strstr(report, "Guest:"));
+	assert_null(strstr(report, "QEMU"));
 	assert_non_null(strstr(report, "PANIC"));
 }
 
