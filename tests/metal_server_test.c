@@ -190,7 +190,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	json_decref(run);
-	return getenv("KEEP") ? 0 : hb_remove_all(directory);
+	return getenv("KEEP_DISK") ? 0 : hb_remove_all(directory);
 }
 
 static json_t *cell(const char *id)
