@@ -17,6 +17,7 @@
 #include "bench/run/merge.h"
 #include "tests/run_command.h"
 #include "tests/synthetic.h"
+#include "tests/put.h"
 
 /* Four blocks of one boot. */
 static const char scenario[] = "[scenario]\nmode = native\nrepeat = 4\nwarmup = 0\n"
@@ -68,13 +69,10 @@ static char *cell_path(const char *run, size_t i)
 static void json_change(const char *path, void (*change)(json_t *j))
 {
 	json_t *j = json_load_file(path, 0, NULL);
-	HB_FREE char *text = NULL;
 
 	assert_non_null(j);
 	change(j);
-	text = json_dumps(j, 0);
-	json_decref(j);
-	assert_int_equal(hb_file_write_atomic(path, text, strlen(text)), 0);
+	put_json(j, "%s", path);
 }
 
 static void copy(const char *from, const char *to)

@@ -16,6 +16,7 @@
 #include "bench/build/buildtree.h"
 #include "bench/build/series.h"
 #include "bench/build/sync.h"
+#include "tests/put.h"
 
 #define LONG_AGO 1000000000
 
@@ -30,10 +31,8 @@ static void put(const char *name, const char *text)
 {
 	const struct timespec old[2] = {{.tv_sec = LONG_AGO}, {.tv_sec = LONG_AGO}};
 	HB_FREE char *path = at(name);
-	HB_FREE char *parent = strndup(path, strrchr(path, '/') - path);
 
-	assert_int_equal(hb_mkdir_all(parent), 0);
-	assert_int_equal(hb_file_write_atomic(path, text, strlen(text)), 0);
+	put_file(text, "%s", path);
 	assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
 }
 

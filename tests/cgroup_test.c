@@ -11,6 +11,7 @@
 
 #include "bench/base/util.h"
 #include "bench/host/cgroup.h"
+#include "tests/put.h"
 
 #define MIB (1ULL << 20)
 
@@ -30,11 +31,7 @@ static int teardown(void **state)
 
 static void put(const char *group, const char *file, const char *text)
 {
-	HB_FREE char *directory = hb_strf("%s/%s", top, group);
-	HB_FREE char *path = hb_strf("%s/%s", directory, file);
-
-	assert_int_equal(hb_mkdir_all(directory), 0);
-	assert_int_equal(hb_file_write_atomic(path, text, strlen(text)), 0);
+	put_file(text, "%s/%s/%s", top, group, file);
 }
 
 static void begin(void)

@@ -12,6 +12,7 @@
 
 #include "bench/base/util.h"
 #include "bench/host/confine.h"
+#include "tests/put.h"
 
 static char dir[] = "/tmp/hugebench-confine-XXXXXX";
 
@@ -52,8 +53,7 @@ static void writes_stay_inside(void **state)
 	outside = hb_strf("%s/outside", dir);
 	others = hb_strf("%s/x", outside);
 	assert_int_equal(hb_mkdir_all(inside), 0);
-	assert_int_equal(hb_mkdir_all(outside), 0);
-	assert_int_equal(hb_file_write(others, "as before"), 0);
+	put_file("as before", "%s", others);
 	pid = fork();
 	if (!pid)
 		_exit(confined(inside, outside));

@@ -11,6 +11,7 @@
 
 #include "bench/run/doctor.h"
 #include "bench/host/placement.h"
+#include "tests/put.h"
 
 static char root[32];
 static json_t *rows;
@@ -32,14 +33,7 @@ static int teardown(void **state)
 
 static void put(const char *file, const char *text)
 {
-	char *path = hb_strf("%s%s", root, file), *slash;
-
-	slash = strrchr(path, '/');
-	*slash = '\0';
-	assert_int_equal(hb_mkdir_all(path), 0);
-	*slash = '/';
-	assert_int_equal(hb_file_write(path, text), 0);
-	free(path);
+	put_file(text, "%s%s", root, file);
 }
 
 static void check(void)

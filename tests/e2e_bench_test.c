@@ -22,6 +22,7 @@
 #include "bench/base/exit_status.h"
 #include "bench/base/util.h"
 #include "tests/leftovers.h"
+#include "tests/put.h"
 
 #define HUGEBENCH "build/hugebench"
 
@@ -211,7 +212,7 @@ static char *null_scenario(void)
 				   "tasks = 2\n";
 	char *path = in_results("idle.ini");
 
-	assert_int_equal(hb_file_write(path, text), 0);
+	put_file(text, "%s", path);
 	return path;
 }
 
@@ -269,8 +270,7 @@ static void with_another_qemu(char *const argv[])
 {
 	HB_FREE char *program = in_results("qemu");
 
-	assert_int_equal(hb_file_write(program, "#!/bin/sh\necho QEMU emulator version 99.0.0\n"),
-			 0);
+	put_file("#!/bin/sh\necho QEMU emulator version 99.0.0\n", "%s", program);
 	assert_int_equal(chmod(program, 0755), 0);
 	setenv("QEMU", program, 1);
 	assert_int_equal(hugebench(argv), EXIT_USAGE);

@@ -21,6 +21,7 @@
 
 #include "bench/base/util.h"
 #include "tests/leftovers.h"
+#include "tests/put.h"
 
 #define HUGEBENCH "build/hugebench"
 #define POOL	  "/proc/sys/vm/nr_hugepages"
@@ -70,7 +71,7 @@ static void write_scenario(unsigned int seconds, const char *more)
 
 	assert_non_null(text);
 	unlink(file);
-	assert_int_equal(hb_file_write(file, text), 0);
+	put_file(text, "%s", file);
 }
 
 /* Start hugebench with @args as user @uid, its output to a file. */

@@ -17,6 +17,7 @@
 
 #include "bench/host/child.h"
 #include "bench/base/util.h"
+#include "tests/put.h"
 
 static char results[] = "/tmp/hugebench-e2e-XXXXXX";
 
@@ -76,7 +77,7 @@ static json_t *run_cell(const char *claim, const char *setting, int status)
 	glob_t g;
 
 	assert_non_null(file);
-	assert_int_equal(hb_file_write(file, scenario), 0);
+	put_file(scenario, "%s", file);
 	assert_int_equal(child_do(argv, -1), status);
 	assert_int_equal(glob(pattern, 0, NULL, &g), 0);
 	assert_int_equal(g.gl_pathc, 1);

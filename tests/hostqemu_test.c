@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "bench/build/hostqemu.h"
+#include "tests/put.h"
 
 static char dir[64];
 static char *old_path;
@@ -20,11 +21,9 @@ static char *old_path;
 static void put(const char *name, const char *text)
 {
 	HB_FREE char *path = hb_strf("%s/%s", dir, name);
-	HB_FREE char *parent = strndup(path, strrchr(path, '/') - path);
 	HB_FREE char *script = hb_strf("#!/bin/sh\necho '%s'\n", text);
 
-	assert_int_equal(hb_mkdir_all(parent), 0);
-	assert_int_equal(hb_file_write(path, script), 0);
+	put_file(script, "%s", path);
 	assert_int_equal(chmod(path, 0755), 0);
 }
 

@@ -26,6 +26,7 @@
 #include "bench/build/kernel.h"
 #include "bench/build/pause.h"
 #include "bench/build/variant.h"
+#include "tests/put.h"
 
 /* A build adds a line to the file %s. */
 #define MAKEFILE                                                                                   \
@@ -53,11 +54,7 @@ static char *cache, *counter;
 /* Write a file below the test's clone. */
 static void put(const char *name, const char *text)
 {
-	HB_FREE char *path = hb_strf("%s/%s", root, name);
-	HB_FREE char *dir = strndup(path, strrchr(path, '/') - path);
-
-	assert_int_equal(hb_mkdir_all(dir), 0);
-	assert_int_equal(hb_file_write_atomic(path, text, strlen(text)), 0);
+	put_file(text, "%s/%s", root, name);
 }
 
 static void put_variant(const char *name, const char *keys)
@@ -577,7 +574,6 @@ static void put_image(const char *path, const void *payload, size_t len, uint32_
 	unsigned char out[65536] = {0};
 	size_t at = 5 * 512;
 	uint32_t word = len + 4;
-	FILE *f;
 
 	assert_true(at + word <= sizeof(out));
 	out[0x1f1] = 4;
@@ -588,10 +584,7 @@ static void put_image(const char *path, const void *payload, size_t len, uint32_
 	memcpy(out + 0x24c, &word, 4);
 	memcpy(out + at, payload, len);
 	memcpy(out + at + len, &unpacked, 4);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	assert_int_equal(fwrite(out, 1, at + word, f), at + word);
-	fclose(f);
+	put_bytes(out, at + word, "%s", path);
 }
 
 /* The ELF file @elf packed by the shell's @packer into a bzImage; false: there is no such program.

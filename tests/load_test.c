@@ -12,6 +12,7 @@
 
 #include "bench/result/load.h"
 #include "tests/synthetic.h"
+#include "tests/put.h"
 
 #define CELL "cells/0003-base-faults-2-r1"
 
@@ -53,7 +54,7 @@ static void edit(const char *name, const char *from, const char *to)
 	assert_non_null(at);
 	*at = 0;
 	changed = hb_strf("%s%s%s", text, to, at + strlen(from));
-	assert_int_equal(hb_file_write(path, changed), 0);
+	put_file(changed, "%s", path);
 }
 
 static void truncate_file(const char *name, size_t keep)
@@ -63,7 +64,7 @@ static void truncate_file(const char *name, size_t keep)
 
 	assert_int_equal(hb_file_read(path, &text, NULL), 0);
 	text[keep] = 0;
-	assert_int_equal(hb_file_write(path, text), 0);
+	put_file(text, "%s", path);
 }
 
 /* One problem, in @file, that says @what; @cells stand. */

@@ -14,6 +14,7 @@
 #include "bench/host/place.h"
 #include "bench/build/variant.h"
 #include "bench/scenario/spec.h"
+#include "tests/put.h"
 
 static char dir[] = "/tmp/hb-place-test-XXXXXX";
 
@@ -24,11 +25,7 @@ static char *at(const char *name)
 
 static void put(const char *name, const char *text, size_t len)
 {
-	HB_FREE char *path = at(name);
-	HB_FREE char *parent = strndup(path, strrchr(path, '/') - path);
-
-	assert_int_equal(hb_mkdir_all(parent), 0);
-	assert_int_equal(hb_file_write_atomic(path, text, len), 0);
+	put_bytes(text, len, "%s/%s", dir, name);
 }
 
 /* A file that begins like a bzImage. */

@@ -13,16 +13,13 @@
 
 #include "bench/build/modules.h"
 #include "bench/host/child.h"
+#include "tests/put.h"
 
 static char dir[] = "/tmp/hb-ready-test-XXXXXX";
 
 static void put(const char *name, const char *text)
 {
-	HB_FREE char *path = hb_strf("%s/%s", dir, name);
-	HB_FREE char *parent = strndup(path, strrchr(path, '/') - path);
-
-	assert_int_equal(hb_mkdir_all(parent), 0);
-	assert_int_equal(hb_file_write_atomic(path, text, strlen(text)), 0);
+	put_file(text, "%s/%s", dir, name);
 }
 
 static int setup(void **state)

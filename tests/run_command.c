@@ -13,6 +13,7 @@
 
 #include "bench/base/util.h"
 #include "tests/run_command.h"
+#include "tests/put.h"
 
 static char top[] = "/tmp/hugebench-run-XXXXXX";
 static char command[PATH_MAX + 32];
@@ -72,8 +73,7 @@ void write_scenario(const char *text)
 {
 	HB_FREE char *path = path_of("t.ini");
 
-	unlink(path);
-	assert_int_equal(hb_file_write(path, text), 0);
+	put_file(text, "%s", path);
 }
 
 pid_t command_start(const char *out, char *const args[])

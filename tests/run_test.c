@@ -18,6 +18,7 @@
 #include "bench/host/child.h"
 #include "bench/base/util.h"
 #include "tests/run_command.h"
+#include "tests/put.h"
 
 /* Four cells, one boot each. */
 static const char scenario[] = "[scenario]\ndescription = for the test\nmode = native\nrepeat = 4\n"
@@ -260,23 +261,27 @@ static void killed_run_is_resumed(void **state)
 	status_is("killed", "finished");
 }
 
+/* Short cells of workload null, which cost @seconds by what is on record. */
+static void write_costly(double seconds)
+{
+	HB_FREE char *costs = path_of("cache/hugebench/costs.json");
+	struct utsname u;
+
+	assert_int_equal(uname(&u), 0);
+	put_json(json_pack("{s:{s+:f}}", "native", u.release, "/null", seconds), "%s", costs);
+	write_scenario("[scenario]\nmode = native\nrepeat = 0\nwarmup = 0\nmeasure = 100ms\n"
+		       "interval = 50ms\n[cell a]\nworkload = null\n");
+}
+
 /* Costs on record say 100 ms per cell, it takes 400 ms more: whole repetitions until the budget is
  * spent. */
 static void budget_ends_a_run(void **state)
 {
-	HB_FREE char *costs = path_of("cache/hugebench/costs.json");
-	struct utsname u;
-	HB_FREE char *text = NULL;
 	json_t *run, *plan;
 	size_t planned;
 
 	(void)state;
-	assert_int_equal(uname(&u), 0);
-	text = hb_strf("{\"native\":{\"%s/null\":0.01}}", u.release);
-	unlink(costs);
-	assert_int_equal(hb_file_write(costs, text), 0);
-	write_scenario("[scenario]\nmode = native\nrepeat = 0\nwarmup = 0\nmeasure = 100ms\n"
-		       "interval = 50ms\n[cell a]\nworkload = null\n");
+	write_costly(0.01);
 	setenv("fake", "slow", 1);
 	expect_run(0, "the budget is spent after", "-s!", "--name", "spent", "--budget", "2s");
 	unsetenv("fake");
@@ -302,18 +307,10 @@ static void budget_ends_a_run(void **state)
 /* Costs on record say 2 s per cell, it takes a tenth: what the budget holds is worked out anew. */
 static void budget_is_used(void **state)
 {
-	HB_FREE char *costs = path_of("cache/hugebench/costs.json");
-	struct utsname u;
-	HB_FREE char *text = NULL;
 	json_t *run, *plan;
 
 	(void)state;
-	assert_int_equal(uname(&u), 0);
-	text = hb_strf("{\"native\":{\"%s/null\":1.9}}", u.release);
-	unlink(costs);
-	assert_int_equal(hb_file_write(costs, text), 0);
-	write_scenario("[scenario]\nmode = native\nrepeat = 0\nwarmup = 0\nmeasure = 100ms\n"
-		       "interval = 50ms\n[cell a]\nworkload = null\n");
+	write_costly(1.9);
 	expect_run(0, "where 3 were planned", "-s!", "--name", "used", "--budget", "6s");
 	run = json_of("used", "run.json");
 	plan = json_of("used", "plan.json");
@@ -418,14 +415,11 @@ static void damaged_plan_is_refused(void **state)
 {
 	HB_FREE char *path = path_of("results/half/plan.json");
 	json_t *plan = json_of("half", "plan.json");
-	HB_FREE char *text = NULL;
 
 	(void)state;
 	json_object_set_new(json_array_get(json_object_get(plan, "cells"), 1), "id",
 			    json_string("../../up"));
-	text = json_dumps(plan, 0);
-	json_decref(plan);
-	assert_int_equal(hb_file_write_atomic(path, text, strlen(text)), 0);
+	put_json(plan, "%s", path);
 	expect_run(2, "plan.json is damaged", "--resume", "--name", "half");
 }
 
@@ -434,8 +428,7 @@ static void other_format_is_refused(void **state)
 	HB_FREE char *path = path_of("results/whole/run.json");
 
 	(void)state;
-	assert_int_equal(truncate(path, 0), 0);
-	assert_int_equal(hb_file_write(path, "{\"format\": 7}"), 0);
+	put_file("{\"format\": 7}", "%s", path);
 	expect_run(2, "run.json is of format 7", "--resume", "--name", "whole");
 }
 

@@ -23,6 +23,7 @@
 #include "bench/host/child.h"
 #include "bench/base/util.h"
 #include "tests/run_command.h"
+#include "tests/put.h"
 
 #define PORT	17300
 #define BLOCKS	12
@@ -125,7 +126,7 @@ static void slurm_start(void)
 	assert_int_equal(hb_mkdir_all(state), 0);
 	text = hb_strf(configuration, cluster, host, PORT, PORT + 1, PORT + 2,
 		       getpwuid(geteuid())->pw_name);
-	assert_int_equal(hb_file_write_atomic(path, text, strlen(text)), 0);
+	put_file(text, "%s", path);
 	setenv("SLURM_CONF", path, 1);
 	daemon_start(1, control);
 	daemon_start(2, one);

@@ -14,16 +14,13 @@
 #include "bench/host/child.h"
 #include "bench/build/apt.h"
 #include "bench/build/source.h"
+#include "tests/put.h"
 
 static char dir[] = "/tmp/hb-source-test-XXXXXX";
 
 static void put(const char *name, const char *text)
 {
-	HB_FREE char *path = hb_strf("%s/%s", dir, name);
-	HB_FREE char *parent = strndup(path, strrchr(path, '/') - path);
-
-	assert_int_equal(hb_mkdir_all(parent), 0);
-	assert_int_equal(hb_file_write_atomic(path, text, strlen(text)), 0);
+	put_file(text, "%s/%s", dir, name);
 }
 
 static int setup(void **state)

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "bench/run/store.h"
+#include "tests/put.h"
 
 static char results[] = "/tmp/hugebench-store-XXXXXX";
 
@@ -78,7 +79,7 @@ static void cells_appear_whole(void **state)
 	assert_non_null(dir);
 	assert_false(store_has_cell(&s, "001-a"));
 	file = hb_strf("%s/console.log", dir);
-	assert_int_equal(hb_file_write(file, "text"), 0);
+	put_file("text", "%s", file);
 	assert_false(store_has_cell(&s, "001-a"));
 	assert_int_equal(store_cell_commit(&s, "001-a", dir, cell, &e), 0);
 	assert_true(store_has_cell(&s, "001-a"));
@@ -154,8 +155,7 @@ static void other_formats_are_refused(void **state)
 	assert_non_null(strstr(e.text, "future/run.json is of format 2"));
 	assert_int_equal(store_resume(results, "absent", &s, &e), -ENOENT);
 	make_run("text", "running", STORE_FORMAT);
-	assert_int_equal(hb_file_write(path, "not JSON, and longer than what was there before\n"),
-			 0);
+	put_file("not JSON\n", "%s", path);
 	assert_int_equal(store_resume(results, "text", &s, &e), -EPROTO);
 	assert_non_null(strstr(e.text, "cannot read"));
 }
