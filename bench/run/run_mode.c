@@ -80,17 +80,6 @@ static int qemu_check(enum vm_mode mode, struct hb_error *e)
 	return 0;
 }
 
-static bool has_antagonist(const struct spec_cell *cell)
-{
-	const json_t *in;
-	size_t i;
-
-	json_array_foreach (cell->instances, i, in)
-		if (!strcmp(json_string_value(json_object_get(in, "role")), "antagonist"))
-			return true;
-	return false;
-}
-
 /* Has @k what kernel_exact() and the agent's own clock need? */
 static bool exact_boots(const struct kernel *k)
 {
@@ -108,10 +97,6 @@ static char *exact_unfit(const struct run *r)
 		return hb_strf("it has %d vCPUs at most", EXACT_VCPUS_MAX);
 	if (r->postgres_scale)
 		return strdup("PostgreSQL's database is on a disk");
-	for (size_t i = 0; i < r->spec.ncells; i++)
-		if (has_antagonist(&r->spec.cells[i]))
-			return strdup("beside an antagonist its proof of sharing may not come to "
-				      "an end");
 	if (!qemu || qemu->number < QEMU_STEADY)
 		return strdup("there is no QEMU 8.2 or later");
 	for (size_t i = 0; i < r->nkernels; i++) {
