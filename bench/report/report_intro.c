@@ -74,15 +74,19 @@ static void mode_notice(const struct compare_model *m, struct doc *d)
 				 "one. No VM.");
 }
 
-/* Where the guests ran and their memory lay; "" when it is not known. Owned by the caller. */
+/*
+ * Where the guests ran and their memory lay; "" when it is not known. Guests of mode exact have no
+ * memory that was prepared for them. Owned by the caller.
+ */
 static char *guest_place(const json_t *environment)
 {
 	const char *placement = string_at(environment, "placement");
 	const char *memory = string_at(environment, "memory_backing");
 
-	return *placement ? hb_strf(" %s. Guest memory: %s. Host clock: %s.", placement, memory,
-				    or_unknown(string_at(environment, "clock")))
-			  : strdup("");
+	if (!*placement)
+		return strdup("");
+	return hb_strf(" %s.%s%s%s Host clock: %s.", placement, *memory ? " Guest memory: " : "",
+		       memory, *memory ? "." : "", or_unknown(string_at(environment, "clock")));
 }
 
 static void machine(const struct compare_model *m, struct doc *d)
