@@ -123,7 +123,8 @@ void progress_begin(const struct progress *p, struct progress_cell *c, const jso
 	headline_choose(c, p->workloads);
 }
 
-/* The headline counter of an interval frame as a rate; in mode exact there are no seconds. */
+/* The headline counter as a rate over the interval frames so far; in mode exact there are no
+ * seconds. */
 static void figure_take(struct progress_cell *c, const json_t *frame)
 {
 	const json_t *count = json_object_get(json_object_get(frame, "counters"), c->headline);
@@ -136,7 +137,9 @@ static void figure_take(struct progress_cell *c, const json_t *frame)
 
 	if (!json_is_number(count) || length <= 0)
 		return;
-	format_count(rate, sizeof(rate), json_number_value(count) / length);
+	c->count += json_number_value(count);
+	c->length += length;
+	format_count(rate, sizeof(rate), c->count / c->length);
 	snprintf(c->figure, sizeof(c->figure), "%s %s/%s", c->headline, rate,
 		 insn > 0 ? "Minsn" : "s");
 }

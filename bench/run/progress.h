@@ -13,7 +13,8 @@ struct progress_cell {
 	double began;	       /* s, CLOCK_MONOTONIC */
 	char headline[96];     /* counter whose rate is shown, "pmdshare.faults" */
 	char phase[32];
-	char figure[160]; /* of the last interval */
+	double count, length; /* the headline counter so far, and in how many s or Minsn */
+	char figure[160];     /* its rate */
 };
 
 struct progress {
