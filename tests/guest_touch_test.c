@@ -51,6 +51,8 @@ struct fixture {
 	struct hist hist[2];
 };
 
+static const struct workload_ops toucher = {.name = "test"};
+
 static int make(void **state)
 {
 	struct fixture *f =
@@ -62,7 +64,7 @@ static int make(void **state)
 	memset(f, 0, sizeof(*f));
 	atomic_store(&f->cell_shared.phase, PHASE_MEASURE);
 	f->cell.shared = &f->cell_shared;
-	f->in = (struct instance){.cell = &f->cell, .target = &f->target};
+	f->in = (struct instance){.ops = &toucher, .cell = &f->cell, .target = &f->target};
 	f->shared.hist[FAULT_LATENCY] = &f->hist[0];
 	f->shared.hist[TOUCH_LATENCY] = &f->hist[1];
 	hist_reset(&f->hist[0]);
@@ -215,7 +217,6 @@ static int report(struct fixture *f, uint64_t faults, uint64_t repeated, uint64_
 		  uint64_t classified, struct hb_error *e)
 {
 	struct task_shared *tasks[2] = {&f->shared, calloc(1, sizeof(f->shared))};
-	const struct workload_ops ops = {.name = "test"};
 	int rc;
 
 	assert_non_null(tasks[1]);
@@ -227,7 +228,6 @@ static int report(struct fixture *f, uint64_t faults, uint64_t repeated, uint64_
 	atomic_store(&tasks[0]->counter[UNCLASSIFIED], missed);
 	atomic_store(&tasks[1]->counter[FAULTS], 2);
 	atomic_store(&tasks[1]->counter[REPEATED], 1);
-	f->in.ops = &ops;
 	f->in.ntasks = 2;
 	f->in.task = tasks;
 	f->in.notes = json_array();
