@@ -33,6 +33,7 @@ static void take(const char *bytes, size_t len)
 	struct session_config c = {
 		.planned = planned(),
 		.native = 1,
+		.native_mode = "native",
 		.directory = fuzz_directory(),
 		.accept = load_cell_check,
 	};
