@@ -97,7 +97,7 @@ unit: $(BUILD)/run_tests $(UNIT_TESTS)
 
 # A real Slurm, which only this test needs. Its daemons are the test's own.
 .PHONY: slurm-deps test-slurm
-slurm-deps:
+slurm-deps: | deps
 	$(Q)$(MAKE) -s deps DEPS='slurmctld slurmd slurm-client munge'
 
 test-slurm: all slurm-deps $(BUILD)/run_tests $(SLURM_TEST)
@@ -115,8 +115,11 @@ test-metal: all $(BUILD)/run_tests $(METAL_TEST)
 	$(Q)$(BUILD)/hugebench kernels metal-base metal-hinode
 	$(Q)$(BUILD)/run_tests -t 30m $(METAL_TEST)
 
-# The kernels first: building them takes minutes, and shows progress here.
-test: all slurm-deps $(BUILD)/run_tests $(TESTS) $(HOSTILE_TESTS)
+# All compilers at once where nothing else was said; then the kernels: building them takes minutes,
+# and shows progress here.
+test: deps slurm-deps
+	$(Q)$(MAKE) --no-print-directory $(if $(filter -j% --jobs%,$(MAKEFLAGS)),,-j$$(nproc)) \
+		all $(BUILD)/run_tests $(TESTS) $(HOSTILE_TESTS)
 	$(Q)$(BUILD)/hugebench kernels base hinode debug-hinode
 	$(Q)$(BUILD)/tests/e2e_exact_test kernel
 	$(Q)$(BUILD)/run_tests -t 30m $(UNIT_TESTS) $(HOSTILE_TESTS) $(SLURM_TEST) $(E2E_TESTS)
