@@ -140,9 +140,12 @@ static void every_fault_has_the_loop(void **state)
 /* A migration is longer than a tick of the timer: where the tick falls moves with anything. */
 static void nothing_else_has_it(void **state)
 {
-	static const char *const others[] = {"fork", "exit", "unmap", "shared_unmap", "truncate"};
+	static const char *const others[] = {"fork", "unmap", "shared_unmap", "truncate"};
+	enum stats_verdict exits = comparison("loop", "exit")->verdict;
 
 	(void)state;
+	/* A process's end is 360,000 instructions of which the layout moves a hundred. */
+	assert_true(exits == STATS_SAME || exits == STATS_UNCLEAR);
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
 		assert_true(more("loop", others[i]) == 0);
 		assert_int_equal(comparison("loop", others[i])->verdict, STATS_SAME);
