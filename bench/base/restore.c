@@ -23,18 +23,6 @@ char *restore_path(void)
 	return NULL;
 }
 
-/* One line of a small file without its newline; owned by the caller, NULL when it cannot be read.
- */
-static char *read_line(const char *path)
-{
-	char *text;
-
-	if (hb_file_read(path, &text, NULL))
-		return NULL;
-	text[strcspn(text, "\n")] = '\0';
-	return text;
-}
-
 /* Field 22 of /proc/PID/stat in clock ticks since boot; 0 when there is no such process. */
 static json_int_t process_start(pid_t pid)
 {
@@ -95,7 +83,7 @@ static int note_store(const char *path, const json_t *note, struct hb_error *e)
 
 static json_t *note_new(void)
 {
-	HB_FREE char *boot = read_line(BOOT_ID);
+	HB_FREE char *boot = hb_file_line(BOOT_ID);
 
 	return json_pack("{s:i, s:i, s:I, s:s, s:[]}", "format", RESTORE_FORMAT, "pid",
 			 (int)getpid(), "start", process_start(getpid()), "boot_id",
@@ -119,7 +107,7 @@ static bool note_has(const json_t *values, const char *file)
 static bool note_of_this_boot(const json_t *note)
 {
 	const char *noted = json_string_value(json_object_get(note, "boot_id"));
-	HB_FREE char *boot = read_line(BOOT_ID);
+	HB_FREE char *boot = hb_file_line(BOOT_ID);
 
 	return noted && boot && !strcmp(noted, boot);
 }
@@ -138,7 +126,7 @@ static int note_owner(const char *path, const json_t *note, struct hb_error *e)
 
 int restore_note(const char *path, const char *file, struct hb_error *e)
 {
-	HB_FREE char *value = read_line(file);
+	HB_FREE char *value = hb_file_line(file);
 	json_t *note = NULL, *values;
 	int rc;
 
@@ -191,7 +179,7 @@ char *restore_text(const char *path)
 	json_array_foreach (json_object_get(note, "values"), i, v) {
 		const char *file = json_string_value(json_object_get(v, "path"));
 		const char *value = json_string_value(json_object_get(v, "value"));
-		HB_FREE char *now = file ? read_line(file) : NULL, *before = HB_STEAL(text);
+		HB_FREE char *now = file ? hb_file_line(file) : NULL, *before = HB_STEAL(text);
 
 		if (before)
 			text = hb_strf("%s%s%s was %s and is %s", before, i ? ", " : "",
@@ -220,7 +208,7 @@ static int write_back(const char *file, const char *value, struct hb_error *e)
 		if (rc)
 			return hb_error_set(e, rc, "cannot write %s back to %s: %s", value, file,
 					    strerror(-rc));
-		now = read_line(file);
+		now = hb_file_line(file);
 		if (now && !strcmp(now, value))
 			return 0;
 		if (i == WRITE_TRIES)

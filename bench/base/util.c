@@ -120,6 +120,16 @@ int hb_file_read(const char *path, char **text, size_t *len)
 	return 0;
 }
 
+char *hb_file_line(const char *path)
+{
+	char *text;
+
+	if (hb_file_read(path, &text, NULL))
+		return NULL;
+	text[strcspn(text, "\n")] = '\0';
+	return text;
+}
+
 int hb_write_all(int fd, const void *data, size_t len)
 {
 	const char *p = data;

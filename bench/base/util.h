@@ -59,6 +59,10 @@ int hb_set_text(char **field, char *text, struct hb_error *e);
  * NUL-terminated and owned by the caller; *@len may be NULL. At most 64 MiB, else -EFBIG.
  */
 int hb_file_read(const char *path, char **text, size_t *len);
+/* The first line of a small file, without its end; owned by the caller, NULL when it cannot be
+ * read.
+ */
+char *hb_file_line(const char *path);
 /* Write @text to an existing or new file, in one write() (sysfs wants that). */
 int hb_file_write(const char *path, const char *text);
 /* Write to a temporary neighbour, fsync, rename: the file is whole or absent. */

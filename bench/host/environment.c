@@ -87,11 +87,10 @@ static void host_id(const char *cpu, const char *name, char *id)
 /* A file's line into member @key, which is left out when there is none. */
 static void add_line(json_t *o, const char *key, const char *path)
 {
-	HB_FREE char *text = NULL;
+	HB_FREE char *line = hb_file_line(path);
 
-	if (hb_file_read(path, &text, NULL))
-		return;
-	json_object_set_new(o, key, json_stringn(text, strcspn(text, "\n")));
+	if (line)
+		json_object_set_new(o, key, json_string(line));
 }
 
 /* The CPUs that this process may use, "0-7,16". */

@@ -35,12 +35,9 @@ static const char *text_at(const json_t *o, const char *key)
 /* One line of /proc; owned by the caller, "" when it cannot be read. */
 static char *proc_line(const char *path)
 {
-	char *text;
+	char *line = hb_file_line(path);
 
-	if (hb_file_read(path, &text, NULL))
-		return strdup("");
-	text[strcspn(text, "\n")] = '\0';
-	return text;
+	return line ? line : strdup("");
 }
 
 static char *boot_id(void)
