@@ -74,14 +74,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static int fail(int rc, const struct hb_error *e)
-{
-	fprintf(stderr, "hugebench: %s\n", e->text);
-	return rc == -EINVAL || rc == -ENOENT || rc == -EBUSY || rc == -ERANGE || rc == -EPROTO
-		       ? EXIT_USAGE
-		       : EXIT_HOST;
-}
-
 /* The plan without its store, to tell what --yes would do. */
 static int show(struct run *r, struct hb_error *e)
 {
@@ -121,7 +113,7 @@ static int begin(struct metal_args *a)
 				"says how far it is\n"
 			      : given_up,
 		      stderr);
-	return rc < 0 ? fail(rc, &e) : rc ? EXIT_USAGE : EXIT_OK;
+	return rc < 0 ? plan_fail(rc, &e) : rc ? EXIT_USAGE : EXIT_OK;
 }
 
 static int go_on(void)
@@ -136,7 +128,7 @@ static int go_on(void)
 	if (!rc && outcome != METAL_BOOTS)
 		rc = print_report(dir, &e);
 	if (rc)
-		return fail(rc, &e);
+		return plan_fail(rc, &e);
 	return unexpected ? EXIT_CELLS : EXIT_OK;
 }
 
@@ -147,7 +139,7 @@ static int give_up(void)
 	int rc = metal_abort(&outcome, &e);
 
 	if (rc)
-		return fail(rc, &e);
+		return plan_fail(rc, &e);
 	fputs(outcome == METAL_ABORTED
 		      ? given_up
 		      : "hugebench: the run ends as soon as the machine is back on its own "
@@ -161,7 +153,7 @@ static int status(void)
 	struct hb_error e = {""};
 	int rc = metal_status(stdout, &e);
 
-	return rc ? fail(rc, &e) : EXIT_OK;
+	return rc ? plan_fail(rc, &e) : EXIT_OK;
 }
 
 static int usage_check(const struct metal_args *a)
@@ -212,18 +204,12 @@ int cmd_metal(int argc, char **argv)
 		       "Exit status: 0; 1 the run finished, some cell is not as the scenario "
 		       "expects; 2 bad usage or scenario; 3 the machine lacks something.",
 	};
-	struct metal_args a = {
-		.run = {.overrides = json_array(), .command = json_array(), .block = RUN_WHOLE},
-		.options = {.pause = PAUSE_DEFAULT_NS}};
+	struct metal_args a = {.run = plan_args("metal", argc, argv),
+			       .options = {.pause = PAUSE_DEFAULT_NS}};
 	int rc = EXIT_USAGE;
 
-	json_array_append_new(a.run.command, json_string("hugebench"));
-	json_array_append_new(a.run.command, json_string("metal"));
-	for (int i = 1; i < argc; i++)
-		json_array_append_new(a.run.command, json_string(argv[i]));
 	if (!argp_parse(&argp, argc, argv, 0, NULL, &a) && !usage_check(&a))
 		rc = carry_out(&a);
-	json_decref(a.run.overrides);
-	json_decref(a.run.command);
+	plan_args_free(&a.run);
 	return rc;
 }

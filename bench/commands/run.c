@@ -295,10 +295,29 @@ static int exit_status(int rc)
 	}
 }
 
-static int fail(int rc, const struct hb_error *e)
+int plan_fail(int rc, const struct hb_error *e)
 {
 	fprintf(stderr, "hugebench: %s\n", e->text);
 	return exit_status(rc);
+}
+
+/* argv[0] is a name for messages. */
+struct run_args plan_args(const char *name, int argc, char **argv)
+{
+	struct run_args a = {
+		.overrides = json_array(), .command = json_array(), .block = RUN_WHOLE};
+
+	json_array_append_new(a.command, json_string("hugebench"));
+	json_array_append_new(a.command, json_string(name));
+	for (int i = 1; i < argc; i++)
+		json_array_append_new(a.command, json_string(argv[i]));
+	return a;
+}
+
+void plan_args_free(struct run_args *a)
+{
+	json_decref(a->overrides);
+	json_decref(a->command);
 }
 
 static int begin(struct run *r, bool plan, struct hb_error *e)
@@ -375,28 +394,21 @@ static int carry_out(struct run *r)
 
 static int run_main(int argc, char **argv, bool plan)
 {
-	struct run r = {
-		.args = {.overrides = json_array(), .command = json_array(), .block = RUN_WHOLE},
-		.store = {.lock = -1}};
+	struct run r = {.args = plan_args(plan ? "plan" : "run", argc, argv),
+			.store = {.lock = -1}};
 	struct hb_error e = {""};
 	int rc = EXIT_USAGE;
 
-	/* As it would be typed again; argv[0] is a name for messages. */
-	json_array_append_new(r.args.command, json_string("hugebench"));
-	json_array_append_new(r.args.command, json_string(plan ? "plan" : "run"));
-	for (int i = 1; i < argc; i++)
-		json_array_append_new(r.args.command, json_string(argv[i]));
 	if (!argp_parse(plan ? &plan_argp : &run_argp, argc, argv, 0, NULL, &r.args) &&
 	    !usage_check(&r.args)) {
 		rc = begin(&r, plan, &e);
 		if (rc)
-			rc = fail(rc, &e);
+			rc = plan_fail(rc, &e);
 		else if (!plan && !r.args.dry_run && !r.args.prepare)
 			rc = carry_out(&r);
 	}
 	run_close(&r);
-	json_decref(r.args.overrides);
-	json_decref(r.args.command);
+	plan_args_free(&r.args);
 	return rc;
 }
 
