@@ -18,6 +18,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "bench/base/json.h"
 #include "bench/host/child.h"
 #include "bench/base/exit_status.h"
 #include "bench/base/util.h"
@@ -81,13 +82,6 @@ static int remove_results_dir(void **state)
 	return hb_remove_all(results);
 }
 
-static const char *string_of(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
-
 /* A progress line on stderr of every run is kept: a failed test shows it. */
 static int hugebench(char *const argv[])
 {
@@ -110,7 +104,7 @@ static unsigned int count_cells(const char *run, const char *key, const char *va
 		if (!isdigit((unsigned char)entry->d_name[0]) || access(cell_path, F_OK))
 			continue;
 		cell = file_json(cell_path);
-		n += !key || !strcmp(string_of(cell, key), value);
+		n += !key || !strcmp(json_text(cell, key), value);
 		json_decref(cell);
 	}
 	closedir(d);
@@ -160,7 +154,7 @@ static void smoke_compares_two_kernels(void **state)
 	(void)state;
 	assert_int_equal(hugebench(argv), 0);
 	run = file_json(run_path);
-	assert_string_equal(string_of(run, "status"), "finished");
+	assert_string_equal(json_text(run, "status"), "finished");
 	assert_int_equal(json_array_size(json_object_get(run, "kernels")), 2);
 	assert_true(planned_cells("smoke") >= 4);
 	assert_int_equal(count_cells("smoke", NULL, NULL), planned_cells("smoke"));
@@ -169,7 +163,7 @@ static void smoke_compares_two_kernels(void **state)
 	assert_true(!strncmp(csv, header, strlen(header)));
 	assert_non_null(strstr(csv, "pmdshare"));
 	report = file_text(report_path);
-	assert_non_null(strstr(report, string_of(run, "mode")));
+	assert_non_null(strstr(report, json_text(run, "mode")));
 	assert_non_null(strstr(report, "hinode"));
 	assert_mailable(report);
 	json_decref(run);
@@ -332,7 +326,7 @@ static void interrupt_keeps_finished_cells(void **state)
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 130);
 	run = file_json(run_path);
-	assert_string_equal(string_of(run, "status"), "interrupted");
+	assert_string_equal(json_text(run, "status"), "interrupted");
 	assert_true(count_cells("interrupted", NULL, NULL) >= 1);
 	assert_int_equal(processes_with(results), 0);
 	json_decref(run);

@@ -19,6 +19,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "bench/base/json.h"
 #include "bench/build/hostqemu.h"
 #include "bench/build/kernel.h"
 #include "bench/host/child.h"
@@ -203,13 +204,6 @@ static json_t *cell(const char *id)
 	return got;
 }
 
-static const char *at(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
-
 /* The cell whose id ends in @end. */
 static json_t *cell_of(const char *end)
 {
@@ -218,7 +212,7 @@ static json_t *cell_of(const char *end)
 	size_t i;
 
 	json_array_foreach (json_object_get(plan, "cells"), i, planned) {
-		const char *id = at(planned, "id");
+		const char *id = json_text(planned, "id");
 
 		if (strlen(id) > strlen(end) && !strcmp(id + strlen(id) - strlen(end), end))
 			found = cell(id);
@@ -248,7 +242,7 @@ static void a_run_is_given_up(void **state)
 			fail_msg("no '%s' in: %s", want[i], said);
 	path = text("%s/root/results/given-up/run.json", directory);
 	record = json_load_file(path, 0, NULL);
-	assert_string_equal(at(record, "status"), "interrupted");
+	assert_string_equal(json_text(record, "status"), "interrupted");
 	json_decref(record);
 }
 
@@ -259,14 +253,14 @@ static void the_plan_is_carried_out(void **state)
 	size_t i;
 
 	(void)state;
-	assert_string_equal(at(run, "mode"), "metal");
-	assert_string_equal(at(run, "status"), "finished");
+	assert_string_equal(json_text(run, "mode"), "metal");
+	assert_string_equal(json_text(run, "status"), "finished");
 	assert_int_equal(json_array_size(json_object_get(plan, "cells")), BOOTS);
 	json_array_foreach (json_object_get(plan, "cells"), i, planned) {
-		json_t *got = cell(at(planned, "id"));
-		const char *boot = at(json_object_get(got, "environment"), "boot_id");
+		json_t *got = cell(json_text(planned, "id"));
+		const char *boot = json_text(json_object_get(got, "environment"), "boot_id");
 
-		assert_string_equal(at(got, "mode"), "metal");
+		assert_string_equal(json_text(got, "mode"), "metal");
 		/* Every boot is one of its own. */
 		assert_null(json_object_get(boots, boot));
 		json_object_set_new(boots, boot, json_true());
@@ -287,12 +281,13 @@ static void undisturbed_boots_are_ok(void **state)
 		const json_t *kernels = json_object_get(run, "kernels"), *k;
 		size_t n;
 
-		assert_string_equal(at(got, "verdict"), "OK");
+		assert_string_equal(json_text(got, "verdict"), "OK");
 		/* It was measured on the arm's kernel. */
 		json_array_foreach (kernels, n, k)
-			if (!strcmp(at(k, "name"), at(got, "kernel")))
-				assert_string_equal(at(json_object_get(got, "hello"), "build_id"),
-						    at(k, "build_id"));
+			if (!strcmp(json_text(k, "name"), json_text(got, "kernel")))
+				assert_string_equal(
+					json_text(json_object_get(got, "hello"), "build_id"),
+					json_text(k, "build_id"));
 		json_decref(got);
 	}
 }
@@ -303,10 +298,10 @@ static void the_panic_is_recorded(void **state)
 	HB_FREE char *log = NULL;
 
 	(void)state;
-	assert_string_equal(at(got, "verdict"), "PANIC");
-	assert_non_null(strstr(at(got, "reason"), "sysrq triggered crash"));
+	assert_string_equal(json_text(got, "verdict"), "PANIC");
+	assert_non_null(strstr(json_text(got, "reason"), "sysrq triggered crash"));
 	assert_true(json_array_size(json_object_get(got, "evidence")) > 5);
-	log = on_disk(text("results/metal/cells/%s/console.log", at(got, "id")));
+	log = on_disk(text("results/metal/cells/%s/console.log", json_text(got, "id")));
 	assert_non_null(strstr(log, "sysrq_handle_crash"));
 	json_decref(got);
 }
@@ -316,8 +311,8 @@ static void the_hang_is_recorded(void **state)
 	json_t *got = cell_of("hinode-faults-r2");
 
 	(void)state;
-	assert_string_equal(at(got, "verdict"), "HANG");
-	assert_non_null(strstr(at(got, "reason"), "the watchdog reset the machine"));
+	assert_string_equal(json_text(got, "verdict"), "HANG");
+	assert_non_null(strstr(json_text(got, "reason"), "the watchdog reset the machine"));
 	json_decref(got);
 }
 
@@ -326,8 +321,8 @@ static void the_power_cut_is_recorded(void **state)
 	json_t *got = cell_of("base-faults-r3");
 
 	(void)state;
-	assert_string_equal(at(got, "verdict"), "INVALID");
-	assert_non_null(strstr(at(got, "reason"), "no trace"));
+	assert_string_equal(json_text(got, "verdict"), "INVALID");
+	assert_non_null(strstr(json_text(got, "reason"), "no trace"));
 	json_decref(got);
 }
 

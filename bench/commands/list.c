@@ -5,18 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/base/json.h"
 #include "bench/commands/commands.h"
 #include "bench/scenario/describe.h"
 #include "bench/build/kernel.h"
 #include "bench/host/paths.h"
 #include "bench/scenario/spec.h"
-
-static const char *text(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
 
 static void print_kernels(void)
 {
@@ -25,7 +19,7 @@ static void print_kernels(void)
 
 	puts("Kernels (--kernels A,B)");
 	json_array_foreach (list, i, k)
-		printf("  %-16s %s%s\n", text(k, "name"), text(k, "description"),
+		printf("  %-16s %s%s\n", json_text(k, "name"), json_text(k, "description"),
 		       json_is_true(json_object_get(k, "cached")) ? " [built]" : "");
 	json_decref(list);
 }
@@ -34,8 +28,8 @@ static void print_kernels(void)
 static void format_values(const json_t *option, char *buf, size_t len)
 {
 	const json_t *choices = json_object_get(option, "choices"), *c;
-	const char *min = text(option, "min"), *max = text(option, "max");
-	const char *dflt = text(option, "default");
+	const char *min = json_text(option, "min"), *max = json_text(option, "max");
+	const char *dflt = json_text(option, "default");
 	size_t i;
 
 	snprintf(buf, len, "%s", *dflt ? dflt : "\"\"");
@@ -55,8 +49,8 @@ static void print_options(const json_t *options)
 		char values[256];
 
 		format_values(option, values, sizeof(values));
-		printf("      %-18s %-28s %s\n", text(option, "name"), values,
-		       text(option, "help"));
+		printf("      %-18s %-28s %s\n", json_text(option, "name"), values,
+		       json_text(option, "help"));
 	}
 }
 
@@ -66,10 +60,10 @@ static void print_metrics(const json_t *metrics)
 	size_t i;
 
 	json_array_foreach (metrics, i, metric)
-		printf("      %-18s %-6s %-21s %s%s\n", text(metric, "name"), text(metric, "unit"),
-		       text(metric, "better"),
+		printf("      %-18s %-6s %-21s %s%s\n", json_text(metric, "name"),
+		       json_text(metric, "unit"), json_text(metric, "better"),
 		       json_is_true(json_object_get(metric, "primary")) ? "* " : "  ",
-		       text(metric, "help"));
+		       json_text(metric, "help"));
 }
 
 static void print_needs(const json_t *needs)
@@ -94,7 +88,7 @@ static void print_workloads(const json_t *workloads, const char *title, bool ant
 	json_array_foreach (workloads, i, w) {
 		if (describe_is_antagonist(w) != antagonists)
 			continue;
-		printf("  %s: %s\n", text(w, "name"), text(w, "summary"));
+		printf("  %s: %s\n", json_text(w, "name"), json_text(w, "summary"));
 		print_needs(json_object_get(w, "needs"));
 		if (json_array_size(json_object_get(w, "options")))
 			puts("    options: default [allowed]");

@@ -4,15 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/base/json.h"
 #include "bench/base/units.h"
 #include "bench/report/report.h"
-
-static const char *string_at(const json_t *j, const char *key)
-{
-	const char *s = json_string_value(json_object_get(j, key));
-
-	return s ? s : "";
-}
 
 static const char *or_unknown(const char *s)
 {
@@ -34,7 +28,7 @@ static void title(const struct compare_model *m, struct doc *d)
 		arms = more;
 	}
 	doc_heading(d, 1, "hugebench %s: %s (%s)",
-		    or_unknown(string_at(json_object_get(m->runs[0]->run, "scenario"), "name")),
+		    or_unknown(json_text(json_object_get(m->runs[0]->run, "scenario"), "name")),
 		    arms ? arms : "", m->runs[0]->mode);
 }
 
@@ -80,13 +74,13 @@ static void mode_notice(const struct compare_model *m, struct doc *d)
  */
 static char *guest_place(const json_t *environment)
 {
-	const char *placement = string_at(environment, "placement");
-	const char *memory = string_at(environment, "memory_backing");
+	const char *placement = json_text(environment, "placement");
+	const char *memory = json_text(environment, "memory_backing");
 
 	if (!*placement)
 		return strdup("");
 	return hb_strf(" %s.%s%s%s Host clock: %s.", placement, *memory ? " Guest memory: " : "",
-		       memory, *memory ? "." : "", or_unknown(string_at(environment, "clock")));
+		       memory, *memory ? "." : "", or_unknown(json_text(environment, "clock")));
 }
 
 static void machine(const struct compare_model *m, struct doc *d)
@@ -107,21 +101,21 @@ static void machine(const struct compare_model *m, struct doc *d)
 		snprintf(sizes[2], sizeof(sizes[2]), "unknown size");
 	if (!guest) {
 		doc_paragraph(d, "Machine: %s, %lld CPUs, %s, %s %s.",
-			      or_unknown(string_at(host, "cpu_model")),
+			      or_unknown(json_text(host, "cpu_model")),
 			      (long long)json_integer_value(json_object_get(host, "cpus")),
 			      sizes[0],
 			      !strcmp(m->runs[0]->mode, "metal") ? "its own kernel" : "kernel",
-			      or_unknown(string_at(host, "host_kernel")));
+			      or_unknown(json_text(host, "host_kernel")));
 		return;
 	}
 	doc_paragraph(d,
 		      "Machine: %s, %lld CPUs, %s, host kernel %s. Guest: QEMU %s, accelerator %s, "
 		      "%lld vCPUs, %lld NUMA nodes, %s, huge pages of %s.%s",
-		      or_unknown(string_at(host, "cpu_model")),
+		      or_unknown(json_text(host, "cpu_model")),
 		      (long long)json_integer_value(json_object_get(host, "cpus")), sizes[0],
-		      or_unknown(string_at(host, "host_kernel")),
-		      or_unknown(string_at(host, "qemu")),
-		      or_unknown(string_at(host, "accelerator")),
+		      or_unknown(json_text(host, "host_kernel")),
+		      or_unknown(json_text(host, "qemu")),
+		      or_unknown(json_text(host, "accelerator")),
 		      (long long)json_integer_value(json_object_get(guest, "vcpus")),
 		      (long long)json_integer_value(json_object_get(guest, "nodes")), sizes[1],
 		      sizes[2], place ? place : "");
@@ -266,8 +260,8 @@ static void kernels(const struct compare_model *m, struct doc *d)
 	for (unsigned int i = 0; i < m->narms; i++) {
 		const json_t *k = m->arms[i].kernel, *series = json_object_get(k, "series"), *patch;
 		const struct load_cell *hello = first_hello(&m->arms[i]);
-		const char *version = string_at(k, "version"), *id = string_at(k, "build_id");
-		const char *note = string_at(k, "note");
+		const char *version = json_text(k, "version"), *id = json_text(k, "build_id");
+		const char *note = json_text(k, "note");
 		HB_FREE char *patches = strdup("");
 		size_t n;
 
@@ -287,7 +281,7 @@ static void kernels(const struct compare_model *m, struct doc *d)
 		if (!*id && hello)
 			id = hello->build_id;
 		doc_item(d, m->arms[i].label, "%s, build-id %.16s, %s%s%s%s%s", or_unknown(version),
-			 or_unknown(id), or_unknown(string_at(k, "source")),
+			 or_unknown(id), or_unknown(json_text(k, "source")),
 			 m->arms[i].control_of >= 0 ? ", control: unchanged repeat of "
 			 : json_array_size(series)  ? patches
 						    : ", unpatched",

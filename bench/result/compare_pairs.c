@@ -4,16 +4,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "bench/base/json.h"
 #include "bench/base/kconfig.h"
 #include "bench/host/environment.h"
 #include "bench/result/compare.h"
-
-static const char *string_at(const json_t *j, const char *key)
-{
-	const char *s = json_string_value(json_object_get(j, key));
-
-	return s ? s : "";
-}
 
 static int add_reason(char **reasons, char *reason)
 {
@@ -34,7 +28,7 @@ static int add_reason(char **reasons, char *reason)
 static int control_partner(const struct compare_model *m, const struct load_run *run,
 			   const json_t *kernel)
 {
-	const char *original = string_at(kernel, "control_of");
+	const char *original = json_text(kernel, "control_of");
 
 	for (unsigned int a = 0; a < m->narms && *original; a++)
 		if (m->arms[a].run == run && !strcmp(m->arms[a].name, original))
@@ -65,7 +59,7 @@ static int add_arms(struct compare_model *m, struct load_run *run, bool qualify)
 
 	json_array_foreach (json_object_get(run->run, "kernels"), i, k) {
 		struct compare_arm *arm = &m->arms[m->narms];
-		const char *name = string_at(k, "name");
+		const char *name = json_text(k, "name");
 
 		arm->run = run;
 		arm->kernel = k;
@@ -211,8 +205,8 @@ static int check_config_within(struct compare_model *m, struct compare_pair *p, 
 	size_t i;
 
 	json_array_foreach (json_object_get(m->runs[0]->run, "config_diff"), i, d) {
-		bool this_pair = (!strcmp(string_at(d, "a"), a) && !strcmp(string_at(d, "b"), b)) ||
-				 (!strcmp(string_at(d, "a"), b) && !strcmp(string_at(d, "b"), a));
+		bool this_pair = (!strcmp(json_text(d, "a"), a) && !strcmp(json_text(d, "b"), b)) ||
+				 (!strcmp(json_text(d, "a"), b) && !strcmp(json_text(d, "b"), a));
 
 		if (this_pair && json_is_false(json_object_get(d, "explained")))
 			return add_reason(reasons,
@@ -227,11 +221,11 @@ static int check_config_within(struct compare_model *m, struct compare_pair *p, 
 /* The lines by which the configurations of two arms differ, comments aside; NULL: not to be had. */
 static json_t *config_lines(const struct compare_arm *a, const struct compare_arm *b)
 {
-	HB_FREE char *path_a = hb_strf("%s/%s", a->run->dir, string_at(a->kernel, "config_file"));
-	HB_FREE char *path_b = hb_strf("%s/%s", b->run->dir, string_at(b->kernel, "config_file"));
+	HB_FREE char *path_a = hb_strf("%s/%s", a->run->dir, json_text(a->kernel, "config_file"));
+	HB_FREE char *path_b = hb_strf("%s/%s", b->run->dir, json_text(b->kernel, "config_file"));
 
-	if (!path_a || !path_b || !*string_at(a->kernel, "config_file") ||
-	    !*string_at(b->kernel, "config_file"))
+	if (!path_a || !path_b || !*json_text(a->kernel, "config_file") ||
+	    !*json_text(b->kernel, "config_file"))
 		return NULL;
 	return kconfig_diff(path_a, path_b, NULL);
 }
@@ -243,7 +237,7 @@ static int check_config_across(struct compare_model *m, struct compare_pair *p, 
 	bool known;
 	size_t n;
 
-	if (!strcmp(string_at(a->kernel, "config_sha256"), string_at(b->kernel, "config_sha256")))
+	if (!strcmp(json_text(a->kernel, "config_sha256"), json_text(b->kernel, "config_sha256")))
 		return 0;
 	lines = config_lines(a, b);
 	known = lines;
@@ -277,8 +271,8 @@ static int check_compilers(const struct compare_model *m, const struct compare_p
 			   char **reasons)
 {
 	const struct compare_arm *a = &m->arms[p->a], *b = &m->arms[p->b];
-	const char *with_a = string_at(a->kernel, "compiler");
-	const char *with_b = string_at(b->kernel, "compiler");
+	const char *with_a = json_text(a->kernel, "compiler");
+	const char *with_b = json_text(b->kernel, "compiler");
 
 	if (!*with_a || !*with_b || !strcmp(with_a, with_b))
 		return 0;

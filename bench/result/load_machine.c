@@ -2,6 +2,7 @@
 /* Which machine a boot ran on, and what that means for its cell. */
 #include <string.h>
 
+#include "bench/base/json.h"
 #include "bench/result/load.h"
 
 /* Of the boot, else of the run. */
@@ -57,30 +58,26 @@ static struct load_cell *cell_find(struct load_run *run, const char *id)
 	return NULL;
 }
 
-static const char *text(const json_t *o, const char *key)
-{
-	return json_string_value(json_object_get(o, key)) ?: "";
-}
-
 int load_repeated(struct load_run *run)
 {
 	json_t *entry;
 	size_t i;
 
 	json_array_foreach (json_object_get(run->run, "repeated"), i, entry) {
-		const char *difference = text(entry, "difference");
-		struct load_cell *c = cell_find(run, text(entry, "id"));
+		const char *difference = json_text(entry, "difference");
+		struct load_cell *c = cell_find(run, json_text(entry, "id"));
 		HB_FREE char *reason = NULL;
 
 		if (!c || c->verdict != CELL_OK)
 			continue;
 		if (!*difference) {
-			run->nrepeated += strcmp(c->machine, text(entry, "host_id")) != 0;
+			run->nrepeated += strcmp(c->machine, json_text(entry, "host_id")) != 0;
 			continue;
 		}
 		reason = hb_strf("made again on %s, it has other digits: %s",
-				 *text(entry, "host_name") ? text(entry, "host_name")
-							   : text(run->environment, "host_name"),
+				 *json_text(entry, "host_name")
+					 ? json_text(entry, "host_name")
+					 : json_text(run->environment, "host_name"),
 				 difference);
 		c->reason = reason ? strings_put(run->strings, reason) : NULL;
 		if (!c->reason)

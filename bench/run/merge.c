@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/base/json.h"
 #include "bench/host/environment.h"
 #include "bench/result/load.h"
 #include "bench/run/merge.h"
@@ -19,13 +20,6 @@ struct part {
 	struct store store;
 	json_t *record, *plan;
 };
-
-static const char *text(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
 
 static int part_read(struct part *p, struct hb_error *e)
 {
@@ -73,10 +67,11 @@ static int same_kernels(const struct part *run, const struct part *p, struct hb_
 
 	json_array_foreach (ours, i, k) {
 		const json_t *other = json_array_get(json_object_get(p->record, "kernels"), i);
-		HB_FREE char *what = hb_strf("kernel %s", text(k, "name"));
+		HB_FREE char *what = hb_strf("kernel %s", json_text(k, "name"));
 
-		if (what && strcmp(text(k, "build_id"), text(other, "build_id")))
-			return alien(p, what, text(other, "build_id"), text(k, "build_id"), e);
+		if (what && strcmp(json_text(k, "build_id"), json_text(other, "build_id")))
+			return alien(p, what, json_text(other, "build_id"),
+				     json_text(k, "build_id"), e);
 	}
 	return 0;
 }
@@ -86,7 +81,7 @@ static int same_environment(const struct part *run, const struct part *p, struct
 {
 	json_t *ours = load_environment(run->record), *theirs = load_environment(p->record);
 	char *difference = NULL;
-	int rc = environment_difference(ours, theirs, text(run->record, "mode"),
+	int rc = environment_difference(ours, theirs, json_text(run->record, "mode"),
 					ENVIRONMENT_MACHINES, &difference);
 	HB_FREE char *what = difference;
 
@@ -133,7 +128,7 @@ static struct block block_from(const json_t *plan, size_t first)
 
 static const char *id_at(const struct block *b, size_t i)
 {
-	return text(json_array_get(b->cells, i), "id");
+	return json_text(json_array_get(b->cells, i), "id");
 }
 
 /* How many of the block's boots are in @s? */
@@ -241,7 +236,7 @@ static int block_check(const struct part *run, const struct part *p, const struc
 	int rc = 0;
 
 	count->known++;
-	if (strcmp(text(run->record, "mode"), "exact"))
+	if (strcmp(json_text(run->record, "mode"), "exact"))
 		return 0;
 	for (size_t i = b->first; i < b->end && !rc; i++) {
 		json_t *ours = cell_read(run, run, id_at(b, i), e);

@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <string.h>
 
+#include "bench/base/json.h"
 #include "bench/run/merge_repeat.h"
-
-static const char *text(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
 
 static const json_t *metric_like(const json_t *metrics, const json_t *wanted)
 {
@@ -16,8 +10,8 @@ static const json_t *metric_like(const json_t *metrics, const json_t *wanted)
 	size_t i;
 
 	json_array_foreach (metrics, i, m)
-		if (!strcmp(text(m, "source"), text(wanted, "source")) &&
-		    !strcmp(text(m, "name"), text(wanted, "name")))
+		if (!strcmp(json_text(m, "source"), json_text(wanted, "source")) &&
+		    !strcmp(json_text(m, "name"), json_text(wanted, "name")))
 			return m;
 	return NULL;
 }
@@ -29,8 +23,8 @@ static char *difference_of(const json_t *a, const json_t *b, const char *key)
 	HB_FREE char *x = ours ? json_dumps(ours, JSON_ENCODE_ANY) : strdup("none");
 	HB_FREE char *y = theirs ? json_dumps(theirs, JSON_ENCODE_ANY) : strdup("none");
 
-	return x && y ? hb_strf("%s.%s %s is %s, and %s there", text(a, "source"), text(a, "name"),
-				key, x, y)
+	return x && y ? hb_strf("%s.%s %s is %s, and %s there", json_text(a, "source"),
+				json_text(a, "name"), key, x, y)
 		      : NULL;
 }
 
@@ -63,10 +57,10 @@ static char *difference(const json_t *ours, const json_t *theirs)
 static int note(json_t *record, const json_t *theirs, const char *found)
 {
 	const json_t *machine = json_object_get(theirs, "environment");
-	const char *id = text(theirs, "id"), *host = text(machine, "host_id");
+	const char *id = json_text(theirs, "id"), *host = json_text(machine, "host_id");
 	json_t *list = json_object_get(record, "repeated"), *entry;
 	json_t *made = json_pack("{s:s, s:s, s:s, s:s}", "id", id, "host_id", host, "host_name",
-				 text(machine, "host_name"), "difference", found);
+				 json_text(machine, "host_name"), "difference", found);
 	size_t i;
 
 	if (!list) {
@@ -75,14 +69,15 @@ static int note(json_t *record, const json_t *theirs, const char *found)
 			list = NULL;
 	}
 	json_array_foreach (list, i, entry)
-		if (!strcmp(text(entry, "id"), id) && !strcmp(text(entry, "host_id"), host))
+		if (!strcmp(json_text(entry, "id"), id) &&
+		    !strcmp(json_text(entry, "host_id"), host))
 			return json_array_set_new(list, i, made);
 	return json_array_append_new(list, made);
 }
 
 static bool is_ok(const json_t *cell)
 {
-	return !strcmp(text(cell, "verdict"), "OK");
+	return !strcmp(json_text(cell, "verdict"), "OK");
 }
 
 int merge_repeat(json_t *record, const json_t *ours, const json_t *theirs,

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/base/json.h"
 #include "bench/base/restore.h"
 #include "bench/base/units.h"
 #include "bench/host/kexec.h"
@@ -24,13 +25,6 @@
 /* Beyond what a cell plans: its set-up, its end, the deadlines of both. */
 #define CELL_BEYOND_NS (1800 * NSEC_PER_SEC)
 #define ABORT_WAIT_NS  (5 * NSEC_PER_SEC)
-
-static const char *text_at(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
 
 /* One line of /proc; owned by the caller, "" when it cannot be read. */
 static char *proc_line(const char *path)
@@ -116,7 +110,7 @@ static int boot_index(const struct run *r, const char *id)
 	size_t i;
 
 	json_array_foreach (cells, i, planned)
-		if (!strcmp(text_at(planned, "id"), id))
+		if (!strcmp(json_text(planned, "id"), id))
 			return i;
 	return -1;
 }
@@ -130,7 +124,7 @@ static int boot_missing(const struct run *r, size_t *done)
 
 	*done = 0;
 	json_array_foreach (cells, i, planned)
-		if (store_has_cell(&r->store, text_at(planned, "id")))
+		if (store_has_cell(&r->store, json_text(planned, "id")))
 			++*done;
 		else if (first < 0)
 			first = i;
@@ -171,7 +165,7 @@ static bool cell_hangs(const struct run *r, const char *id)
 {
 	HB_FREE char *file = hb_strf("cells/%s/cell.json", id);
 	json_t *cell = file ? store_read(&r->store, file, NULL) : NULL;
-	bool hangs = !strcmp(text_at(cell, "verdict"), "HANG");
+	bool hangs = !strcmp(json_text(cell, "verdict"), "HANG");
 
 	json_decref(cell);
 	return hangs;
@@ -235,7 +229,7 @@ static void state_clear_boot(struct metal_state *s)
 static int lost_commit(struct run *r, const json_t *planned, const struct metal_end *end,
 		       const char *dmesg, struct hb_error *e)
 {
-	HB_FREE char *dir = store_cell_begin(&r->store, text_at(planned, "id"), e);
+	HB_FREE char *dir = store_cell_begin(&r->store, json_text(planned, "id"), e);
 	HB_FREE char *log = dir ? hb_strf("%s/console.log", dir) : NULL;
 	json_t *cell =
 		run_unmeasured(r, planned, end->verdict, end->reason, json_incref(end->evidence));
@@ -296,7 +290,7 @@ static const char *time_left(const struct run *r, char *buf, size_t size)
 	size_t i;
 
 	json_array_foreach (cells, i, planned) {
-		json_t *boot = store_has_cell(&r->store, text_at(planned, "id"))
+		json_t *boot = store_has_cell(&r->store, json_text(planned, "id"))
 				       ? NULL
 				       : plan_boot(r->plan, i);
 		int measured;
@@ -331,10 +325,10 @@ static int boot_arm(struct run *r, struct metal_state *s, int at, size_t done, s
 {
 	const json_t *cells = json_object_get(r->plan, "cells"),
 		     *planned = json_array_get(cells, at);
-	const json_t *arm = json_object_get(s->arms, text_at(planned, "kernel"));
+	const json_t *arm = json_object_get(s->arms, json_text(planned, "kernel"));
 	const char *initrd = json_string_value(json_object_get(arm, "initrd"));
-	HB_FREE char *line = hb_strf("%s hugebench.metal=%s", text_at(arm, "command_line"),
-				     text_at(planned, "id"));
+	HB_FREE char *line = hb_strf("%s hugebench.metal=%s", json_text(arm, "command_line"),
+				     json_text(planned, "id"));
 	HB_FREE char *now = boot_id();
 	unsigned int tries = s->tries + 1;
 	char left[32];
@@ -343,13 +337,13 @@ static int boot_arm(struct run *r, struct metal_state *s, int at, size_t done, s
 	if (!line || !now)
 		return hb_error_set(e, -ENOMEM, "no memory");
 	state_clear_boot(s);
-	s->cell = strdup(text_at(planned, "id"));
+	s->cell = strdup(json_text(planned, "id"));
 	s->boot_id = strdup(now);
 	s->tries = tries;
 	s->since = time(NULL);
 	fprintf(stderr, "hugebench: metal: boot %zu of %zu: %s; about %s left\n", done + 1,
 		json_array_size(cells), s->cell, time_left(r, left, sizeof(left)));
-	rc = kexec_load(text_at(arm, "image"), initrd, line, e);
+	rc = kexec_load(json_text(arm, "image"), initrd, line, e);
 	if (!rc)
 		rc = metal_state_store(METAL_DIRECTORY, s, e);
 	return rc ? rc : kexec_boot(e);
@@ -391,7 +385,7 @@ static unsigned int cells_unexpected(const struct run *r)
 	size_t i;
 
 	json_array_foreach (cells, i, planned) {
-		HB_FREE char *file = hb_strf("cells/%s/cell.json", text_at(planned, "id"));
+		HB_FREE char *file = hb_strf("cells/%s/cell.json", json_text(planned, "id"));
 		json_t *cell = file ? store_read(&r->store, file, NULL) : NULL;
 
 		n += json_is_false(json_object_get(cell, "expected")) &&

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/base/json.h"
 #include "bench/guest/console.h"
 #include "bench/run/metal_state.h"
 
@@ -10,13 +11,6 @@
 #define WORD	  "hugebench.metal="
 /* Boots of an arm that do not happen, before the run is given up. */
 #define TRIES_MOST 3
-
-static char *copy(const json_t *j, const char *key)
-{
-	const char *text = json_string_value(json_object_get(j, key));
-
-	return text ? strdup(text) : NULL;
-}
 
 int metal_state_load(const char *directory, struct metal_state *s, struct hb_error *e)
 {
@@ -31,14 +25,14 @@ int metal_state_load(const char *directory, struct metal_state *s, struct hb_err
 		return hb_error_set(e, rc, "%s: %s", path, strerror(-rc));
 	j = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 	*s = (struct metal_state){
-		.results = copy(j, "results"),
-		.run = copy(j, "run"),
-		.agent = copy(j, "agent"),
+		.results = json_text_dup(j, "results"),
+		.run = json_text_dup(j, "run"),
+		.agent = json_text_dup(j, "agent"),
 		.arms = json_incref(json_object_get(j, "arms")),
 		.pause = json_integer_value(json_object_get(j, "pause_ns")),
-		.cell = copy(j, "cell"),
-		.boot_id = copy(j, "boot_id"),
-		.error = copy(j, "error"),
+		.cell = json_text_dup(j, "cell"),
+		.boot_id = json_text_dup(j, "boot_id"),
+		.error = json_text_dup(j, "error"),
 		.measuring = json_is_true(json_object_get(j, "measuring")),
 		.tries = json_integer_value(json_object_get(j, "tries")),
 		.since = json_integer_value(json_object_get(j, "since")),

@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "bench/base/json.h"
 #include "bench/base/units.h"
 #include "bench/scenario/describe.h"
 #include "bench/run/progress.h"
@@ -11,13 +12,6 @@
 static double now_seconds(void)
 {
 	return hb_now_ns() / (double)NSEC_PER_SEC;
-}
-
-static const char *text(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
 }
 
 /* 1234567 -> "1.23 M" */
@@ -36,18 +30,19 @@ static void headline_choose(struct progress_cell *c, const json_t *workloads)
 {
 	const json_t *in = json_array_get(
 		json_object_get(json_object_get(c->planned, "spec"), "instances"), 0);
-	const json_t *w = describe_find(workloads, text(in, "workload")), *metric, *best = NULL;
+	const json_t *w = describe_find(workloads, json_text(in, "workload")), *metric,
+		     *best = NULL;
 	size_t i;
 
 	json_array_foreach (json_object_get(w, "metrics"), i, metric) {
-		if (strcmp(text(metric, "kind"), "rate"))
+		if (strcmp(json_text(metric, "kind"), "rate"))
 			continue;
 		if (!best || (json_is_true(json_object_get(metric, "primary")) &&
 			      !json_is_true(json_object_get(best, "primary"))))
 			best = metric;
 	}
-	snprintf(c->headline, sizeof(c->headline), "%s.%s", text(in, "workload"),
-		 text(best, "name"));
+	snprintf(c->headline, sizeof(c->headline), "%s.%s", json_text(in, "workload"),
+		 json_text(best, "name"));
 }
 
 static int columns(const struct progress *p)
@@ -70,8 +65,8 @@ static void print_cell(const struct progress_cell *c, FILE *out)
 {
 	int warm = json_is_true(json_object_get(c->planned, "warmup_boot"));
 
-	fprintf(out, " %s %s %s%lld", text(c->planned, "kernel"), text(c->planned, "cell"),
-		warm ? "warm-up " : "r",
+	fprintf(out, " %s %s %s%lld", json_text(c->planned, "kernel"),
+		json_text(c->planned, "cell"), warm ? "warm-up " : "r",
 		(long long)json_integer_value(json_object_get(c->planned, "rep")));
 }
 
@@ -159,7 +154,7 @@ void progress_clear(const struct progress *p)
 
 void progress_end(const struct progress *p, const struct progress_cell *c, const json_t *cell)
 {
-	const char *reason = text(cell, "reason");
+	const char *reason = json_text(cell, "reason");
 	const size_t todo = p->total - p->done;
 	char took[32], left[32];
 
@@ -168,7 +163,7 @@ void progress_end(const struct progress *p, const struct progress_cell *c, const
 	progress_clear(p);
 	print_count(p, p->out);
 	print_cell(c, p->out);
-	fprintf(p->out, ": %s%s in %s%s%s%s%s", text(cell, "verdict"),
+	fprintf(p->out, ": %s%s in %s%s%s%s%s", json_text(cell, "verdict"),
 		json_is_false(json_object_get(cell, "expected")) ? " (not expected)" : "", took,
 		*c->figure ? ", " : "", c->figure, *reason ? ": " : "", reason);
 	if (todo)

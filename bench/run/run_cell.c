@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "bench/base/json.h"
 #include "bench/base/kconfig.h"
 #include "bench/guest/session.h"
 #include "bench/host/environment.h"
@@ -10,17 +11,10 @@
 #include "bench/scenario/describe.h"
 #include "bench/run/run.h"
 
-static const char *text(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
-
 static const struct kernel *kernel_of(const struct run *r, const json_t *planned)
 {
 	for (size_t i = 0; i < r->nkernels; i++)
-		if (!strcmp(r->kernels[i].name, text(planned, "kernel")))
+		if (!strcmp(r->kernels[i].name, json_text(planned, "kernel")))
 			return &r->kernels[i];
 	return NULL;
 }
@@ -35,10 +29,10 @@ static const char *symbol_missing(const struct run *r, const json_t *planned,
 	size_t i, s;
 
 	json_array_foreach (instances, i, in) {
-		const json_t *w = describe_find(r->workloads, text(in, "workload"));
+		const json_t *w = describe_find(r->workloads, json_text(in, "workload"));
 
 		json_array_foreach (json_object_get(w, "needs"), s, symbol) {
-			*user = text(in, "workload");
+			*user = json_text(in, "workload");
 			if (!kconfig_has(k->config, json_string_value(symbol), k->loaded))
 				return json_string_value(symbol);
 		}
@@ -53,7 +47,7 @@ static json_t *instance_names(const json_t *planned, const char *role)
 	size_t i;
 
 	json_array_foreach (json_object_get(json_object_get(planned, "spec"), "instances"), i, in)
-		if (!strcmp(text(in, "role"), role))
+		if (!strcmp(json_text(in, "role"), role))
 			json_array_append(names, json_object_get(in, "workload"));
 	return names;
 }
@@ -112,7 +106,7 @@ int run_measure(const struct run *r, const struct run_boot *b, const char *dir, 
 	if (!k)
 		return hb_error_set(e, -EPROTO,
 				    "plan.json names the kernel '%s', run.json does not",
-				    text(b->planned, "kernel"));
+				    json_text(b->planned, "kernel"));
 	if (k->broken) {
 		*cell = cell_skip(r, b->planned, k->broken);
 		return *cell ? 0 : -ENOMEM;
@@ -148,12 +142,12 @@ int run_cell_commit(const struct run *r, const char *dir, json_t *cell, struct h
 	json_object_set_new(
 		cell, "environment",
 		environment_news(json_object_get(r->record, "environment"), r->environment));
-	return store_cell_commit(&r->store, text(cell, "id"), dir, cell, e);
+	return store_cell_commit(&r->store, json_text(cell, "id"), dir, cell, e);
 }
 
 int run_cell(const struct run *r, const struct run_boot *b, struct hb_error *e)
 {
-	const char *id = text(b->planned, "id");
+	const char *id = json_text(b->planned, "id");
 	HB_FREE char *dir = store_cell_begin(&r->store, id, e);
 	json_t *cell = NULL;
 	int rc = dir ? 0 : -EIO;

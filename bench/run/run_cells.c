@@ -3,16 +3,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/base/json.h"
 #include "bench/base/restore.h"
 #include "bench/run/walk.h"
 #include "bench/scenario/cell_costs.h"
-
-static const char *text(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
 
 bool run_has_cells(const struct run *r)
 {
@@ -20,7 +14,7 @@ bool run_has_cells(const struct run *r)
 	size_t i;
 
 	json_array_foreach (cells, i, planned)
-		if (store_has_cell(&r->store, text(planned, "id")))
+		if (store_has_cell(&r->store, json_text(planned, "id")))
 			return true;
 	return false;
 }
@@ -28,10 +22,10 @@ bool run_has_cells(const struct run *r)
 /* A guest is thrown away; the running kernel with tasks that hang is no place for more cells. */
 static int kernel_usable(const struct run *r, const json_t *cell, struct hb_error *e)
 {
-	if (!run_is_native(r) || strcmp(text(cell, "verdict"), "HANG"))
+	if (!run_is_native(r) || strcmp(json_text(cell, "verdict"), "HANG"))
 		return 0;
 	return hb_error_set(e, -EIO, "the running kernel hangs: %s; reboot before anything else",
-			    text(cell, "reason"));
+			    json_text(cell, "reason"));
 }
 
 /* The agent was killed before it could put this machine's settings back. */
@@ -120,7 +114,7 @@ static void record_resumed(const struct walk *k)
 	int planned = walk_rep(k, k->ncells - 1);
 	HB_FREE char *reason =
 		hb_strf("%s; resumed after repetition %lld",
-			text(k->r->record, "repetitions_reason"), (long long)complete);
+			json_text(k->r->record, "repetitions_reason"), (long long)complete);
 
 	if (k->r->until || complete >= planned || !reason)
 		return;

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "bench/base/json.h"
 #include "bench/base/units.h"
 #include "bench/result/compare.h"
 #include "bench/run/walk.h"
@@ -10,13 +11,6 @@
 /* In a sequential run cells that have their verdicts leave their time to the others: so many times
  * the repetitions that fit are the most that the others may have. */
 #define SEQUENTIAL_ROOM 1.5
-
-static const char *text(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
 
 static double seconds_spent(const struct walk *k)
 {
@@ -116,7 +110,7 @@ static int plan_anew(struct walk *k, int complete, struct hb_error *e)
 		return rc;
 	k->progress.seconds_left = walk_seconds_left(k);
 	progress_note(&k->progress, "%u boots per cell and kernel, where %u were planned: %s", fit,
-		      planned, text(r->record, "repetitions_reason"));
+		      planned, json_text(r->record, "repetitions_reason"));
 	return 0;
 }
 
@@ -124,7 +118,7 @@ static void record_stop(struct run *r, int repetitions, const char *why)
 {
 	json_int_t planned = json_integer_value(json_object_get(r->record, "repetitions"));
 	HB_FREE char *reason = hb_strf("of %lld planned (%s): %s", (long long)planned,
-				       text(r->record, "repetitions_reason"), why);
+				       json_text(r->record, "repetitions_reason"), why);
 
 	json_object_set_new(r->record, "repetitions", json_integer(repetitions));
 	if (reason)
@@ -138,7 +132,7 @@ static void leave_out(struct walk *k, size_t first, const json_t *decided)
 	struct hb_error e;
 
 	for (size_t i = first; i < k->ncells && walk_rep(k, i) == walk_rep(k, first); i++)
-		if (json_object_get(decided, text(walk_planned(k, i), "cell")))
+		if (json_object_get(decided, json_text(walk_planned(k, i), "cell")))
 			walk_leave_out(k, i);
 	if (json_object_size(decided) && store_write(&k->r->store, "plan.json", k->r->plan, &e))
 		progress_note(&k->progress, "%s", e.text);

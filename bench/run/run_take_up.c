@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/base/json.h"
 #include "bench/base/plain.h"
 #include "bench/run/run.h"
 
@@ -70,13 +71,6 @@ static int record_settings(struct run *r, struct hb_error *e)
 	return 0;
 }
 
-static char *text_of(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? strdup(s) : NULL;
-}
-
 /* Mode metal: the kernels as run.json has them. While an arm is booted nothing is built or found
  * anew. */
 static int kernels_recorded(struct run *r, struct hb_error *e)
@@ -89,12 +83,12 @@ static int kernels_recorded(struct run *r, struct hb_error *e)
 		return hb_error_set(e, -ENOMEM, "no memory");
 	json_array_foreach (list, i, k) {
 		struct kernel *mine = &r->kernels[r->nkernels++];
-		HB_FREE char *file = text_of(k, "config_file");
+		HB_FREE char *file = json_text_dup(k, "config_file");
 
 		*mine = (struct kernel){
-			.name = text_of(k, "name"),
-			.build_id = text_of(k, "build_id"),
-			.broken = text_of(k, "broken"),
+			.name = json_text_dup(k, "name"),
+			.build_id = json_text_dup(k, "build_id"),
+			.broken = json_text_dup(k, "broken"),
 			.config = file ? hb_strf("%s/%s", r->store.dir, file) : NULL,
 		};
 		if (!mine->name || !mine->build_id || (!mine->config && !mine->broken))

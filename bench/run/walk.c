@@ -2,15 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/base/json.h"
 #include "bench/run/walk.h"
 #include "bench/scenario/cell_costs.h"
-
-static const char *text(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
 
 const json_t *walk_planned(const struct walk *k, size_t at)
 {
@@ -56,7 +50,7 @@ double walk_repetition_seconds(const struct walk *k)
 
 json_t *walk_read(const struct walk *k, size_t at)
 {
-	HB_FREE char *file = hb_strf("cells/%s/cell.json", text(walk_planned(k, at), "id"));
+	HB_FREE char *file = hb_strf("cells/%s/cell.json", json_text(walk_planned(k, at), "id"));
 
 	return file ? store_read(&k->r->store, file, NULL) : NULL;
 }
@@ -85,7 +79,8 @@ void walk_leave_out(struct walk *k, size_t at)
 static int kind_find(struct walk *k, size_t at)
 {
 	const json_t *planned = walk_planned(k, at), *known;
-	HB_FREE char *name = hb_strf("%s/%s", text(planned, "kernel"), text(planned, "cell"));
+	HB_FREE char *name =
+		hb_strf("%s/%s", json_text(planned, "kernel"), json_text(planned, "cell"));
 
 	if (!name)
 		return -ENOMEM;
@@ -117,13 +112,13 @@ static bool is_ours(const struct walk *k, size_t at)
  */
 static int boot_find(struct walk *k, size_t at, struct hb_error *e)
 {
-	const char *id = text(walk_planned(k, at), "id");
+	const char *id = json_text(walk_planned(k, at), "id");
 	json_t *cell = store_has_cell(&k->r->store, id) ? walk_read(k, at) : NULL;
-	const char *host = text(json_object_get(cell, "environment"), "host_id");
+	const char *host = json_text(json_object_get(cell, "environment"), "host_id");
 	int rc = 0;
 
 	if (cell && k->r->args.block != RUN_WHOLE && !k->block_complete &&
-	    strcmp(host, text(k->r->environment, "host_id")))
+	    strcmp(host, json_text(k->r->environment, "host_id")))
 		rc = store_cell_remove(&k->r->store, id, e);
 	else if (cell)
 		walk_count(k, at, cell);
@@ -135,7 +130,8 @@ static int boot_find(struct walk *k, size_t at, struct hb_error *e)
 static bool block_complete(const struct walk *k)
 {
 	for (size_t i = 0; i < json_array_size(k->cells); i++)
-		if (is_ours(k, i) && !store_has_cell(&k->r->store, text(walk_planned(k, i), "id")))
+		if (is_ours(k, i) &&
+		    !store_has_cell(&k->r->store, json_text(walk_planned(k, i), "id")))
 			return false;
 	return true;
 }

@@ -2,26 +2,20 @@
 #include <math.h>
 #include <string.h>
 
+#include "bench/base/json.h"
 #include "bench/scenario/cell_costs.h"
 #include "bench/host/paths.h"
-
-static const char *text(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
 
 /* "KERNEL/pmdshare+truncate", owned by the caller. */
 static char *cost_key(const json_t *planned)
 {
 	const json_t *spec = json_object_get(planned, "spec"), *in;
-	char *key = hb_strf("%s/", text(planned, "kernel"));
+	char *key = hb_strf("%s/", json_text(planned, "kernel"));
 	size_t i;
 
 	json_array_foreach (json_object_get(spec, "instances"), i, in) {
-		char *longer =
-			key ? hb_strf("%s%s%s", key, i ? "+" : "", text(in, "workload")) : NULL;
+		char *longer = key ? hb_strf("%s%s%s", key, i ? "+" : "", json_text(in, "workload"))
+				   : NULL;
 
 		hb_cleanup_free(&key);
 		key = longer;
@@ -77,7 +71,7 @@ static double hang_seconds(const json_t *planned)
 
 double costs_estimate(const json_t *costs, const json_t *planned, int *measured)
 {
-	const char *mode = text(json_object_get(planned, "spec"), "mode");
+	const char *mode = json_text(json_object_get(planned, "spec"), "mode");
 	const json_t *known = json_object_get(costs, mode), *mine;
 	double phases = phase_seconds(planned, "warmup_ns") + phase_seconds(planned, "measure_ns");
 	HB_FREE char *key = cost_key(planned);
@@ -91,7 +85,7 @@ double costs_estimate(const json_t *costs, const json_t *planned, int *measured)
 
 void costs_learn(json_t *costs, const json_t *planned, const json_t *cell)
 {
-	const char *mode = text(json_object_get(planned, "spec"), "mode");
+	const char *mode = json_text(json_object_get(planned, "spec"), "mode");
 	const json_t *total = json_object_get(json_object_get(cell, "times"), "total_ns");
 	/* Below 0 for a cell that ended before its phases did. */
 	double seconds = fmax(0, json_number_value(total) / NSEC_PER_SEC -
