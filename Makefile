@@ -67,6 +67,9 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_HELPER_OBJ) $(HOST_LIB_OBJ)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(HB_CFLAGS) -o $@ $^ -lcmocka $(HOST_LIBS)
 
+# What a commit measures comes from the test; the rest of the search is as users have it.
+$(BUILD)/tests/bisect_test: private CFLAGS += -Wl,--wrap=own_run_show
+
 # Static: it is the init of a guest that has nothing else.
 $(BUILD)/tests/fake_guest: tests/fake_guest.c bench/base/wire.h
 	$(call say,LD,$@)

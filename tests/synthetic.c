@@ -132,7 +132,7 @@ static void plan_boot(const struct synthetic *s, struct boot *b)
 	b->rng = s->seed * 1000003 + b->kernel * 7919 + b->cell * 104729 + b->rep * 1299709;
 	if (b->kernel && !is_control(s->kernels[b->kernel]))
 		ratio = s->contrary && b->rep % s->machines == 1 ? 1 / s->effect : s->effect;
-	b->speed = 10000 * ratio * exp(s->noise * normal(&b->rng)) /
+	b->speed = (s->speed ?: 10000) * ratio * exp(s->noise * normal(&b->rng)) /
 		   (1 << (s->machines && !is_exact(s) ? b->rep % s->machines : 0));
 }
 

@@ -21,6 +21,7 @@ struct synthetic {
 	double effect; /* ratio of kernel 1 to kernel 0: throughput times, latency divided by this
 			*/
 	double noise;  /* standard deviation of the log between boots */
+	double speed;  /* operations per second of one task of kernel 0; 0: 10000 */
 	int database;  /* 1: the workload is postgres, tasks[] is its number of clients */
 	unsigned int machines;	 /* 0: the run's; else repetition r ran on node r % machines, each
 				    half as   fast as the one before */

@@ -18,6 +18,8 @@
 #include "bench/host/child.h"
 #include "bench/host/paths.h"
 
+#define GIT_ONLY_SKIPPED 2 /* exit status of git bisect run */
+
 enum {
 	KEY_JUDGE = 256,
 	KEY_BETWEEN,
@@ -146,8 +148,9 @@ static int commit_of(const char *tree, const char *name, char **commit, struct h
 {
 	HB_FREE char *what = hb_strf("%s^{commit}", name);
 	char *argv[] = {"git", "rev-parse", "--verify", what, NULL};
+	int rc = what ? git_ask(tree, argv, commit, e) : -ENOMEM;
 
-	return what ? git_ask(tree, argv, commit, e) : -ENOMEM;
+	return rc ? hb_error_prefix(e, -EINVAL, "%s", name) : 0;
 }
 
 static int make_clone(const char *tree, const char *clone, struct hb_error *e)
@@ -252,6 +255,23 @@ static int print_end(const struct bisect *b, const char *clone, const char *good
 	return 0;
 }
 
+/* What is left when no other commit of it has a figure. */
+static void print_candidates(const char *clone)
+{
+	char *argv[] = {"git",
+			"log",
+			"--format=  %h %s",
+			"refs/bisect/bad",
+			"--not",
+			"--glob=refs/bisect/good-*",
+			NULL};
+	HB_FREE char *text = NULL;
+
+	if (!git_ask(clone, argv, &text, NULL))
+		printf("\nthe first bad commit is one of these:\n%s\n", text);
+	fflush(stdout);
+}
+
 static int bisect_all(struct bisect_args *a, struct hb_error *e)
 {
 	HB_FREE char *cache = paths_cache(e), *clone = NULL, *log = NULL, *tree = NULL;
@@ -280,7 +300,9 @@ static int bisect_all(struct bisect_args *a, struct hb_error *e)
 		rc = search(&a->step, clone, commits, ends, e);
 	if (!rc)
 		rc = print_end(&a->step, clone, commits[0], e);
-	else if (rc > 0)
+	if (rc == GIT_ONLY_SKIPPED)
+		print_candidates(clone);
+	if (rc > 0)
 		rc = hb_error_set(e, -EIO, "the search did not come to an end");
 	free(commits[0]);
 	free(commits[1]);
