@@ -182,6 +182,27 @@ static void old_plans_are_read(void **state)
 	json_decref(plan);
 }
 
+/* What is expected of base is expected of metal-base, unless there is a word on that. */
+static void a_kind_of_a_kernel_is_judged_as_it(void **state)
+{
+	json_t *arms = json_pack("[s, s, s]", "metal-base", "lockstat-base", "based");
+	json_t *plan = plan_make(&spec, "emulated", arms, 7, 1);
+	size_t hangs = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 9; i++) {
+		const json_t *cell = cell_at(plan, i);
+		bool kind =
+			!strcmp(text(cell, "cell"), "b") && strcmp(text(cell, "kernel"), "based");
+
+		assert_true(plan_expects(cell, kind ? "HANG" : "OK"));
+		hangs += kind;
+	}
+	assert_int_equal(hangs, 2);
+	json_decref(plan);
+	json_decref(arms);
+}
+
 static void control_arm_is_judged_as_its_kernel(void **state)
 {
 	json_t *plan = plan_make(&spec, "emulated", three, 7, 1);
@@ -354,6 +375,7 @@ int main(void)
 		cmocka_unit_test(extended_plan_is_the_longer_plan),
 		cmocka_unit_test(old_plans_are_read),
 		cmocka_unit_test(control_arm_is_judged_as_its_kernel),
+		cmocka_unit_test(a_kind_of_a_kernel_is_judged_as_it),
 		cmocka_unit_test(warmup_boots_come_first_and_do_not_count),
 		cmocka_unit_test(ids_name_everything),
 		cmocka_unit_test(budget_chooses),

@@ -65,6 +65,17 @@ bool plan_expects(const json_t *planned, const char *verdict)
 	return false;
 }
 
+/* What is expected of the arm @name: what the scenario says of it, else of what it is a kind of,
+ * "base" for "metal-base"; borrowed, or NULL. */
+static json_t *arm_expect(const struct spec_cell *cell, const char *name)
+{
+	json_t *expect = json_object_get(cell->expect, name);
+
+	for (const char *dash = name; !expect && (dash = strchr(dash, '-'));)
+		expect = json_object_get(cell->expect, ++dash);
+	return expect;
+}
+
 /* Verdicts that are expected of the arms, {KERNEL: ["OK"]}; a control arm is judged as its
  * original.
  */
@@ -80,10 +91,10 @@ static json_t *cell_expect(const struct spec_cell *cell, const json_t *arms)
 		return NULL;
 	json_array_foreach (arms, i, arm) {
 		const char *kernel = json_string_value(arm);
-		json_t *expect = json_object_get(cell->expect, kernel);
+		json_t *expect = arm_expect(cell, kernel);
 
 		if (!expect && !strcmp(control, kernel))
-			expect = json_object_get(cell->expect, first);
+			expect = arm_expect(cell, first);
 		json_object_set_new(all, kernel,
 				    expect ? json_incref(expect) : json_pack("[s]", "OK"));
 	}

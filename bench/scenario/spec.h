@@ -63,7 +63,8 @@ struct spec_cell {
 	char observe[HB_OPTION_STRING];
 	json_t *observed;  /* array of names: observe, split */
 	json_t *instances; /* as plan.json has them: [{workload, role, tasks, options}] */
-	json_t *expect; /* {KERNEL: [VERDICT, ...]}; a kernel that is absent is expected to be OK */
+	json_t *expect; /* {KERNEL: [VERDICT, ...]}; a kernel that is absent is expected to be what
+			 * a later part of its name is, "base" for "metal-base", else OK */
 	json_t *needs;	/* array of CONFIG_ symbols that the workloads need */
 };
 
