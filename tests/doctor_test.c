@@ -202,12 +202,15 @@ static void test_too_few_cores(void **state)
 
 static void test_nodes_too_small(void **state)
 {
-	/* Enough cores in all, but six vCPUs of a guest node do not fit into four cores. */
+	/* Six vCPUs of a guest node do not fit into four cores, but into those of two nodes. */
 	struct placement p = plan_on("node:4 core:4 pu:1", 12, 2);
 
 	(void)state;
 	assert_int_equal(p.host_node[0], -1);
-	assert_int_equal(p.cpu[11], 11);
+	assert_true(p.unbound);
+	assert_int_equal(p.cpu[5], 5);
+	assert_int_equal(p.cpu[6], 8);
+	assert_int_equal(p.cpu[11], 13);
 }
 
 /* What a guest of the size chosen by default gets on machines of many kinds. */
@@ -221,8 +224,9 @@ static void test_machines(void **state)
 	} rows[] = {
 		/* two sockets of 32 cores, two threads each: a core per node is left over */
 		{"node:2 core:32 pu:2", 62, 2, 124, 1, 4, "on other cores; memory of"},
-		/* eight nodes (NPS4, sub-NUMA clusters) of eight cores: a guest node fits none */
-		{"pack:2 node:4 core:8 pu:2", 62, 2, 122, -1, 4, "not bound"},
+		/* eight nodes (NPS4, sub-NUMA clusters) of eight cores: a guest node has four of
+		 * them, which are of one socket */
+		{"pack:2 node:4 core:8 pu:2", 62, 2, 124, -1, 4, "NOT BOUND"},
 		/* the same with a guest node per host node */
 		{"pack:2 node:4 core:8 pu:2", 56, 8, 124, 1, 16, "on other cores; memory of"},
 		/* 128 cores, 256 CPUs: more than an APIC id of 8 bits counts */

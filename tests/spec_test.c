@@ -214,6 +214,8 @@ static void tasks_in_terms_of_the_machine(void **state)
 			 32);
 	spec_free(&spec);
 	refused("[scenario]\n[cell a]\nworkload = forkexit\ntasks = vcpus/0\n", -EINVAL, "vcpus/0");
+	refused("[scenario]\n[cell a]\nworkload = forkexit\ntasks = vcpus*1001\n", -EINVAL,
+		"vcpus*1001");
 	refused("[scenario]\n[cell a]\nworkload = forkexit\ntasks = 2vcpus\n", -EINVAL, "t.ini:4");
 }
 

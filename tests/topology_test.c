@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * What mode kvm makes of machines that are not here: the guest's size, where it is put, QEMU's
- * command line. tests/golden/topologies.txt has it; HUGEBENCH_GOLDEN=1 makes it anew. Runs from the
- * top of the tree.
+ * command line, how many tasks the scenarios have in it. tests/golden/topologies.txt has it;
+ * HUGEBENCH_GOLDEN=1 makes it anew. Runs from the top of the tree.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,13 +14,17 @@
 #include <cmocka.h>
 #include <hwloc.h>
 
+#include "bench/base/json.h"
 #include "bench/build/hostqemu.h"
 #include "bench/guest/vm.h"
 #include "bench/host/placement.h"
 #include "bench/run/guest_size.h"
+#include "bench/scenario/describe.h"
 
 #define GOLDEN "tests/golden/topologies.txt"
 #define GIB    (1ULL << 30)
+
+static json_t *workloads; /* as the agent describes them */
 
 static const struct {
 	const char *what, *synthetic;
@@ -33,19 +37,22 @@ static const struct {
 	 "threads stay idle, for two vCPUs on a core would slow each other's critical sections"},
 	{"2 sockets of 4 NUMA nodes (NPS4), 64 cores", "package:2 group:4 [numa] core:8 pu:1", 256,
 	 2,
-	 "a guest node is wider than one of the host, so its memory is not bound, which is said; "
+	 "a guest node is wider than one of the host: it has the cores of four, which are of one "
+	 "socket; its memory is not bound, which is said before the first boot and in the report; "
 	 "-o nodes=8 binds it, as below"},
 	{"8 NUMA nodes of 16 cores, a guest with 8", "group:8 [numa] core:16 pu:1", 1024, 8,
 	 "as many nodes as the machine has, -o nodes=8: every guest node on one of them"},
 	{"128 cores, SMT, one node", "[numa] core:128 pu:2", 512, 2,
 	 "two guest nodes on one of the host: nothing to bind the memory to, which is said"},
 	{"192 cores, more CPUs than xAPIC has", "package:2 [numa] core:192 pu:1", 1024, 2,
-	 "254 vCPUs at most: QEMU's pc machine"},
+	 "254 vCPUs at most: QEMU's pc machine; what is left of the cores is QEMU's and idle"},
 	{"a laptop: 2 cores, 4 threads", "[numa] core:2 pu:2", 16, 2,
-	 "a vCPU per core, QEMU on the second threads"},
+	 "a vCPU per core, for cores are few; so QEMU has the second threads, not a core"},
 	{"a cloud machine: 4 CPUs without SMT", "[numa] core:4 pu:1", 16, 2,
-	 "all CPUs have a vCPU; QEMU's threads run anywhere"},
-	{"1 CPU", "[numa] core:1 pu:1", 4, 2, "two vCPUs on one CPU: not pinned"},
+	 "all CPUs have a vCPU, for one less would leave too little contention; QEMU's threads run "
+	 "anywhere"},
+	{"1 CPU", "[numa] core:1 pu:1", 4, 2,
+	 "two vCPUs, one per guest node, on one CPU: not pinned, the scheduler does better"},
 };
 
 static void list_others(FILE *out, const struct placement *p)
@@ -99,8 +106,40 @@ static void command_line(FILE *out, const struct guest_size *g, const struct pla
 	vm_argv_free(argv);
 }
 
+/* The numbers of tasks and of clients in the cells of scenario @name, each once. */
+static void list_loads(FILE *out, const char *name, unsigned int vcpus)
+{
+	HB_FREE char *path = hb_strf("workloads/scenarios/%s.ini", name);
+	json_t *seen = json_object(), *instance, *options;
+	struct hb_error e = {""};
+	const char *number;
+	struct spec spec;
+	size_t k;
+
+	if (spec_load(path, workloads, NULL, vcpus, &spec, &e))
+		fail_msg("%s", e.text);
+	for (size_t i = 0; i < spec.ncells; i++)
+		json_array_foreach (spec.cells[i].instances, k, instance) {
+			json_int_t tasks = json_integer_value(json_object_get(instance, "tasks"));
+			HB_FREE char *text = hb_strf("%lld", (long long)tasks);
+
+			options = json_object_get(instance, "options");
+			number = json_text(options, "clients");
+			if (strcmp(json_text(instance, "role"), "antagonist"))
+				json_object_set_new(seen, *number ? number : text, json_true());
+		}
+	fprintf(out, "  %s, tasks or clients:", name);
+	json_object_foreach (seen, number, options)
+		fprintf(out, " %s", number);
+	fputc('\n', out);
+	json_decref(seen);
+	spec_free(&spec);
+}
+
 static void machine(FILE *out, size_t i)
 {
+	static const char *const scenarios[] = {"bench", "faults-forks", "postgres", "capacity"};
+
 	struct spec spec = {.scenario = {.nodes = machines[i].nodes}};
 	struct host_size h = {.memory = machines[i].gib * GIB, .limit = machines[i].gib * GIB};
 	struct guest_size g;
@@ -122,6 +161,8 @@ static void machine(FILE *out, size_t i)
 		p.cpu[1], p.cpu[g.vcpus - 1]);
 	list_others(out, &p);
 	command_line(out, &g, &p);
+	for (size_t k = 0; k < ARRAY_SIZE(scenarios); k++)
+		list_loads(out, scenarios[k], g.vcpus);
 	fputc('\n', out);
 	hwloc_topology_destroy(t);
 }
@@ -145,11 +186,29 @@ static void machines_that_are_not_here(void **state)
 	free(got);
 }
 
+static int setup(void **state)
+{
+	struct hb_error e = {""};
+
+	(void)state;
+	workloads = describe_agent("build/hugebench-agent", &e);
+	if (!workloads)
+		fail_msg("%s", e.text);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	json_decref(workloads);
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(machines_that_are_not_here),
 	};
 
-	return cmocka_run_group_tests_name("topology", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("topology", tests, setup, teardown);
 }

@@ -12,38 +12,75 @@ void placement_none(struct placement *p, const char *why)
 	for (unsigned int i = 0; i < VM_MAX_NODES; i++)
 		p->host_node[i] = -1;
 	CPU_ZERO(&p->others);
+	p->unbound = false;
 	snprintf(p->text, sizeof(p->text), "vCPUs not pinned: %s", why);
 }
 
-/* The @nth core of the host node @node (any core for NULL): OS index of its first usable CPU, or
- * -1. */
-static int core_cpu(hwloc_topology_t t, hwloc_obj_t node, unsigned int nth)
+/* The CPUs of the host nodes @first to @first + @n - 1, owned by the caller; @n = 0: of all. */
+static hwloc_bitmap_t cpus_of(hwloc_topology_t t, unsigned int first, unsigned int n)
 {
-	hwloc_const_cpuset_t set = node ? node->cpuset : hwloc_topology_get_topology_cpuset(t);
-	hwloc_obj_t core = hwloc_get_obj_inside_cpuset_by_type(t, set, HWLOC_OBJ_CORE, nth);
+	hwloc_bitmap_t cpus =
+		n ? hwloc_bitmap_alloc() : hwloc_bitmap_dup(hwloc_topology_get_topology_cpuset(t));
+
+	for (unsigned int i = 0; cpus && i < n; i++)
+		hwloc_bitmap_or(cpus, cpus,
+				hwloc_get_obj_by_type(t, HWLOC_OBJ_NUMANODE, first + i)->cpuset);
+	return cpus;
+}
+
+/* The @nth core in @cpus: OS index of its first usable CPU, or -1. */
+static int core_cpu(hwloc_topology_t t, hwloc_const_cpuset_t cpus, unsigned int nth)
+{
+	hwloc_obj_t core = hwloc_get_obj_inside_cpuset_by_type(t, cpus, HWLOC_OBJ_CORE, nth);
 
 	return core ? hwloc_bitmap_first(core->cpuset) : -1;
 }
 
-static unsigned int node_cores(hwloc_topology_t t, hwloc_obj_t node)
+/* Have every @wide host nodes, as many times as there are guest @nodes, @wanted cores? */
+static bool nodes_fit(hwloc_topology_t t, unsigned int wanted, unsigned int nodes,
+		      unsigned int wide)
 {
-	int n = hwloc_get_nbobjs_inside_cpuset_by_type(t, node->cpuset, HWLOC_OBJ_CORE);
+	bool fit = true;
 
-	return n > 0 ? n : 0;
+	for (unsigned int i = 0; i < nodes && fit; i++) {
+		hwloc_bitmap_t cpus = cpus_of(t, i * wide, wide);
+
+		fit = cpus && hwloc_get_nbobjs_inside_cpuset_by_type(t, cpus, HWLOC_OBJ_CORE) >=
+				      (int)wanted;
+		hwloc_bitmap_free(cpus);
+	}
+	return fit;
 }
 
-/* Can guest node i live on host node i, with a core for each of its vCPUs? */
-static bool nodes_fit(hwloc_topology_t t, unsigned int vcpus, unsigned int nodes)
+/* Of how many host nodes a guest node has its cores; 0: of any. */
+static unsigned int node_width(hwloc_topology_t t, unsigned int wanted, unsigned int nodes)
 {
-	int host_nodes = hwloc_get_nbobjs_by_type(t, HWLOC_OBJ_NUMANODE);
+	int all = hwloc_get_nbobjs_by_type(t, HWLOC_OBJ_NUMANODE);
+	unsigned int wide = nodes ? all / nodes : 0;
 
-	if (nodes < 2 || host_nodes < (int)nodes)
-		return false;
-	for (unsigned int i = 0; i < nodes; i++)
-		if (node_cores(t, hwloc_get_obj_by_type(t, HWLOC_OBJ_NUMANODE, i)) <
-		    (vcpus + nodes - 1) / nodes)
-			return false;
-	return true;
+	if (nodes < 2 || all < (int)nodes)
+		return 0;
+	if (nodes_fit(t, wanted, nodes, 1))
+		return 1;
+	return nodes_fit(t, wanted, nodes, wide) ? wide : 0;
+}
+
+/* What is done with guest memory, @wide as by node_width(). */
+static void memory_words(hwloc_topology_t t, unsigned int wide, char *out, size_t size)
+{
+	int all = hwloc_get_nbobjs_by_type(t, HWLOC_OBJ_NUMANODE);
+
+	if (wide == 1)
+		snprintf(out, size, "memory of guest node N bound to host node N");
+	else if (wide)
+		snprintf(out, size,
+			 "memory NOT BOUND: a guest node is on %u nodes of the host; -o nodes=%d "
+			 "binds it",
+			 wide, all);
+	else
+		snprintf(out, size, "memory not bound: %s",
+			 all > 1 ? "guest nodes do not fit the host's"
+				 : "the host has no NUMA node per guest node");
 }
 
 /*
@@ -78,30 +115,32 @@ static const char *place_others(hwloc_topology_t t, unsigned int vcpus, struct p
 void placement_plan(hwloc_topology_t t, unsigned int vcpus, unsigned int nodes, struct placement *p)
 {
 	int cores = hwloc_get_nbobjs_by_type(t, HWLOC_OBJ_CORE);
-	unsigned int per_node = nodes ? (vcpus + nodes - 1) / nodes : vcpus;
-	bool by_node;
+	int host_nodes = hwloc_get_nbobjs_by_type(t, HWLOC_OBJ_NUMANODE);
+	unsigned int per_node = nodes ? (vcpus + nodes - 1) / nodes : vcpus, wide;
+	char memory[128];
 
 	placement_none(p, "");
+	p->unbound = host_nodes > 1;
 	if (vcpus > VM_MAX_VCPUS || nodes > VM_MAX_NODES || cores < (int)vcpus) {
 		snprintf(p->text, sizeof(p->text),
 			 "vCPUs not pinned: %u vCPUs, the host has %d cores; memory not bound",
 			 vcpus, cores < 0 ? 0 : cores);
 		return;
 	}
-	by_node = nodes_fit(t, vcpus, nodes);
-	for (unsigned int i = 0; by_node && i < nodes; i++)
+	wide = node_width(t, per_node, nodes);
+	p->unbound = host_nodes > 1 && wide != 1;
+	for (unsigned int i = 0; wide == 1 && i < nodes; i++)
 		p->host_node[i] = hwloc_get_obj_by_type(t, HWLOC_OBJ_NUMANODE, i)->os_index;
 	for (unsigned int i = 0; i < vcpus; i++) {
-		hwloc_obj_t node =
-			by_node ? hwloc_get_obj_by_type(t, HWLOC_OBJ_NUMANODE, i / per_node) : NULL;
+		hwloc_bitmap_t cpus = cpus_of(t, i / per_node * wide, wide);
 
-		p->cpu[i] = core_cpu(t, node, by_node ? i % per_node : i);
+		p->cpu[i] = cpus ? core_cpu(t, cpus, wide ? i % per_node : i) : -1;
+		hwloc_bitmap_free(cpus);
 	}
+	memory_words(t, wide, memory, sizeof(memory));
 	snprintf(p->text, sizeof(p->text),
-		 "vCPUs pinned to a core each, QEMU's other threads and hugebench %s; memory %s",
-		 place_others(t, vcpus, p),
-		 by_node ? "of guest node N bound to host node N"
-			 : "not bound: the host has no NUMA node per guest node");
+		 "vCPUs pinned to a core each, QEMU's other threads and hugebench %s; %s",
+		 place_others(t, vcpus, p), memory);
 }
 
 /* The machine as far as this process may use it (a cpuset or taskset around us); NULL: unreadable.

@@ -21,6 +21,7 @@ struct placement {
 	int host_node[VM_MAX_NODES]; /* host NUMA node (OS index) of each guest node; -1: not bound
 				      */
 	cpu_set_t others; /* host CPUs of QEMU's other threads and hugebench; empty: any */
+	bool unbound;	  /* the host has several nodes, and guest memory lies on any of them */
 	char text[256];	  /* for the record: what was done, or why not */
 };
 
@@ -29,7 +30,8 @@ struct placement_host {
 };
 
 /*
- * Plan for @vcpus and @nodes on @topology. vCPUs of one guest node go to cores of one host node.
+ * Plan for @vcpus and @nodes on @topology. vCPUs of one guest node go to cores of one host node,
+ * and where these have too few of several that no other guest node has, its memory then unbound.
  * Never fails: what is not possible is left out and said in text.
  */
 void placement_plan(hwloc_topology_t topology, unsigned int vcpus, unsigned int nodes,

@@ -87,6 +87,9 @@ int workers_open(const struct run *r, struct progress *p, struct workers *ws, st
 		rc = memory_open(&r->placement, r->size.nodes, r->size.memory, &interrupted, m, e);
 		if (!rc && !ws->n)
 			progress_note(p, "guest memory: %u x %s", r->jobs, m->text);
+		if (!rc && !ws->n && r->placement.unbound && run_vm_mode(r) == VM_KVM)
+			progress_note(p, "memory of other nodes shows in the figures: %s",
+				      r->placement.text);
 		if (!rc && !ws->n && !m->huge && run_vm_mode(r) == VM_KVM)
 			progress_note(
 				p,

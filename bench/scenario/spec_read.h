@@ -41,7 +41,7 @@ void spec_nearest_try(struct spec_nearest *n, const char *wanted, const char *ca
 
 /* Apply one "key=value" or "CELL:key=value" of the command line to r->ini. */
 int spec_override_apply(struct spec_reader *r, const char *text);
-/* Put numbers for "vcpus" and "vcpus/N" where r->ini counts tasks or clients. */
+/* Put numbers for "vcpus", "vcpus/N" and "vcpus*N" where r->ini counts tasks or clients. */
 int spec_vcpus_resolve(struct spec_reader *r);
 /* Append to r->spec the cells of section @s: one, or one for every combination of its sweeps. */
 int spec_section_cells(const struct spec_reader *r, const struct ini_section *s);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Values in terms of the machine: "vcpus" and "vcpus/N" become numbers. */
+/* Values in terms of the machine: "vcpus", "vcpus/N" and "vcpus*N" become numbers. */
 #include <stdlib.h>
 
 #include "bench/scenario/spec_read.h"
 
-#define WORD "vcpus"
+#define WORD	    "vcpus"
+#define FACTOR_MOST 1000
 
 /* May the value of @key count tasks, clients or the like of the machine? */
 static bool counts(const char *key)
@@ -15,17 +16,20 @@ static bool counts(const char *key)
 	return !strcmp(last, "tasks") || !strcmp(last, "clients");
 }
 
-/* "vcpus" or "vcpus/N" with N from 1 on as a number of at least 1; anything else unchanged. */
+/* "vcpus", "vcpus/N" or "vcpus*N" with N from 1 to FACTOR_MOST as a number of at least 1; anything
+ * else unchanged. */
 static char *number_of(const char *item, unsigned int vcpus)
 {
-	uint64_t divisor = 1;
+	const char *sign = item + strlen(WORD);
+	uint64_t n = 1;
 
 	if (strncmp(item, WORD, strlen(WORD)))
 		return strdup(item);
-	item += strlen(WORD);
-	if (*item && (*item != '/' || hb_parse_u64(item + 1, &divisor) || !divisor))
-		return hb_strf(WORD "%s", item);
-	return hb_strf("%u", vcpus < divisor ? 1 : (unsigned int)(vcpus / divisor));
+	if (*sign && (!strchr("/*", *sign) || hb_parse_u64(sign + 1, &n) || !n || n > FACTOR_MOST))
+		return strdup(item);
+	if (*sign == '*')
+		return hb_strf("%u", vcpus * (unsigned int)n);
+	return hb_strf("%u", vcpus < n ? 1 : vcpus / (unsigned int)n);
 }
 
 /* The list @items with the numbers that are meant, each once: "1, vcpus/4, vcpus" -> "1, 4". */
