@@ -84,6 +84,8 @@ int main(int argc, char **argv)
 {
 	int status;
 
+	if (metal_as_init(argv[0], &status))
+		return status;
 	streams_open();
 	/* Who starts us may ignore it, and then there is no child to wait for. */
 	signal(SIGCHLD, SIG_DFL);

@@ -43,6 +43,8 @@ if [ "$4" ]; then
 		>"$stage/etc/systemd/system/hugebench-metal.service.d/test.conf"
 else
 	ln -s metal-server "$stage/usr/sbin/init"
+	mv "$stage/root/build/hugebench" "$stage/root/build/hugebench-program"
+	install -m 755 tests/metal_as_init.sh "$stage/root/build/hugebench"
 fi
 find "$stage" -type f -perm -100 -exec ldd {} + 2>/dev/null | grep -o '/[^ ]*\.so[^ ]*' | sort -u |
 	while read -r file; do

@@ -18,7 +18,7 @@ disturb() {
 			echo "test: $kind" >/dev/ttyS0
 			case $kind in
 			panic) echo c >/proc/sysrq-trigger ;;
-			hang) killall -STOP hugebench hugebench-agent ;;
+			hang) killall -STOP hugebench hugebench-program hugebench-agent ;;
 			esac
 			;;
 		esac
@@ -32,6 +32,17 @@ leftovers() {
 		/etc/systemd/system/*.wants/hugebench-metal.service; do
 		[ -e "$file" ] && echo "left: $file"
 	done
+}
+
+# A run whose results are gone.
+stop() {
+	mkdir -p /var/lib/hugebench/metal
+	echo '{"format": 1, "results": "/nowhere", "run": "gone", "arms": {}}' \
+		>/var/lib/hugebench/metal/state.json
+	hugebench metal --continue
+	hugebench metal --status
+	hugebench doctor | grep 'has stopped'
+	hugebench metal --abort
 }
 
 # A run that is given up before its first boot.
@@ -53,6 +64,7 @@ give_up() {
 
 first() {
 	touch /root/begun
+	stop >/root/stopped 2>&1
 	give_up $1 >/root/given-up 2>&1
 	$run --name metal --pause 0s $1
 	echo $? >/root/status
@@ -65,7 +77,8 @@ the_end() {
 	sleep 60
 }
 
-# What systemd does on other servers. In an arm, and where a run begins, nobody comes back from this.
+# What systemd does on other servers, on the own kernel alone. Where a boot follows, nobody comes back
+# from this.
 init() {
 	mount -t proc proc /proc
 	mount -t sysfs sysfs /sys
@@ -75,11 +88,10 @@ init() {
 	mount -t hugetlbfs hugetlbfs /dev/hugepages
 	mount -t tmpfs tmpfs /dev/shm
 	if [ -e /var/lib/hugebench/metal ]; then
-		disturb &
 		hugebench metal --continue
 		echo $? >/root/status
 	else
-		first --no-unit
+		first '--no-unit --as-init'
 	fi >>/root/output 2>&1
 	the_end
 }

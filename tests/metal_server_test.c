@@ -68,7 +68,8 @@ static char *directory_of(const char *path)
 	return strndup(path, strrchr(path, '/') - path);
 }
 
-/* The server's init is this machine's systemd, if it has one; SYSTEMD=no: a small script. */
+/* The server's init is this machine's systemd, if it has one; SYSTEMD=no: a small script, and in
+ * the arms hugebench. */
 static bool with_systemd(void)
 {
 	const char *wanted = getenv("SYSTEMD");
@@ -107,8 +108,12 @@ static pid_t power_on(int console)
 #define ADD(option, value) (argv[n++] = (option), argv[n++] = (value))
 	ADD("-accel", "tcg,thread=multi");
 	ADD("-cpu", "max");
-	ADD("-smp", "2");
+	ADD("-smp", "2,sockets=2");
 	ADD("-m", "2G");
+	ADD("-object", "memory-backend-ram,id=mem0,size=1G");
+	ADD("-object", "memory-backend-ram,id=mem1,size=1G");
+	ADD("-numa", "node,nodeid=0,cpus=0,memdev=mem0");
+	ADD("-numa", "node,nodeid=1,cpus=1,memdev=mem1");
 	ADD("-display", "none");
 	ADD("-serial", "stdio");
 	ADD("-kernel", below("own"));
@@ -220,6 +225,22 @@ static json_t *cell_of(const char *end)
 	json_decref(plan);
 	assert_non_null(found);
 	return found;
+}
+
+/* A run that cannot go on says why, in its journal and afterwards. */
+static void a_run_stops(void **state)
+{
+	static const char *const want[] = {
+		"stopped: there is no run gone in /nowhere\n",
+		"`hugebench metal --continue` tries again",
+		"run /nowhere/gone of `hugebench metal` has stopped: ",
+	};
+	HB_FREE char *said = on_disk("stopped");
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
+		if (!strstr(said, want[i]))
+			fail_msg("no '%s' in: %s", want[i], said);
 }
 
 /* Before the run: one that was given up, which another one could not take the place of. */
@@ -356,6 +377,7 @@ static void the_report_says_so(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_run_stops),
 		cmocka_unit_test(a_run_is_given_up),
 		cmocka_unit_test(the_plan_is_carried_out),
 		cmocka_unit_test(undisturbed_boots_are_ok),

@@ -71,6 +71,8 @@ static void state_survives(void **state)
 	(void)state;
 	assert_int_equal(metal_state_load(dir, &got, &e), -ENOENT);
 	s.error = strdup("why");
+	s.stopped = strdup("no disk");
+	s.environment = json_pack("{s:s}", "HOME", "/h");
 	s.measuring = true;
 	assert_int_equal(metal_state_store(dir, &s, &e), 0);
 	assert_int_equal(metal_state_load(dir, &got, &e), 0);
@@ -79,6 +81,8 @@ static void state_survives(void **state)
 	assert_string_equal(got.cell, "003-base-a-r1");
 	assert_string_equal(got.boot_id, "own");
 	assert_string_equal(got.error, "why");
+	assert_string_equal(got.stopped, "no disk");
+	assert_true(json_equal(got.environment, s.environment));
 	assert_null(got.agent);
 	assert_true(got.measuring && got.tries == 1 && got.since == 1234 && got.pause == 7);
 	assert_true(json_equal(got.arms, s.arms));
@@ -121,15 +125,19 @@ static void command_lines(void **state)
 {
 	HB_FREE char *line = kexec_command_line(
 		"BOOT_IMAGE=/vmlinuz root=UUID=12 ro quiet panic=0 crashkernel=256M initrd=/i "
-		"hugebench.metal=old\n",
+		"rootwait hugebench.metal=old\n",
 		"PARTUUID=ab", "isolcpus=3");
 	HB_FREE char *kept = kexec_command_line("root=/dev/sda1 rw", NULL, "");
 	HB_FREE char *cell = metal_booted_cell("root=/dev/sda1 hugebench.metal=007-b-c-r2 ro\n");
 
 	(void)state;
-	assert_string_equal(line, "ro quiet root=PARTUUID=ab panic=10 oops=panic "
-				  "softlockup_panic=1 isolcpus=3");
-	assert_string_equal(kept, "root=/dev/sda1 rw panic=10 oops=panic softlockup_panic=1");
+	assert_non_null(line);
+	assert_ptr_equal(strstr(line, "ro quiet root=PARTUUID=ab panic=10 oops=panic "), line);
+	/* What is asked for comes last, where it wins. */
+	assert_string_equal(strrchr(line, ' '), " isolcpus=3");
+	assert_null(strstr(line, "rootwait"));
+	assert_ptr_equal(strstr(kept, "root=/dev/sda1 rw panic=10 oops=panic softlockup_panic=1 "),
+			 kept);
 	assert_string_equal(cell, "007-b-c-r2");
 	assert_null(metal_booted_cell("root=/dev/sda1 xhugebench.metal=1 hugebench.metal="));
 }
@@ -264,10 +272,12 @@ static void initramfs_beside_an_image(void **state)
 
 static char *unit(void)
 {
-	static const char *const environment[] = {
-		"HOME", "/root", "XDG_CACHE_HOME", NULL, "ODD", "50% \"of\"", NULL, NULL};
+	json_t *environment = json_pack("{s:s, s:s*, s:s}", "HOME", "/root", "XDG_CACHE_HOME", NULL,
+					"ODD", "50% \"of\"");
+	char *text = metal_unit_text("/bin/true", "/tmp", environment);
 
-	return metal_unit_text("/bin/true", "/tmp", environment);
+	json_decref(environment);
+	return text;
 }
 
 static void unit_text(void **state)

@@ -4,6 +4,8 @@
 #ifndef HB_COMMANDS_H
 #define HB_COMMANDS_H
 
+#include <stdbool.h>
+
 #include "bench/base/exit_status.h"
 
 int cmd_bisect(int argc, char **argv);
@@ -23,5 +25,9 @@ int cmd_report(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_selftests(int argc, char **argv);
 int cmd_slurm(int argc, char **argv);
+
+/* Started by the kernel as process 1 of an arm of `hugebench metal`, as @program? Then be that:
+ * true, with the exit status. */
+bool metal_as_init(const char *program, int *status);
 
 #endif

@@ -2,14 +2,21 @@
 /* `hugebench metal`: the arms on this machine itself, boot after boot. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench/base/units.h"
 #include "bench/commands/commands.h"
 #include "bench/commands/plan_options.h"
 #include "bench/commands/print_report.h"
+#include "bench/host/init.h"
+#include "bench/host/kexec.h"
+#include "bench/host/watchdog_device.h"
 #include "bench/run/metal.h"
+#include "bench/run/metal_state.h"
 
 #define PAUSE_DEFAULT_NS (30 * NSEC_PER_SEC)
+/* From process 1 of an arm to its cell, where the watchdog is taken over. */
+#define INIT_S 300
 
 enum {
 	KEY_YES = 512,
@@ -18,6 +25,7 @@ enum {
 	KEY_ABORT,
 	KEY_PAUSE,
 	KEY_NO_UNIT,
+	KEY_AS_INIT,
 };
 
 static const char given_up[] = "hugebench: the run is given up; what is measured is kept\n";
@@ -41,6 +49,12 @@ static const struct argp_option options[] = {
 	 0},
 	{"no-unit", KEY_NO_UNIT, NULL, 0,
 	 "install no systemd unit: something else calls `hugebench metal --continue` at every boot",
+	 0},
+	{"as-init", KEY_AS_INIT, NULL, 0,
+	 "be process 1 of the arms' kernels: nothing of the machine's own system runs beside what "
+	 "is "
+	 "measured, and its watchdog is set first of all; hugebench and results have to be on the "
+	 "root's file system",
 	 0},
 	{0}};
 
@@ -68,6 +82,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return EINVAL;
 	case KEY_NO_UNIT:
 		a->options.no_unit = true;
+		return 0;
+	case KEY_AS_INIT:
+		a->options.as_init = true;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -130,6 +147,29 @@ static int go_on(void)
 	if (rc)
 		return plan_fail(rc, &e);
 	return unexpected ? EXIT_CELLS : EXIT_OK;
+}
+
+bool metal_as_init(const char *program, int *status)
+{
+	struct hb_error e = {""};
+	pid_t pid;
+
+	if (getpid() != 1 || strcmp(program, METAL_INIT))
+		return false;
+	init_mount();
+	watchdog_arm(INIT_S);
+	pid = fork();
+	if (!pid) {
+		metal_environment();
+		*status = go_on();
+		return true;
+	}
+	init_wait(pid);
+	/* When process 1 ends the kernel panics, which starts the machine again as well. */
+	kexec_reboot(true, &e);
+	fprintf(stderr, "hugebench: %s\n", e.text);
+	*status = EXIT_HOST;
+	return true;
 }
 
 static int give_up(void)

@@ -13,6 +13,14 @@
 #include "bench/host/kexec.h"
 
 #define SYSTEMD "/run/systemd/system"
+/*
+ * Nobody sits before the machine: what would wait for a person starts it again. Also an initramfs
+ * that does not find the root (Debian's goes by panic=, rd.* is dracut's), and a watchdog that the
+ * firmware or the kernel before left running and nobody has opened for so long, seconds.
+ */
+#define UNATTENDED                                                                                 \
+	"panic=10 oops=panic softlockup_panic=1 nmi_watchdog=panic rd.shell=0 "                    \
+	"rd.emergency=reboot watchdog.open_timeout=300"
 /* What sync(2) may take on a machine whose tasks hang. */
 #define SYNC_NS (20 * NSEC_PER_SEC)
 
@@ -112,8 +120,8 @@ int kexec_reboot(bool hard, struct hb_error *e)
 static bool word_dropped(const char *word, size_t len, const char *root)
 {
 	static const char *const beginnings[] = {
-		"BOOT_IMAGE=", "initrd=",    "crashkernel=",	  "panic=",
-		"oops=",       "hugebench.", "softlockup_panic=", "systemd.unit=",
+		"BOOT_IMAGE=", "initrd=",	    "crashkernel=",  "panic=",	 "oops=",
+		"hugebench.",  "softlockup_panic=", "systemd.unit=", "rootwait",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(beginnings); i++)
@@ -138,7 +146,7 @@ char *kexec_command_line(const char *running, const char *root, const char *more
 	}
 	if (root)
 		fprintf(out, "root=%s ", root);
-	fprintf(out, "panic=10 oops=panic softlockup_panic=1%s%s", *more ? " " : "", more);
+	fprintf(out, UNATTENDED "%s%s", *more ? " " : "", more);
 	if (!fclose(out))
 		return line;
 	free(line);

@@ -26,9 +26,10 @@ int kexec_boot(struct hb_error *e);
 int kexec_reboot(bool hard, struct hb_error *e);
 /*
  * The command line for a kernel that takes the place of one booted with @running: without what the
- * boot loader added, what @more or this sets, and what reserves memory for crash dumps. @root: in
- * the place of root=, NULL: it stays. A panic, and an oops or a soft lockup, which become one,
- * start the machine again after 10 s. Owned by the caller, NULL without memory.
+ * boot loader added, what @more or this sets, what reserves memory for crash dumps, and what waits
+ * for the root for ever. @root: in the place of root=, NULL: it stays. A panic, and an oops, a
+ * lockup or a root that is not found, which become one, start the machine again after 10 s. Owned
+ * by the caller, NULL without memory.
  */
 char *kexec_command_line(const char *running, const char *root, const char *more);
 

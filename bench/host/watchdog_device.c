@@ -92,6 +92,32 @@ pid_t watchdog_hold(uint64_t ns, struct hb_error *e)
 	return pid < 0 ? hb_error_set(e, -errno, "fork: %s", strerror(errno)) : pid;
 }
 
+int watchdog_arm(unsigned int seconds)
+{
+	HB_FREE char *device = device_find();
+	HB_CLOSE int fd = device ? open(device, O_WRONLY | O_CLOEXEC) : -1;
+	struct watchdog_info info = {0};
+	int timeout = seconds, rc = fd < 0 ? -errno : 0;
+
+	if (rc)
+		return rc;
+	/* A driver without that letter stops it when it is closed. */
+	if (ioctl(fd, WDIOC_GETSUPPORT, &info) || !(info.options & WDIOF_MAGICCLOSE))
+		return -EOPNOTSUPP;
+	for (; timeout > 0 && ioctl(fd, WDIOC_SETTIMEOUT, &timeout); timeout /= 2)
+		;
+	return ioctl(fd, WDIOC_KEEPALIVE, 0) ? -errno : 0;
+}
+
+void watchdog_disarm(void)
+{
+	HB_FREE char *device = device_find();
+	HB_CLOSE int fd = device ? open(device, O_WRONLY | O_CLOEXEC) : -1;
+
+	if (fd >= 0 && write(fd, "V", 1) != 1)
+		fprintf(stderr, "hugebench: %s goes on: %s\n", device, strerror(errno));
+}
+
 void watchdog_release(pid_t holder)
 {
 	if (holder <= 0)

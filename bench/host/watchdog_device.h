@@ -13,6 +13,12 @@
 pid_t watchdog_hold(uint64_t ns, struct hb_error *e);
 /* Switch it off again, where the driver lets go. */
 void watchdog_release(pid_t holder);
+/*
+ * Have it reset this machine @seconds from now, or as late as the device can; nothing writes to it
+ * until watchdog_hold() or watchdog_disarm(). -errno: there is none that is free.
+ */
+int watchdog_arm(unsigned int seconds);
+void watchdog_disarm(void);
 /* Did a watchdog reset the machine before this boot? As far as its driver knows. */
 bool watchdog_has_fired(void);
 

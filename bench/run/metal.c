@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +26,8 @@
 /* Beyond what a cell plans: its set-up, its end, the deadlines of both. */
 #define CELL_BEYOND_NS (1800 * NSEC_PER_SEC)
 #define ABORT_WAIT_NS  (5 * NSEC_PER_SEC)
+/* What the way from one kernel's services to those of the next may take. */
+#define BOOT_S 600
 
 /* One line of /proc; owned by the caller, "" when it cannot be read. */
 static char *proc_line(const char *path)
@@ -64,6 +67,24 @@ static bool abort_asked(void)
 	return !access(ABORT_FILE, F_OK);
 }
 
+/* Is @path there in an arm's kernel? */
+static int disk_holds(const char *path, const struct metal_options *o, struct hb_error *e)
+{
+	int rc = root_disk_holds(path, e);
+	struct stat root, st;
+
+	if (rc || !o->as_init)
+		return rc;
+	if (stat("/", &root) || stat(path, &st))
+		return hb_error_set(e, -errno, "%s: %s", path, strerror(errno));
+	return root.st_dev == st.st_dev
+		       ? 0
+		       : hb_error_set(e, -EINVAL,
+				      "%s is not on the root's file system; with --as-init "
+				      "nothing else is mounted in an arm's kernel",
+				      path);
+}
+
 int metal_check(const char *results, const struct metal_options *o, struct hb_error *e)
 {
 	HB_FREE char *executable = paths_beside("hugebench");
@@ -88,9 +109,9 @@ int metal_check(const char *results, const struct metal_options *o, struct hb_er
 	rc = hb_mkdir_all(METAL_DIRECTORY);
 	if (rc)
 		return hb_error_set(e, rc, METAL_DIRECTORY ": %s", strerror(-rc));
-	rc = root_disk_holds(METAL_DIRECTORY, e) ?: root_disk_holds(results, e);
+	rc = disk_holds(METAL_DIRECTORY, o, e) ?: disk_holds(results, o, e);
 	if (!rc && executable)
-		rc = root_disk_holds(executable, e);
+		rc = disk_holds(executable, o, e);
 	metal_state_remove(METAL_DIRECTORY, NULL);
 	return rc;
 }
@@ -220,7 +241,8 @@ static void state_clear_boot(struct metal_state *s)
 	free(s->cell);
 	free(s->boot_id);
 	free(s->error);
-	s->cell = s->boot_id = s->error = NULL;
+	free(s->stopped);
+	s->cell = s->boot_id = s->error = s->stopped = NULL;
 	s->measuring = false;
 	s->tries = 0;
 }
@@ -332,6 +354,7 @@ static int boot_arm(struct run *r, struct metal_state *s, int at, size_t done, s
 	HB_FREE char *now = boot_id();
 	unsigned int tries = s->tries + 1;
 	char left[32];
+	bool armed;
 	int rc;
 
 	if (!line || !now)
@@ -346,7 +369,14 @@ static int boot_arm(struct run *r, struct metal_state *s, int at, size_t done, s
 	rc = kexec_load(json_text(arm, "image"), initrd, line, e);
 	if (!rc)
 		rc = metal_state_store(METAL_DIRECTORY, s, e);
-	return rc ? rc : kexec_boot(e);
+	if (rc)
+		return rc;
+	/* Where the driver lets it run on, an arm that hangs before its init comes back, too. */
+	armed = !watchdog_arm(BOOT_S);
+	rc = kexec_boot(e);
+	if (rc && armed)
+		watchdog_disarm();
+	return rc;
 }
 
 static int end_run(struct run *r, const char *status, struct hb_error *e)
@@ -424,6 +454,31 @@ static int be_the_own(struct metal_state *s, enum metal_outcome *outcome, char *
 	return rc;
 }
 
+/* For --status: what is on disk, and that it does not go on. */
+static void stop_record(const char *why)
+{
+	struct metal_state s;
+
+	if (!metal_state_load(METAL_DIRECTORY, &s, NULL)) {
+		free(s.stopped);
+		s.stopped = strdup(why);
+		metal_state_store(METAL_DIRECTORY, &s, NULL);
+	}
+	metal_state_free(&s);
+}
+
+void metal_environment(void)
+{
+	struct metal_state s;
+	const char *name;
+	const json_t *value;
+
+	metal_state_load(METAL_DIRECTORY, &s, NULL);
+	json_object_foreach (s.environment, name, value)
+		setenv(name, json_string_value(value), 1);
+	metal_state_free(&s);
+}
+
 int metal_continue(enum metal_outcome *outcome, char **dir, unsigned int *unexpected,
 		   struct hb_error *e)
 {
@@ -442,41 +497,54 @@ int metal_continue(enum metal_outcome *outcome, char **dir, unsigned int *unexpe
 	if (booted && rc != -EBUSY)
 		rc = be_an_arm(
 			&s, rc ? METAL_RETURN : metal_next(&s, booted, false, now ? now : ""), e);
-	else if (!rc)
-		rc = be_the_own(&s, outcome, dir, unexpected, e);
+	else if (!rc && (rc = be_the_own(&s, outcome, dir, unexpected, e)))
+		stop_record(e->text);
 	metal_state_free(&s);
 	return rc;
 }
 
 /* --- the command's other ends --------------------------------------------------------- */
 
-static char *unit_text(const char *results)
+/* What hugebench reads of the environment, {NAME: VALUE}; new reference. */
+static json_t *environment_now(void)
 {
-	HB_FREE char *executable = paths_beside("hugebench");
-	const char *const environment[] = {"HOME",
-					   getenv("HOME") ? getenv("HOME") : "/root",
-					   "XDG_CACHE_HOME",
-					   getenv("XDG_CACHE_HOME"),
-					   NULL,
-					   NULL};
+	const char *home = getenv("HOME");
 
-	return executable ? metal_unit_text(executable, results, environment) : NULL;
+	return json_pack("{s:s, s:s*}", "HOME", home ? home : "/root", "XDG_CACHE_HOME",
+			 getenv("XDG_CACHE_HOME"));
+}
+
+/* What comes up in an arm's kernel: the unit, hugebench itself, or what somebody else has seen to;
+ * a word for its command line, or NULL. */
+static const char *arm_begins(const struct metal_options *o, const char *executable,
+			      struct hb_error *e)
+{
+	if (!o->as_init)
+		return o->no_unit ? "" : METAL_UNIT_BOOT;
+	if (!symlink(executable, METAL_INIT))
+		return "init=" METAL_INIT;
+	hb_error_set(e, -errno, METAL_INIT ": %s", strerror(errno));
+	return NULL;
 }
 
 static int begin(struct run *r, const struct metal_options *o, struct metal_state *s,
 		 enum metal_outcome *outcome, struct hb_error *e)
 {
-	HB_FREE char *unit = NULL;
+	HB_FREE char *executable = paths_beside("hugebench"), *unit = NULL;
+	const char *word;
 	int rc;
 
 	s->results = realpath(r->results, NULL);
 	s->run = strdup(r->store.name);
 	s->agent = r->args.agent ? realpath(r->args.agent, NULL) : NULL;
 	s->pause = o->pause;
-	unit = s->results ? unit_text(s->results) : NULL;
-	if (!s->run || !unit)
+	s->environment = environment_now();
+	if (s->results && executable)
+		unit = metal_unit_text(executable, s->results, s->environment);
+	if (!s->run || !s->environment || !unit)
 		return hb_error_set(e, -ENOMEM, "no memory");
-	rc = metal_arms(r, METAL_DIRECTORY, o->no_unit ? "" : METAL_UNIT_BOOT, &s->arms, e);
+	word = arm_begins(o, executable, e);
+	rc = word ? metal_arms(r, METAL_DIRECTORY, word, &s->arms, e) : -EIO;
 	if (!rc)
 		rc = json_object_set_new(r->record, "metal", json_pack("{s:O}", "arms", s->arms));
 	if (!rc)
@@ -574,6 +642,11 @@ int metal_status(FILE *out, struct hb_error *e)
 		if (abort_asked())
 			fputs("given up: it ends on the machine's own kernel\n", out);
 	}
+	if (s.stopped)
+		fprintf(out,
+			"stopped: %s\n`hugebench metal --continue` tries again, --abort "
+			"gives it up\n",
+			s.stopped);
 	free(r.store.dir);
 	json_decref(r.costs);
 	json_decref(r.plan);
@@ -589,9 +662,11 @@ char *metal_left(const char **mend)
 
 	*mend = "hugebench metal --abort";
 	if (!rc)
-		text = hb_strf("run %s/%s of `hugebench metal` is under way: this machine boots "
-			       "other kernels by itself",
-			       s.results, s.run);
+		text = s.stopped ? hb_strf("run %s/%s of `hugebench metal` has stopped: %s",
+					   s.results, s.run, s.stopped)
+				 : hb_strf("run %s/%s of `hugebench metal` is under way: this "
+					   "machine boots other kernels by itself",
+					   s.results, s.run);
 	metal_state_free(&s);
 	if (text || (rc == -ENOENT && !metal_unit_is_there(METAL_UNIT_DIR) &&
 		     access(METAL_DIRECTORY, F_OK)))

@@ -14,6 +14,7 @@
 struct metal_options {
 	uint64_t pause; /* ns that the own kernel waits before each boot of an arm */
 	bool no_unit;	/* something else calls `hugebench metal --continue` at every boot */
+	bool as_init;	/* in an arm's kernel hugebench is process 1 */
 };
 
 enum metal_outcome {
@@ -40,6 +41,8 @@ int metal_begin(struct run *r, const struct metal_options *o, enum metal_outcome
  */
 int metal_continue(enum metal_outcome *outcome, char **dir, unsigned int *unexpected,
 		   struct hb_error *e);
+/* Have the environment variables that the run was begun with. */
+void metal_environment(void);
 /*
  * Give the run up, keep what is measured. METAL_BOOTS: the machine is about to boot or does not run
  * its own kernel; the run ends as soon as it does.

@@ -51,7 +51,8 @@ static int finds_root(const struct kernel *k, const struct root_disk *root, stru
 	return *missing ? hb_error_set(e, -EINVAL,
 				       "kernel %s cannot find this machine's root, %s: it lacks "
 				       "%s, and there is no initramfs beside its image; the "
-				       "variants metal-* have the drivers of servers",
+				       "variants metal-* have the drivers of servers, an installed "
+				       "kernel, /boot/vmlinuz-..., has its initramfs",
 				       k->name, root->name, missing)
 			: 0;
 }

@@ -29,6 +29,8 @@ int metal_state_load(const char *directory, struct metal_state *s, struct hb_err
 		.run = json_text_dup(j, "run"),
 		.agent = json_text_dup(j, "agent"),
 		.arms = json_incref(json_object_get(j, "arms")),
+		.environment = json_incref(json_object_get(j, "environment")),
+		.stopped = json_text_dup(j, "stopped"),
 		.pause = json_integer_value(json_object_get(j, "pause_ns")),
 		.cell = json_text_dup(j, "cell"),
 		.boot_id = json_text_dup(j, "boot_id"),
@@ -48,11 +50,13 @@ int metal_state_load(const char *directory, struct metal_state *s, struct hb_err
 int metal_state_store(const char *directory, const struct metal_state *s, struct hb_error *e)
 {
 	HB_FREE char *path = hb_strf("%s/" FILE_NAME, directory), *text = NULL;
-	json_t *j = json_pack("{s:i, s:s, s:s, s:s*, s:O, s:I, s:s*, s:s*, s:s*, s:b, s:i, s:I}",
+	json_t *j = json_pack("{s:i, s:s, s:s, s:s*, s:O, s:O*, s:s*, s:I, s:s*, s:s*, s:s*, s:b, "
+			      "s:i, s:I}",
 			      "format", FORMAT, "results", s->results, "run", s->run, "agent",
-			      s->agent, "arms", s->arms, "pause_ns", (json_int_t)s->pause, "cell",
-			      s->cell, "boot_id", s->boot_id, "error", s->error, "measuring",
-			      s->measuring, "tries", s->tries, "since", (json_int_t)s->since);
+			      s->agent, "arms", s->arms, "environment", s->environment, "stopped",
+			      s->stopped, "pause_ns", (json_int_t)s->pause, "cell", s->cell,
+			      "boot_id", s->boot_id, "error", s->error, "measuring", s->measuring,
+			      "tries", s->tries, "since", (json_int_t)s->since);
 	int rc;
 
 	text = j ? json_dumps(j, JSON_INDENT(1)) : NULL;
@@ -78,6 +82,8 @@ void metal_state_free(struct metal_state *s)
 	free(s->run);
 	free(s->agent);
 	json_decref(s->arms);
+	json_decref(s->environment);
+	free(s->stopped);
 	free(s->cell);
 	free(s->boot_id);
 	free(s->error);

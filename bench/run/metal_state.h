@@ -12,11 +12,15 @@
 
 /* The state and copies of the arms' kernels; gone when no run is under way. */
 #define METAL_DIRECTORY "/var/lib/hugebench/metal"
+/* A link to hugebench: process 1 of arms that are not booted by the machine's init. */
+#define METAL_INIT METAL_DIRECTORY "/init"
 
 struct metal_state {
 	char *results, *run; /* directory of the runs, name of this one */
 	char *agent;	     /* as given by --agent, or NULL */
 	json_t *arms;	     /* {NAME: {image, initrd (or absent), command_line}} */
+	json_t *environment; /* {NAME: VALUE} of what began it */
+	char *stopped;	     /* why it does not go on by itself, or NULL */
 	uint64_t pause;	     /* ns before each boot of an arm */
 	char *cell;	     /* the boot under way, or NULL */
 	char *boot_id;	     /* of the boot in which it was begun */

@@ -28,8 +28,10 @@ static void put_word(FILE *out, const char *word)
 	fputc('"', out);
 }
 
-char *metal_unit_text(const char *executable, const char *results, const char *const *environment)
+char *metal_unit_text(const char *executable, const char *results, const json_t *environment)
 {
+	const char *name;
+	const json_t *value;
 	char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
@@ -51,14 +53,11 @@ char *metal_unit_text(const char *executable, const char *results, const char *c
 	      "StandardOutput=journal+console\n"
 	      "StandardError=journal+console\n",
 	      out);
-	for (; *environment; environment += 2) {
-		HB_FREE char *pair =
-			environment[1] ? hb_strf("%s=%s", environment[0], environment[1]) : NULL;
+	json_object_foreach ((json_t *)environment, name, value) {
+		HB_FREE char *pair = hb_strf("%s=%s", name, json_string_value(value));
 
-		if (!pair)
-			continue;
 		fputs("Environment=", out);
-		put_word(out, pair);
+		put_word(out, pair ? pair : "");
 		fputc('\n', out);
 	}
 	fputs("ExecStart=", out);

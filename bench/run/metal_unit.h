@@ -3,6 +3,8 @@
 #ifndef HB_METAL_UNIT_H
 #define HB_METAL_UNIT_H
 
+#include <jansson.h>
+
 #include "bench/base/util.h"
 
 #define METAL_UNIT     "hugebench-metal.service"
@@ -13,11 +15,10 @@
 /* Is systemd this machine's init? */
 bool metal_unit_possible(void);
 /*
- * Its text. @executable: of hugebench; @results: where the run is; @environment: pairs of name and
- * value, up to a NULL, of which those with the value NULL are left out. Owned by the caller; NULL
- * without memory.
+ * Its text. @executable: of hugebench; @results: where the run is; @environment: {NAME: VALUE}.
+ * Owned by the caller; NULL without memory.
  */
-char *metal_unit_text(const char *executable, const char *results, const char *const *environment);
+char *metal_unit_text(const char *executable, const char *results, const json_t *environment);
 /* Write it to @directory, to be started at every boot; with @directory METAL_UNIT_DIR systemd is
  * told. */
 int metal_unit_install(const char *directory, const char *text, struct hb_error *e);
