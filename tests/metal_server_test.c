@@ -303,6 +303,9 @@ static void undisturbed_boots_are_ok(void **state)
 		size_t n;
 
 		assert_string_equal(json_text(got, "verdict"), "OK");
+		assert_int_equal(
+			json_array_size(json_object_get(json_object_get(got, "hello"), "nodes")),
+			2);
 		/* It was measured on the arm's kernel. */
 		json_array_foreach (kernels, n, k)
 			if (!strcmp(json_text(k, "name"), json_text(got, "kernel")))
