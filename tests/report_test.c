@@ -424,10 +424,14 @@ static void test_csv_of_one_arm(void **state)
 static void test_changes_without_a_ratio(void **state)
 {
 	HB_FREE char *from = report_percent(INFINITY), *to = report_percent(-INFINITY);
+	struct stats_change wide = {.log_low = -1, .log_high = 12}, zero = {.log_low = -INFINITY};
+	HB_FREE char *left_out = report_interval(&wide), *none = report_interval(&zero);
 	HB_FREE char *other = hb_strf("%s/wild", dir), *text = NULL, *csv = NULL;
 	struct synthetic s = synthetic_default(other);
 
 	(void)state;
+	assert_string_equal(left_out, "-");
+	assert_string_equal(none, "-");
 	assert_string_equal(from, "from 0");
 	assert_string_equal(to, "to 0");
 	s.boots = 2;
@@ -435,6 +439,8 @@ static void test_changes_without_a_ratio(void **state)
 	text = text_report(&s);
 	assert_non_null(strstr(text, "not even a"));
 	assert_non_null(strstr(text, "more than 1000"));
+	assert_non_null(strstr(text, "reaches beyond a factor of 10,000"));
+	assert_null(strstr(text, ">x9999"));
 	csv = read_text(other, "summary.csv");
 	assert_null(strstr(csv, "e+"));
 	assert_null(strstr(csv, "inf"));

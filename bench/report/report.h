@@ -85,8 +85,11 @@ void report_boots(const struct compare_model *m, struct doc *d, struct report_no
 char *report_value(double v, const char *unit);
 /* "393.0k ±1.2%": with the variation between boots when there is one. */
 char *report_figure(const struct compare_figure *f, const char *unit);
-char *report_percent(double log_ratio);		     /* "+1.2%", "from 0", "to 0" or "-" */
-char *report_interval(const struct stats_change *c); /* "-0.4..+1.8", in per cent, or "-" */
+char *report_percent(double log_ratio); /* "+1.2%", "from 0", "to 0" or "-" */
+/* False: NAN, or a bound or effect beyond any factor that means something. */
+bool report_sensible(double log_ratio);
+/* "-0.4..+1.8", in per cent; "-": none, or one that reaches beyond what makes sense. */
+char *report_interval(const struct stats_change *c);
 /* The same, or the difference of exact figures; @c NULL: nothing was compared. */
 char *report_spread(const struct compare_model *m, const struct stats_change *change,
 		    const struct comparison *c);

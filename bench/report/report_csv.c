@@ -11,9 +11,6 @@ static const char *const columns =
 	"n_a,n_b,estimate_a,estimate_b,delta_pct,ci_low_pct,ci_high_pct,"
 	"p,p_adjusted,p_same_adjusted,verdict,mde_pct,mode,family";
 
-/* A bound or an effect beyond this factor is no figure: two boots can give one of 10^100. */
-#define SENSIBLE_FACTOR 10000
-
 /* RFC 4180: quoted when it holds a comma, quote or line end. */
 static void text(FILE *out, const char *s)
 {
@@ -40,7 +37,7 @@ static void number(FILE *out, double v)
 /* In per cent; NAN: not to be had, or beyond what makes sense. */
 static double percent(double log_ratio)
 {
-	return log_ratio > log(SENSIBLE_FACTOR) ? NAN : stats_percent(log_ratio);
+	return report_sensible(log_ratio) ? stats_percent(log_ratio) : NAN;
 }
 
 /* Where and of what; the same for one arm and for two. */

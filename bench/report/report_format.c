@@ -6,6 +6,9 @@
 
 #include "bench/report/report.h"
 
+/* Two boots can give an interval that reaches to 10^100. */
+#define SENSIBLE_FACTOR 10000
+
 struct scale {
 	double from, divisor;
 	const char *suffix;
@@ -76,6 +79,11 @@ char *report_percent(double log_ratio)
 	return hb_strf("%+.*f%%", fabs(percent) < 9.995 || percent < -90 ? 2 : 1, percent);
 }
 
+bool report_sensible(double log_ratio)
+{
+	return fabs(log_ratio) <= log(SENSIBLE_FACTOR);
+}
+
 char *report_interval(const struct stats_change *c)
 {
 	HB_FREE char *low = report_percent(c->log_low);
@@ -83,7 +91,7 @@ char *report_interval(const struct stats_change *c)
 
 	if (!low || !high)
 		return NULL;
-	if (isnan(c->log_low) || isnan(c->log_high))
+	if (!report_sensible(c->log_low) || !report_sensible(c->log_high))
 		return strdup("-");
 	/* The head of the column has the sign. */
 	low[strcspn(low, "%")] = 0;

@@ -190,6 +190,19 @@ static void verdicts(const struct compare_model *m, struct doc *d)
 			: "");
 }
 
+/* Some interval is not printed for its width. */
+static bool has_wide_interval(const struct compare_model *m)
+{
+	for (size_t i = 0; i < m->ncomparisons; i++) {
+		const struct stats_change *c = &m->comparisons[i].change;
+
+		if (isfinite(c->log_low) && isfinite(c->log_high) &&
+		    !(report_sensible(c->log_low) && report_sensible(c->log_high)))
+			return true;
+	}
+	return false;
+}
+
 /* What was repeated, and in what order. */
 static const char *repetition(const struct compare_model *m)
 {
@@ -220,6 +233,9 @@ static void method(const struct compare_model *m, struct doc *d)
 		      "boots. Change: ratio with its 95 %% interval (Welch's t on the logarithm, "
 		      "standard errors by the jackknife over boots).",
 		      repetition(m));
+	if (has_wide_interval(m))
+		doc_paragraph(d, "An interval that reaches beyond a factor of 10,000 says nothing "
+				 "and is left out (\"-\"): too few boots for so much variation.");
 	verdicts(m, d);
 	if (m->sequential.max_boots)
 		doc_paragraph(
