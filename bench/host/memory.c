@@ -4,6 +4,7 @@
 #include <linux/mempolicy.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -15,7 +16,10 @@
 /* Small enough for a Ctrl-C to be answered while memory is being filled. */
 #define FILL_BYTES	   (32ULL << 20)
 #define HOST_RESERVE_BYTES (1ULL << 30)
-#define MiB(bytes)	   ((unsigned long long)(bytes) >> 20)
+/* Locked while a run looks at what is free and takes it: every user may open it. */
+#define MACHINE_MEMORY "/sys/kernel/mm"
+#define LOCK_POLL_NS   (NSEC_PER_SEC / 20)
+#define MiB(bytes)     ((unsigned long long)(bytes) >> 20)
 
 /* A line of /proc/meminfo in bytes; 0 when it is not there. */
 static uint64_t meminfo(const char *key)
@@ -199,13 +203,30 @@ static int open_nodes(const struct placement *p, unsigned int nodes, uint64_t by
 	return rc;
 }
 
-int memory_open(const struct placement *p, unsigned int nodes, uint64_t bytes,
-		const volatile int *interrupted, struct memory *m, struct hb_error *e)
+/*
+ * One run at a time: two that look at the same free memory would take it twice. The descriptor of
+ * the lock; -1 where there is none to be had, and the run goes on without; -EINTR.
+ */
+static int machine_lock(const volatile int *interrupted)
+{
+	int fd = open(MACHINE_MEMORY, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
+		if (interrupted && *interrupted) {
+			close(fd);
+			return -EINTR;
+		}
+		hb_sleep_until_ns(hb_now_ns() + LOCK_POLL_NS);
+	}
+	return fd;
+}
+
+static int open_alone(const struct placement *p, unsigned int nodes, uint64_t bytes,
+		      const volatile int *interrupted, struct memory *m, struct hb_error *e)
 {
 	uint64_t limit, huge;
 	int rc = -ENOSPC;
 
-	*m = (struct memory){0};
 	if (!memory_huge_free("", &huge) && huge >= bytes)
 		rc = open_nodes(p, nodes, bytes, true, interrupted, m);
 	if (!rc)
@@ -219,6 +240,18 @@ int memory_open(const struct placement *p, unsigned int nodes, uint64_t bytes,
 	rc = open_nodes(p, nodes, bytes, false, interrupted, m);
 	return rc ? hb_error_set(e, rc, "%llu MiB of guest memory: %s", MiB(bytes), strerror(-rc))
 		  : 0;
+}
+
+int memory_open(const struct placement *p, unsigned int nodes, uint64_t bytes,
+		const volatile int *interrupted, struct memory *m, struct hb_error *e)
+{
+	HB_CLOSE int lock = machine_lock(interrupted);
+
+	*m = (struct memory){0};
+	if (lock == -EINTR)
+		return hb_error_set(e, -EINTR, "%llu MiB of guest memory: %s", MiB(bytes),
+				    strerror(EINTR));
+	return open_alone(p, nodes, bytes, interrupted, m, e);
 }
 
 void memory_close(struct memory *m)
