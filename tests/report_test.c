@@ -446,6 +446,61 @@ static void test_changes_without_a_ratio(void **state)
 	assert_null(strstr(csv, "inf"));
 }
 
+/* A document that is @name wherever it can be, in one of the forms. */
+static char *rendered(const char *name, char form)
+{
+	struct doc d = {.main = true};
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	assert_non_null(out);
+	doc_heading(&d, 1, "%s", name);
+	doc_paragraph(&d, "%s", name);
+	doc_item(&d, name, "%s", name);
+	doc_table(&d, "%s", name);
+	doc_column(&d, name, true);
+	doc_row(&d, (char *[]){strdup(name)});
+	doc_verbatim(&d, "%s\n", name);
+	assert_int_equal(form == 'h'   ? doc_html(&d, out, name, NULL)
+			 : form == 'm' ? doc_markdown(&d, out, false)
+				       : doc_text(&d, out, false),
+			 0);
+	doc_free(&d);
+	fclose(out);
+	return text;
+}
+
+static unsigned int times(const char *text, const char *part)
+{
+	unsigned int n = 0;
+
+	for (; (text = strstr(text, part)); text += strlen(part))
+		n++;
+	return n;
+}
+
+/* What people name their kernels and files is text in every form, never markup. */
+static void test_names_are_text(void **state)
+{
+	static const char name[] = "a|b<i>&lt;`c`*d*_e_\"f\"\303\244\303\274\303\237";
+	static const char html[] =
+		"a|b&lt;i&gt;&amp;lt;`c`*d*_e_&quot;f&quot;\303\244\303\274\303\237";
+	static const char markdown[] = "a\\|b\\<i\\>\\&lt;\\`c\\`\\*d\\*\\_e\\_\"f\""
+				       "\303\244\303\274\303\237";
+	HB_FREE char *page = rendered(name, 'h'), *mail = rendered(name, 't');
+	HB_FREE char *md = rendered(name, 'm');
+
+	(void)state;
+	assert_int_equal(times(mail, name), 8);
+	assert_int_equal(times(md, markdown), 7);
+	/* Verbatim, as it is. */
+	assert_int_equal(times(md, name), 1);
+	assert_true(times(page, html) >= 8);
+	assert_null(strstr(page, "<i>"));
+	assert_null(strstr(page, "&lt;i&gt;&lt;"));
+}
+
 /* Change the JSON object in a file of the run @directory. */
 static void edit(const char *directory, const char *name, void (*change)(json_t *))
 {
@@ -618,6 +673,7 @@ int main(void)
 		cmocka_unit_test(test_published),
 		cmocka_unit_test(test_changes_without_a_ratio),
 		cmocka_unit_test(test_summary),
+		cmocka_unit_test(test_names_are_text),
 	};
 
 	return cmocka_run_group_tests_name("report", tests, setup, teardown);

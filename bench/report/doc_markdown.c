@@ -8,7 +8,7 @@
 static void plain(FILE *out, const char *text)
 {
 	for (; *text; text++) {
-		if (strchr("\\`*_<>|[]", *text))
+		if (strchr("\\`*_<>|[]&", *text))
 			fputc('\\', out);
 		fputc(*text == '\n' ? ' ' : *text, out);
 	}
