@@ -24,6 +24,7 @@
 #include "bench/base/kconfig.h"
 #include "bench/build/fragments.h"
 #include "bench/build/kernel.h"
+#include "bench/build/needs.h"
 #include "bench/build/pause.h"
 #include "bench/build/variant.h"
 #include "tests/put.h"
@@ -435,6 +436,37 @@ static void test_build_that_fails(void **state)
 	expect_error("w", -EIO, "says:\n  BTF: pahole is not available\n  make: *** [Makefile:");
 }
 
+/* What make would miss at the end of a build only: certificates and BTF of a distribution. */
+static void test_needs_of_a_configuration(void **state)
+{
+	HB_FREE char *path = strdup(getenv("PATH")), *bin = hb_strf("%s/bin", root);
+	HB_FREE char *pahole = hb_strf("%s/pahole", bin), *config = hb_strf("%s/c", root);
+	HB_FREE char *tree = hb_strf("%s/tree", root);
+	struct hb_error e;
+
+	(void)state;
+	put("kernels/config/c.config", "CONFIG_A=y\nCONFIG_SYSTEM_TRUSTED_KEYS=\"debian/x.pem\"\n");
+	put_variant("certs", "fragments = config/c.config\n");
+	expect_error("certs", -EINVAL,
+		     "CONFIG_SYSTEM_TRUSTED_KEYS=\"debian/x.pem\": the source has");
+	assert_int_equal(builds(), 0);
+	put("tree/debian/x.pem", "");
+	free(resolve("certs"));
+	put("kernels/config/c.config", "CONFIG_A=y\nCONFIG_SYSTEM_TRUSTED_KEYS=\"\"\n");
+	free(resolve("certs"));
+	put("c", "CONFIG_A=y\nCONFIG_DEBUG_INFO_BTF=y\n");
+	put("bin/README", "");
+	setenv("PATH", bin, 1);
+	assert_int_equal(needs_check(config, tree, &e), -EINVAL);
+	assert_non_null(strstr(e.text, "install dwarves"));
+	put("bin/pahole", "");
+	assert_int_equal(chmod(pahole, 0755), 0);
+	assert_int_equal(needs_check(config, tree, &e), 0);
+	setenv("PATH", path, 1);
+	put("c", "CONFIG_A=y\nCONFIG_SYSTEM_REVOCATION_KEYS=\"/nonexistent\"\n");
+	assert_int_equal(needs_check(config, tree, &e), -EINVAL);
+}
+
 /* Refused before anything is copied. */
 static void test_tree_that_was_built_in(void **state)
 {
@@ -756,6 +788,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_directory_of_ones_own, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wrong_descriptions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_build_that_fails, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_needs_of_a_configuration, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tree_that_was_built_in, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_place_that_make_refuses, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_compiler_of_ones_own, setup, teardown),

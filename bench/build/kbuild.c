@@ -11,6 +11,7 @@
 #include "bench/build/elfinfo.h"
 #include "bench/build/kbuild.h"
 #include "bench/build/fragments.h"
+#include "bench/build/needs.h"
 #include "bench/build/series.h"
 #include "bench/host/cgroup.h"
 #include "bench/host/child.h"
@@ -315,7 +316,12 @@ static int configure(struct building *g, const struct buildtree *t, struct hb_er
 		rc = make_target(g, t, "allnoconfig", log_line, e);
 	if (!rc)
 		rc = make_target(g, t, "olddefconfig", log_line, e);
-	return rc ? rc : check_configuration(g, config, e);
+	if (!rc)
+		rc = check_configuration(g, config, e);
+	if (rc)
+		return rc;
+	rc = needs_check(config, t->src, e);
+	return rc ? hb_error_prefix(e, rc, "kernel %s", v->name) : 0;
 }
 
 static int copy_file(const char *from, const char *to)
