@@ -250,6 +250,63 @@ static void hist_json_refuses(json_t *j, const char *key, json_int_t value, cons
 	assert_non_null(strstr(e.text, why));
 }
 
+/* What is taken out of the text is what the whole document says. */
+static void hist_buckets_are_taken(void **state)
+{
+	HB_FREE struct hist *h = hist_new(), *back = hist_new();
+	HB_FREE char *text = NULL;
+	json_t *j;
+
+	(void)state;
+	for (uint64_t v = 1; v < 1u << 20; v = v * 3 + 1)
+		hist_record(h, v);
+	j = hist_to_json(h, "ns");
+	text = json_dumps(j, JSON_COMPACT);
+	json_decref(j);
+	assert_true(hist_take_buckets(back, text));
+	assert_memory_equal(h->bucket, back->bucket, sizeof(h->bucket));
+	j = json_loads(text, 0, NULL);
+	assert_int_equal(json_array_size(json_object_get(j, "buckets")), 0);
+	assert_int_equal(hist_complete(back, j, NULL), 0);
+	assert_memory_equal(h, back, sizeof(*h));
+	json_decref(j);
+}
+
+/* Anything but a list as hugebench writes it is left to the reader of JSON, as it is. */
+static void hist_buckets_are_left(void **state)
+{
+	static const char *const rows[] = {
+		"{}",
+		"{\"buckets\":[",
+		"{\"buckets\":[]}",
+		"{\"buckets\":[[1,2]",
+		"{\"buckets\":[[1,2]]",
+		"{\"buckets\":[[1,2],]}",
+		"{\"buckets\":[[1,2][3,4]]}",
+		"{\"buckets\":[[1,2,3]]}",
+		"{\"buckets\":[[1, 2]]}",
+		"{\"buckets\":[[-1,2]]}",
+		"{\"buckets\":[[1,0]]}",
+		"{\"buckets\":[[1,02]]}",
+		"{\"buckets\":[[1,2.5]]}",
+		"{\"buckets\":[[2,1],[2,1]]}",
+		"{\"buckets\":[[1000000,1]]}",
+		"{\"buckets\":[[1,9999999999999999999]]}",
+		"{\"buckets\":[[1,2]]}}",
+		"{\"buckets\":[[1,2]],\"a\":1}",
+	};
+	HB_FREE struct hist *h = hist_new(), *empty = hist_new();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		HB_FREE char *text = strdup(rows[i]);
+
+		assert_false(hist_take_buckets(h, text));
+		assert_string_equal(text, rows[i]);
+		assert_memory_equal(h, empty, sizeof(*h));
+	}
+}
+
 /* All values in one bucket, then all in the overflow: the extremes must still fit. */
 static void hist_json_extremes(void **state)
 {
@@ -458,6 +515,8 @@ int main(void)
 		cmocka_unit_test(hist_error_is_bounded),
 		cmocka_unit_test(hist_keeps_what_overflows),
 		cmocka_unit_test(hist_json_round_trip_and_garbage),
+		cmocka_unit_test(hist_buckets_are_taken),
+		cmocka_unit_test(hist_buckets_are_left),
 		cmocka_unit_test(hist_json_extremes),
 		cmocka_unit_test(hist_json_totals),
 		cmocka_unit_test(hist_merge_adds),

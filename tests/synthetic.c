@@ -44,10 +44,11 @@ static double normal(uint64_t *state)
 	return sqrt(-2 * log(u)) * cos(2 * M_PI * v);
 }
 
-static int write_json(json_t *j, const char *fmt, const char *dir, const char *name)
+/* @flags: jansson's; a histogram is JSON_COMPACT, as in a run. */
+static int write_json(json_t *j, size_t flags, const char *dir, const char *name)
 {
-	HB_FREE char *path = hb_strf(fmt, dir, name);
-	HB_FREE char *text = json_dumps(j, JSON_INDENT(1));
+	HB_FREE char *path = hb_strf("%s/%s", dir, name);
+	HB_FREE char *text = json_dumps(j, flags);
 
 	json_decref(j);
 	return path && text ? hb_file_write(path, text) : -ENOMEM;
@@ -201,7 +202,7 @@ static int write_hist(const struct boot *b, json_t *metrics, const char *dir)
 	json_object_set_new(j, "mean", json_real(hist_mean(h)));
 	json_object_set_new(j, "file", json_string(file));
 	json_array_append_new(metrics, j);
-	err = write_json(hist_to_json(h, "ns"), "%s/%s", dir, file);
+	err = write_json(hist_to_json(h, "ns"), JSON_COMPACT, dir, file);
 	free(h);
 	return err;
 }
@@ -343,7 +344,7 @@ static int write_boot(struct boot *b)
 						     1, 100 * exp(0.05 * normal(&b->rng))));
 		err = err ?: write_intervals(b, dir);
 	}
-	return err ?: write_json(cell_json(b, metrics), "%s/%s", dir, "cell.json");
+	return err ?: write_json(cell_json(b, metrics), JSON_INDENT(1), dir, "cell.json");
 }
 
 int synthetic_write(const struct synthetic *s)
@@ -353,7 +354,7 @@ int synthetic_write(const struct synthetic *s)
 	int err = hb_remove_all(s->dir);
 
 	err = err ?: hb_mkdir_all(s->dir);
-	err = err ?: write_json(run_json(s), "%s/%s", s->dir, "run.json");
+	err = err ?: write_json(run_json(s), JSON_INDENT(1), s->dir, "run.json");
 	for (unsigned int rep = 1; rep <= s->boots && !err; rep++)
 		for (unsigned int c = 0; c < ARRAY_SIZE(s->tasks) && s->tasks[c] && !err; c++)
 			for (unsigned int k = 0;
@@ -369,5 +370,5 @@ int synthetic_write(const struct synthetic *s)
 	return err
 		       ?: write_json(json_pack("{s:i s:i s:o}", "format", 1, "seed", 7, "cells",
 					       planned),
-				     "%s/%s", s->dir, "plan.json");
+				     JSON_INDENT(1), s->dir, "plan.json");
 }

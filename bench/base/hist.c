@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <ctype.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bench/base/hist.h"
@@ -118,7 +120,73 @@ static int totals_check(const struct hist *h, struct hb_error *e)
 	return 0;
 }
 
+/* A whole number of at most 18 digits at *@at as JSON has it, which is passed; -1: there is none.
+ */
+static int64_t take_number(char **at)
+{
+	char *begin = *at;
+	int64_t v;
+
+	if (!isdigit((unsigned char)*begin))
+		return -1;
+	v = strtoll(begin, at, 10);
+	return *at - begin > 18 || (*begin == '0' && *at > begin + 1) ? -1 : v;
+}
+
+/* "[index,count]" at *@at, which is passed: index above @last; false: it is not. */
+static bool take_pair(struct hist *h, char **at, int64_t *last)
+{
+	int64_t index, count;
+
+	if (*(*at)++ != '[')
+		return false;
+	index = take_number(at);
+	if (index <= *last || index >= HIST_BUCKETS || *(*at)++ != ',')
+		return false;
+	count = take_number(at);
+	if (count < 1 || *(*at)++ != ']')
+		return false;
+	h->bucket[index] = count;
+	*last = index;
+	return true;
+}
+
+/* The list of pairs behind its '[', with all that follows it: the end of the object. */
+static bool take_list(struct hist *h, char *at)
+{
+	int64_t last = -1;
+
+	do
+		if (!take_pair(h, &at, &last))
+			return false;
+	while (*at++ == ',');
+	return at[-1] == ']' && (!strcmp(at, "}") || !strcmp(at, "}\n"));
+}
+
+bool hist_take_buckets(struct hist *h, char *text)
+{
+	static const char key[] = "\"buckets\":[";
+	char *list = strstr(text, key);
+
+	hist_reset(h);
+	if (!list)
+		return false;
+	list += sizeof(key) - 1;
+	if (take_list(h, list)) {
+		strcpy(list, "]}");
+		return true;
+	}
+	hist_reset(h);
+	return false;
+}
+
 int hist_from_json(struct hist *h, const json_t *j, struct hb_error *e)
+{
+	hist_reset(h);
+	return hist_complete(h, j, e);
+}
+
+int hist_complete(struct hist *h, const json_t *j, struct hb_error *e)
 {
 	json_int_t count, overflow, min, max;
 	const char *layout, *unit;
@@ -127,7 +195,6 @@ int hist_from_json(struct hist *h, const json_t *j, struct hb_error *e)
 	double sum;
 	int err;
 
-	hist_reset(h);
 	if (json_unpack_ex((json_t *)j, &je, 0, "{s:s,s:s,s:I,s:I,s:I,s:I,s:F,s:o}", "layout",
 			   &layout, "unit", &unit, "count", &count, "overflow", &overflow, "min",
 			   &min, "max", &max, "sum", &sum, "buckets", &buckets))

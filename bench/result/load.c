@@ -439,18 +439,10 @@ int load_hist(const struct load_run *run, const struct load_cell *cell, const st
 	      struct hist *h, struct hb_error *e)
 {
 	HB_FREE char *name = hb_strf("cells/%s/%s", cell->id, m->file);
-	json_t *j = NULL;
-	int err;
+	int err = name ? runfile_hist(run->dir, name, h, e) : hb_error_set(e, -ENOMEM, "no memory");
 
-	if (!name)
-		return hb_error_set(e, -ENOMEM, "no memory");
-	err = runfile_json(run->dir, name, &j, e);
 	if (err)
 		return err;
-	err = hist_from_json(h, j, e);
-	json_decref(j);
-	if (err)
-		return hb_error_prefix(e, err, "%s", name);
 	if (h->count != m->count)
 		return hb_error_set(e, -EINVAL, "%s: holds %llu values, cell.json says %.0f", name,
 				    (unsigned long long)h->count, m->count);

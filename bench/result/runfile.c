@@ -104,18 +104,18 @@ const char *runfile_reason(int err)
 	}
 }
 
-int runfile_json(const char *dir, const char *name, json_t **out, struct hb_error *e)
+static int cannot_read(const char *name, int err, struct hb_error *e)
 {
-	HB_FREE char *text = NULL;
-	json_error_t where;
-	size_t len;
-	int err = runfile_read(dir, name, &text, &len);
-
-	*out = NULL;
 	if (err == -EFBIG)
 		return hb_error_set(e, err, "%s: larger than %zu MiB", name, most_of(name) >> 20);
-	if (err)
-		return hb_error_set(e, err, "%s: %s", name, runfile_reason(err));
+	return hb_error_set(e, err, "%s: %s", name, runfile_reason(err));
+}
+
+static int parse(const char *name, const char *text, size_t len, json_t **out, struct hb_error *e)
+{
+	json_error_t where;
+	int err;
+
 	*out = json_loadb(text, len, JSON_REJECT_DUPLICATES, &where);
 	if (!*out)
 		return hb_error_set(e, -EINVAL, "%s:%d: not valid JSON: %s", name, where.line,
@@ -127,4 +127,36 @@ int runfile_json(const char *dir, const char *name, json_t **out, struct hb_erro
 	json_decref(*out);
 	*out = NULL;
 	return hb_error_prefix(e, err, "%s", name);
+}
+
+int runfile_json(const char *dir, const char *name, json_t **out, struct hb_error *e)
+{
+	HB_FREE char *text = NULL;
+	size_t len;
+	int err = runfile_read(dir, name, &text, &len);
+
+	*out = NULL;
+	return err ? cannot_read(name, err, e) : parse(name, text, len, out, e);
+}
+
+int runfile_hist(const char *dir, const char *name, struct hist *h, struct hb_error *e)
+{
+	HB_FREE char *text = NULL;
+	json_t *j;
+	size_t len;
+	int err = runfile_read(dir, name, &text, &len);
+
+	if (err)
+		return cannot_read(name, err, e);
+	/* A zero byte in a file is for parse() to find fault with: it must not end the text here.
+	 */
+	hist_reset(h);
+	if (strlen(text) == len && hist_take_buckets(h, text))
+		len = strlen(text);
+	err = parse(name, text, len, &j, e);
+	if (err)
+		return err;
+	err = hist_complete(h, j, e);
+	json_decref(j);
+	return err ? hb_error_prefix(e, err, "%s", name) : 0;
 }

@@ -9,7 +9,7 @@
 #include <dirent.h>
 #include <jansson.h>
 
-#include "bench/base/util.h"
+#include "bench/base/hist.h"
 
 #define RUNFILE_MOST	  (16u << 20)  /* bytes of a file that is read whole */
 #define RUNFILE_PLAN_MOST (512u << 20) /* of plan.json: 100,000 blocks have 50 MiB */
@@ -32,5 +32,7 @@ int runfile_read(const char *dir, const char *name, char **text, size_t *len);
  * the name, and line or key.
  */
 int runfile_json(const char *dir, const char *name, json_t **out, struct hb_error *e);
+/* A histogram's file, checked as hist_from_json() does it. */
+int runfile_hist(const char *dir, const char *name, struct hist *h, struct hb_error *e);
 
 #endif
