@@ -346,6 +346,8 @@ static void finished_run_is_extended(void **state)
 static void output_that_cannot_be_written(void **state)
 {
 	HB_FREE char *file = path_of("t.ini"), *lock = path_of("results/mute/.lock");
+	HB_FREE char *mute = path_of("results/mute");
+	char *report[] = {"report", mute, NULL};
 	char *args[] = {"run", "--results", command_results, "--agent", command_agent,
 			"-s",  file,	    "--name",	     "mute",	NULL};
 	char *dry[] = {"run", "--results", command_results, "--agent", command_agent,
@@ -356,6 +358,7 @@ static void output_that_cannot_be_written(void **state)
 	write_scenario(scenario);
 	assert_int_equal(command_finish(command_start("/dev/full", dry)), 3);
 	assert_int_equal(command_finish(command_start(NULL, args)), 0);
+	assert_int_equal(command_finish(command_start("/dev/full", report)), 3);
 	status_is("mute", "finished");
 	assert_int_equal(hb_file_read(lock, &text, NULL), 0);
 	assert_int_equal(strncmp(text, "process ", 8), 0);
