@@ -55,9 +55,6 @@ bool plot_forest_row(const struct compare_model *m, const struct comparison *c,
 const struct compare_metric *plot_workload_rate(const struct compare_group *g);
 const struct compare_metric *plot_next_antagonist(const struct compare_group *g,
 						  const struct compare_metric *previous);
-/* The boot that a time line shows: the first good one of the arm, NULL: none. */
-const struct load_cell *plot_timeline_boot(const struct compare_model *m,
-					   const struct compare_group *g, unsigned int arm);
 /* Main throughput of a section: a rate or gauge per second of the workload; NULL: none. */
 const struct compare_metric *plot_throughput(const struct compare_group *g);
 

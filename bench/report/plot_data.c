@@ -65,8 +65,9 @@ const struct compare_metric *plot_throughput(const struct compare_group *g)
 	return NULL;
 }
 
-const struct load_cell *plot_timeline_boot(const struct compare_model *m,
-					   const struct compare_group *g, unsigned int arm)
+/* The boot that a time line shows: the first good one of the arm, NULL: none. */
+static const struct load_cell *timeline_boot(const struct compare_model *m,
+					     const struct compare_group *g, unsigned int arm)
 {
 	const struct load_run *run = m->arms[arm].run;
 
@@ -226,7 +227,7 @@ static void timeline(const struct compare_model *m, const struct plot *p, FILE *
 {
 	for (unsigned int arm = 0; arm < m->narms; arm++) {
 		struct timeline t = {out, &m->groups[p->first], arm};
-		const struct load_cell *c = plot_timeline_boot(m, t.g, arm);
+		const struct load_cell *c = timeline_boot(m, t.g, arm);
 		struct hb_error e;
 
 		block(out, m, arm);
