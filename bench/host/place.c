@@ -46,11 +46,12 @@ static char *cut_ref(char *text)
 	return NULL;
 }
 
-/* "/home/me/linux", "v6.6" -> "linux-v6.6" */
+/* "/home/me/linux", "v6.6" -> "linux-v6.6"; "/", which has no name, -> "k" */
 static char *arm_name(const char *path, const char *ref)
 {
 	const char *slash = strrchr(path, '/');
-	char *name = hb_strf("%s%s%s", slash ? slash + 1 : path, ref ? "-" : "", ref ? ref : "");
+	const char *last = slash ? slash + 1 : path;
+	char *name = hb_strf("%s%s%s", *last ? last : "k", ref ? "-" : "", ref ? ref : "");
 
 	for (char *c = name; c && *c; c++)
 		if (!isalnum((unsigned char)*c) && !strchr("-_.+", *c))
