@@ -167,7 +167,15 @@ static void test_exact_vcpus_take_turns(void **state)
 	has(all, "-accel tcg,thread=single ");
 	has(all, "-icount shift=3,sleep=off ");
 	has(all, "hpet=on");
-	has(all, " idle=poll maxcpus=1 hpet=disable ");
+	has(all, " idle=poll maxcpus=1 hpet=disable nr_cpus=4 ");
+	has(all, "-global hpet.timers=32 ");
+	/* Twelve that never run, after the first and before the others. */
+	has(all, "-smp 1,maxcpus=16,sockets=8,cores=2,threads=1 -device qemu64-x86_64-cpu,"
+		 "socket-id=2,core-id=0,thread-id=0 ");
+	has(all, "socket-id=7,core-id=1,thread-id=0 -device qemu64-x86_64-cpu,socket-id=0,"
+		 "core-id=1,thread-id=0 ");
+	has(all, "-numa node,nodeid=0,cpus=0-1,cpus=4-15,memdev=mem0 ");
+	has(all, "-numa node,nodeid=1,cpus=2-3,memdev=mem1 ");
 	has(all, "prealloc=off");
 	free(all);
 	c.vcpus = 48;

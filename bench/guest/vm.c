@@ -112,6 +112,18 @@ static unsigned int sockets(const struct vm_config *c)
 	return c->vcpus < c->nodes ? c->vcpus : c->nodes;
 }
 
+/* Several vCPUs in turn on one thread. */
+static bool has_turns(const struct vm_config *c)
+{
+	return c->mode == VM_EXACT && c->vcpus > 1;
+}
+
+/* With those that never run: exact.h. */
+static unsigned int all_vcpus(const struct vm_config *c)
+{
+	return has_turns(c) ? exact_all_vcpus(c->vcpus) : c->vcpus;
+}
+
 /*
  * The highest APIC id, where cores of a socket are numbered in a power of two of places. Without an
  * IOMMU that remaps interrupts a PC reaches 254 (Intel SDM, volume 3, "APIC ID").
@@ -122,7 +134,7 @@ static unsigned int highest_apic(const struct vm_config *c)
 
 	while (places < cores)
 		places *= 2;
-	return (sockets(c) - 1) * places + cores - 1;
+	return (all_vcpus(c) / cores - 1) * places + cores - 1;
 }
 
 static int config_check(const struct vm_config *c, struct hb_error *e)
@@ -152,12 +164,6 @@ static int config_check(const struct vm_config *c, struct hb_error *e)
 	return 0;
 }
 
-/* Several vCPUs in turn on one thread. */
-static bool has_turns(const struct vm_config *c)
-{
-	return c->mode == VM_EXACT && c->vcpus > 1;
-}
-
 char *vm_command_line(const struct vm_config *c)
 {
 	/*
@@ -178,16 +184,19 @@ char *vm_command_line(const struct vm_config *c)
 	static const char exact[] = " norandmaps";
 	/*
 	 * A CPU that halts ends its turn, and the clock would count work instead of time: it polls.
-	 * The agent brings up the other CPUs when all is set up, and has the HPET to itself.
+	 * The agent brings up the other CPUs when all is set up, and has the HPET to itself. Of
+	 * QEMU's idle vCPUs the kernel knows nothing.
 	 */
-	static const char turns[] = " idle=poll maxcpus=1 hpet=disable";
+	static const char turns[] = " idle=poll maxcpus=1 hpet=disable nr_cpus=";
 	const char *own = c->command_line ? c->command_line : "";
-	char frequency[40] = "";
+	char frequency[40] = "", cpus[16] = "";
 
 	if (c->mode == VM_EMULATED && c->tsc_khz)
 		snprintf(frequency, sizeof(frequency), " tsc_early_khz=%u", c->tsc_khz);
-	return hb_strf("%s%s%s%s%s%s%s%s", common, c->mode == VM_KVM ? "" : tcg, frequency,
-		       c->mode == VM_EXACT ? exact : "", has_turns(c) ? turns : "",
+	if (has_turns(c))
+		snprintf(cpus, sizeof(cpus), "%u", c->vcpus);
+	return hb_strf("%s%s%s%s%s%s%s%s%s", common, c->mode == VM_KVM ? "" : tcg, frequency,
+		       c->mode == VM_EXACT ? exact : "", has_turns(c) ? turns : "", cpus,
 		       c->root ? " root=/dev/vda rw init=/sbin/hugebench-agent" : "",
 		       *own ? " " : "", own);
 }
@@ -213,6 +222,8 @@ static void push_machine(struct args *a, const struct hostqemu *q, const struct 
 		    hb_strf("pc,hpet=%s,usb=off,vmport=off,graphics=off,dump-guest-core=off,"
 			    "mem-merge=off",
 			    has_turns(c) ? "on" : "off"));
+	if (has_turns(c))
+		push_option(a, "-global", hb_strf("hpet.timers=%d", EXACT_TIMERS));
 	/* The panic is reported, then the guest goes on to print its trace and to reset. */
 	push_option(a, "-action", strdup("panic=none"));
 	if (c->mode == VM_EXACT)
@@ -241,12 +252,43 @@ static void push_accelerator(struct args *a, const struct vm_config *c)
 	}
 }
 
-/* A socket per NUMA node that has vCPUs, or Linux doubts the topology (topology_sane). */
+/*
+ * A socket per NUMA node that has vCPUs, or Linux doubts the topology (topology_sane). Those that
+ * take turns are made one by one: the first, all that never run, the others.
+ */
 static void push_cpus(struct args *a, const struct vm_config *c)
 {
+	unsigned int cores = c->vcpus / sockets(c), all = all_vcpus(c);
+
+	if (!has_turns(c)) {
+		push_option(
+			a, "-smp",
+			hb_strf("%u,sockets=%u,cores=%u,threads=1", c->vcpus, sockets(c), cores));
+		return;
+	}
 	push_option(a, "-smp",
-		    hb_strf("%u,sockets=%u,cores=%u,threads=1", c->vcpus, sockets(c),
-			    c->vcpus / sockets(c)));
+		    hb_strf("1,maxcpus=%u,sockets=%u,cores=%u,threads=1", all, all / cores, cores));
+	for (unsigned int i = 0; i < all - 1; i++) {
+		unsigned int cpu = i < all - c->vcpus ? c->vcpus + i : i - (all - c->vcpus) + 1;
+
+		push_option(a, "-device",
+			    hb_strf("qemu64-x86_64-cpu,socket-id=%u,core-id=%u,thread-id=0",
+				    cpu / cores, cpu % cores));
+	}
+}
+
+/* Which vCPUs are of node @n, as QEMU's options say it; those that never run are of the first. */
+static char *node_cpus(const struct vm_config *c, unsigned int n)
+{
+	unsigned int per_node = c->vcpus / sockets(c), first = n * per_node;
+	char idle[32] = "";
+
+	if (n >= sockets(c))
+		return strdup("");
+	if (!n && has_turns(c))
+		snprintf(idle, sizeof(idle), ",cpus=%u-%u", c->vcpus, all_vcpus(c) - 1);
+	return per_node == 1 ? hb_strf(",cpus=%u%s", first, idle)
+			     : hb_strf(",cpus=%u-%u%s", first, first + per_node - 1, idle);
 }
 
 /*
@@ -260,8 +302,6 @@ static bool preallocated(const struct vm_config *c)
 
 static void push_memory(struct args *a, const struct vm_config *c, const struct vm_wiring *w)
 {
-	unsigned int per_node = c->vcpus / sockets(c);
-
 	push_option(a, "-m",
 		    hb_strf("%lluM", (unsigned long long)(memory_node_bytes(c->memory, c->nodes) *
 							  c->nodes) >>
@@ -275,10 +315,7 @@ static void push_memory(struct args *a, const struct vm_config *c, const struct 
 		HB_FREE char *bind = w->host_node[n] >= 0 ? hb_strf(",host-nodes=%d,policy=bind",
 								    w->host_node[n])
 							  : strdup("");
-		HB_FREE char *cpus = n >= sockets(c) ? strdup("")
-				     : per_node == 1 ? hb_strf(",cpus=%u", n)
-						     : hb_strf(",cpus=%u-%u", n * per_node,
-							       (n + 1) * per_node - 1);
+		HB_FREE char *cpus = node_cpus(c, n);
 
 		if (!backend || !bind || !cpus) {
 			a->rc = -ENOMEM;

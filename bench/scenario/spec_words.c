@@ -24,7 +24,7 @@ const char *const spec_modes[] = {"auto",   "parallel", "kvm",	 "emulated",
 	{ "insn", OPTION_U64, (base) + offsetof(struct spec_timing, insn), "16000000", "100000",       \
 	  "1000000000000", NULL,                                                                       \
 	  "mode exact: length of the measured phase in instructions of each CPU" },                    \
-	{ "turn", OPTION_U64, (base) + offsetof(struct spec_timing, turn), "100", "20", "1000000",     \
+	{ "turn", OPTION_U64, (base) + offsetof(struct spec_timing, turn), "200", "20", "1000000",     \
 	  NULL, "mode exact: about as many instructions are a CPU's turn" },                           \
 	{ "work", OPTION_U64, (base) + offsetof(struct spec_timing, work), "0", "0", "1000000000",     \
 	  NULL, "operations per task, instead of phases: mode exact with one vCPU" }

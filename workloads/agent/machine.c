@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define HPET_BASE  0xfed00000
-#define HPET_BYTES 0x400
+#define HPET_BYTES 0x1000
 
 /* Registers, in words of 32 bits. */
 #define HPET_CONFIG   (0x010 / 4)
@@ -46,24 +46,24 @@ static int cpu_online(unsigned int cpu, struct hb_error *e)
  * The HPET is stopped meanwhile: between the two writes to a comparator, its value and its period,
  * a timer that runs would expire and be set to seconds ahead.
  */
-static void timers_run(volatile uint32_t *hpet, const json_t *periods)
+static void timers_run(volatile uint32_t *hpet, const json_t *timers)
 {
 	size_t i;
-	json_t *period;
+	json_t *described;
 
 	hpet[HPET_CONFIG] = 0;
-	json_array_foreach (periods, i, period) {
+	json_array_foreach (timers, i, described) {
 		volatile uint32_t *timer = hpet + TIMER(i);
 
 		timer[0] = TIMER_INTERRUPT | TIMER_PERIODIC | TIMER_SET_VALUE |
 			   TIMER_ROUTE(UNUSED_INPUT);
-		timer[TIMER_COMPARE] = json_integer_value(period);
-		timer[TIMER_COMPARE] = json_integer_value(period);
+		timer[TIMER_COMPARE] = json_integer_value(json_array_get(described, 0));
+		timer[TIMER_COMPARE] = json_integer_value(json_array_get(described, 1));
 	}
 	hpet[HPET_CONFIG] = CONFIG_RUN;
 }
 
-static int turns_begin(const json_t *periods, struct hb_error *e)
+static int turns_begin(const json_t *timers, struct hb_error *e)
 {
 	HB_CLOSE int fd = open("/dev/mem", O_RDWR | O_SYNC | O_CLOEXEC);
 	void *hpet =
@@ -75,7 +75,7 @@ static int turns_begin(const json_t *periods, struct hb_error *e)
 				    "the HPET cannot be set: /dev/mem: %s (CONFIG_DEVMEM without "
 				    "STRICT_DEVMEM)",
 				    strerror(errno));
-	timers_run(hpet, periods);
+	timers_run(hpet, timers);
 	munmap(hpet, HPET_BYTES);
 	return 0;
 }
@@ -90,5 +90,5 @@ int machine_start(const json_t *machine, struct hb_error *e)
 		return rc;
 	/* What libnuma has learnt of the nodes' CPUs was of one. */
 	numa_node_to_cpu_update();
-	return turns_begin(json_object_get(machine, "periods"), e);
+	return turns_begin(json_object_get(machine, "timers"), e);
 }
