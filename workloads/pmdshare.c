@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -117,7 +118,7 @@ static const struct metric_row pmdshare_metrics[] = {
 				"attach: from mapping to the last touch, in the new process"},
 	[ROW_LIFE_LATENCY] =
 		{"life_latency", METRIC_HIST, "ns", METRIC_LOWER, 0,
-		 "attach: from spawning the process to its end, as its parent sees it"},
+		 "attach: from asking for the process to its end, as its task sees it"},
 	[ROW_UNSETTLED] = {"unsettled", METRIC_COUNT, "touches", METRIC_NEITHER, 0,
 			   "touches in runs of faults and others"},
 	[ROW_REPEATED] = {"repeated", METRIC_COUNT, "faults", METRIC_NEITHER, 0,
@@ -147,9 +148,11 @@ struct pmdshare_task {
 	char *addr;
 	uint32_t *order; /* NULL: ascending */
 	int mapped;
+	pid_t server; /* shape attach: forks the attached processes; 0: none */
+	int requests; /* socket to it */
 };
 
-/* What an attached process found, through a pipe to its task. */
+/* What an attached process found, a packet to its task. */
 struct attach_report {
 	uint64_t total;	     /* ticks from mapping to the last touch */
 	uint64_t sigbus_low; /* the lowest offset that was past the end of the file */
@@ -326,6 +329,81 @@ static uint32_t *shuffled(struct task *t, uint64_t n)
 	return order;
 }
 
+/*
+ * An attached process is to be as a server's new one: small, and without a mapping of the file. The
+ * task has it mapped, and to execute a program anew costs a hundred times what the attaching does;
+ * so each task has a process, executed before the phase, that forks them. It gets the file as
+ * descriptor 3 and the socket as 4.
+ */
+static int server_spawn(struct task *t, int socket, pid_t *pid)
+{
+	const struct pmdshare_options *o = t->in->options;
+	const struct pmdshare_task *p = t->priv;
+	const struct hugetlb_file *f = t->in->priv;
+	HB_FREE char *text = hb_strf(
+		"%d %d %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64, f->kind, f->shm,
+		f->bytes, f->page, touched_pages(o), o->attach_pages, (uint64_t)(uintptr_t)p->addr);
+	char *argv[] = {"hugebench-agent",
+			"--exec",
+			"pmdshare",
+			clock_name()[0] == 't' ? "tsc" : "gettime",
+			o->touched ? "sparse" : "whole",
+			text,
+			NULL};
+	posix_spawn_file_actions_t fa;
+	int rc;
+
+	if (!text)
+		return -ENOMEM;
+	posix_spawn_file_actions_init(&fa);
+	if (f->fd >= 0)
+		posix_spawn_file_actions_adddup2(&fa, f->fd, 3);
+	posix_spawn_file_actions_adddup2(&fa, socket, 4);
+	rc = posix_spawn(pid, "/proc/self/exe", &fa, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&fa);
+	return -rc;
+}
+
+static ssize_t receive(int socket, void *packet, size_t size)
+{
+	ssize_t n;
+
+	do
+		n = recv(socket, packet, size, 0);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
+/* Returns when it has said that it is ready: what executing it takes is not to be in the phase. */
+static int server_start(struct task *t, struct hb_error *e)
+{
+	struct pmdshare_task *p = t->priv;
+	int ends[2], theirs, ready, rc;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+		return hb_error_set(e, -errno, "socket: %s", strerror(errno));
+	p->requests = ends[0];
+	/* Out of the way of the descriptors that the new process expects. */
+	theirs = fcntl(ends[1], F_DUPFD_CLOEXEC, ATTACH_FD_MIN);
+	rc = theirs < 0 ? -errno : server_spawn(t, theirs, &p->server);
+	close(ends[1]);
+	if (theirs >= 0)
+		close(theirs);
+	if (rc)
+		return hb_error_set(e, rc, "cannot start a process: %s", strerror(-rc));
+	if (receive(p->requests, &ready, sizeof(ready)) != sizeof(ready))
+		return hb_error_set(e, -EIO, "a process that is to fork others has ended");
+	return 0;
+}
+
+/* Its children end with their reports; it ends when nobody can ask any more. */
+static void server_stop(struct pmdshare_task *p)
+{
+	close(p->requests);
+	while (p->server && waitpid(p->server, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
 static int pmdshare_task_init(struct task *t, struct hb_error *e)
 {
 	const struct pmdshare_options *o = t->in->options;
@@ -346,7 +424,8 @@ static int pmdshare_task_init(struct task *t, struct hb_error *e)
 		return rc;
 	/* steady and attach hold a populated mapping all the time; attached processes share with
 	 * it. */
-	rc = map_at(t->in, p->addr, e);
+	rc = o->shape == SHAPE_ATTACH ? server_start(t, e) : 0;
+	rc = rc ? rc : map_at(t->in, p->addr, e);
 	if (rc)
 		return rc;
 	p->mapped = 1;
@@ -385,23 +464,6 @@ static int steady_pass(struct task *t, struct hb_error *e)
 	return touch_pages(&p->touch, p->addr, o->size, page_bytes(o), order, STEADY_TOUCHES, e);
 }
 
-/* A whole report or nothing: the writer is a process that may have died. */
-static int read_report(int fd, struct attach_report *r)
-{
-	size_t used = 0;
-	ssize_t n;
-
-	while (used < sizeof(*r)) {
-		n = read(fd, (char *)r + used, sizeof(*r) - used);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -EIO;
-		used += n;
-	}
-	return r->n <= ATTACH_MAX ? 0 : -EIO;
-}
-
 static int count_report(struct task *t, const struct attach_report *r, struct hb_error *e)
 {
 	uint64_t floor = atomic_load(&t->in->target->floor);
@@ -424,62 +486,29 @@ static int count_report(struct task *t, const struct attach_report *r, struct hb
 	return 0;
 }
 
-/* Start the agent as "pmdshare" with the file at descriptor 3 and the report's pipe at 4. */
-static int attach_spawn(struct task *t, int report, pid_t *pid)
+/* A process's report, if it lived to send one, and its wait status. */
+static int read_report(int socket, struct attach_report *r, int *status)
 {
-	const struct pmdshare_options *o = t->in->options;
-	const struct pmdshare_task *p = t->priv;
-	const struct hugetlb_file *f = t->in->priv;
-	HB_FREE char *text = hb_strf("%d %d %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
-				     " %" PRIu64 " %" PRIx64,
-				     f->kind, f->shm, f->bytes, f->page, touched_pages(o),
-				     o->attach_pages, (uint64_t)(uintptr_t)p->addr, task_random(t));
-	char *argv[] = {"hugebench-agent",
-			"--exec",
-			"pmdshare",
-			clock_name()[0] == 't' ? "tsc" : "gettime",
-			o->touched ? "sparse" : "whole",
-			text,
-			NULL};
-	posix_spawn_file_actions_t fa;
-	int rc;
+	ssize_t n = receive(socket, r, sizeof(*r));
 
-	if (!text)
-		return -ENOMEM;
-	posix_spawn_file_actions_init(&fa);
-	if (f->fd >= 0)
-		posix_spawn_file_actions_adddup2(&fa, f->fd, 3);
-	posix_spawn_file_actions_adddup2(&fa, report, 4);
-	rc = posix_spawn(pid, "/proc/self/exe", &fa, NULL, argv, environ);
-	posix_spawn_file_actions_destroy(&fa);
-	return -rc;
+	if (n == sizeof(*r) && r->n <= ATTACH_MAX)
+		return receive(socket, status, sizeof(*status)) == sizeof(*status) ? 0 : -EIO;
+	if (n != sizeof(*status))
+		return -EIO;
+	memcpy(status, r, sizeof(*status));
+	return *status ? 0 : -EIO;
 }
 
 static int attach_pass(struct task *t, struct hb_error *e)
 {
-	HB_CLOSE int in = -1;
+	struct pmdshare_task *p = t->priv;
+	uint64_t begin = task_ticks(), seed = task_random(t);
 	struct attach_report r;
-	int ends[2], out, rc, status;
-	uint64_t begin;
-	pid_t pid;
+	int rc, status = 0;
 
-	if (pipe2(ends, O_CLOEXEC))
-		return hb_error_set(e, -errno, "pipe: %s", strerror(errno));
-	in = ends[0];
-	/* Out of the way of the descriptors that the new process expects. */
-	out = fcntl(ends[1], F_DUPFD_CLOEXEC, ATTACH_FD_MIN);
-	close(ends[1]);
-	if (out < 0)
-		return hb_error_set(e, -errno, "cannot duplicate a descriptor: %s",
-				    strerror(errno));
-	begin = task_ticks();
-	rc = attach_spawn(t, out, &pid);
-	close(out);
-	if (rc)
-		return hb_error_set(e, rc, "cannot start a process: %s", strerror(-rc));
-	rc = read_report(in, &r);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	if (send(p->requests, &seed, sizeof(seed), MSG_NOSIGNAL) != sizeof(seed))
+		return hb_error_set(e, -errno, "cannot ask for a process: %s", strerror(errno));
+	rc = read_report(p->requests, &r, &status);
 	task_latency(t, ROW_LIFE_LATENCY, task_ticks_to_ns(task_ticks() - begin));
 	if (rc || status)
 		return hb_error_set(e, -EIO, "an attached process failed (wait status %#x)",
@@ -507,6 +536,8 @@ static void pmdshare_task_exit(struct task *t)
 {
 	struct pmdshare_task *p = t->priv;
 
+	if (p->server)
+		server_stop(p);
 	if (p->mapped)
 		hugetlb_file_unmap(t->in->priv, p->addr);
 	free(p->order);
@@ -544,36 +575,59 @@ static void attach_touch(struct attach_report *r, char *base, uint64_t offset)
 	r->touch[r->n++].faults = touch_fault_count() - before;
 }
 
+/* What all attached processes of a task have in common. */
+struct attach_place {
+	struct hugetlb_file file;
+	uint64_t addr, npages, touches;
+	bool sparse;
+};
+
 /* The attached process: map, touch, report, leave. */
-static int attach_main(int argc, char **argv)
+static int attach(const struct attach_place *a, uint64_t rng)
+{
+	struct attach_report r = {0};
+	uint64_t begin = task_ticks();
+
+	if (hugetlb_file_map(&a->file, (void *)(uintptr_t)a->addr, 0, a->sparse, NULL))
+		return 1;
+	for (uint64_t i = 0; i < a->touches; i++) {
+		rng = rng * 6364136223846793005ULL + 1442695040888963407ULL;
+		attach_touch(&r, (char *)(uintptr_t)a->addr,
+			     (rng >> 33) % a->npages * a->file.page);
+	}
+	r.total = task_ticks() - begin;
+	return send(4, &r, sizeof(r), MSG_NOSIGNAL) == sizeof(r) ? 0 : 1;
+}
+
+/* The process that forks them, one at a time and each with the random seed that it is sent. */
+static int server_main(int argc, char **argv)
 {
 	/* SA_NODEFER: siglongjmp() out of the handler does not have to restore the mask. */
 	struct sigaction sa = {.sa_sigaction = attach_on_sigbus,
 			       .sa_flags = SA_SIGINFO | SA_NODEFER};
-	uint64_t bytes, page, npages, touches, addr, rng, begin;
-	struct attach_report r = {0};
-	struct hugetlb_file f = {.fd = 3};
-	int kind;
+	struct attach_place a = {.file = {.fd = 3}};
+	int kind, status = 0;
+	uint64_t seed;
 
 	if (argc != 4 ||
-	    sscanf(argv[3],
-		   "%d %d %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNx64,
-		   &kind, &f.shm, &bytes, &page, &npages, &touches, &addr, &rng) != 8 ||
-	    touches > ATTACH_MAX || !npages || sigaction(SIGBUS, &sa, NULL))
+	    sscanf(argv[3], "%d %d %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64, &kind,
+		   &a.file.shm, &a.file.bytes, &a.file.page, &a.npages, &a.touches, &a.addr) != 7 ||
+	    a.touches > ATTACH_MAX || !a.npages || sigaction(SIGBUS, &sa, NULL))
 		return 2;
-	f.kind = kind;
-	f.bytes = bytes;
-	f.page = page;
+	a.file.kind = kind;
+	a.sparse = !strcmp(argv[2], "sparse");
 	clock_choose(!strcmp(argv[1], "tsc"));
-	begin = task_ticks();
-	if (hugetlb_file_map(&f, (void *)(uintptr_t)addr, 0, !strcmp(argv[2], "sparse"), NULL))
-		return 1;
-	for (uint64_t i = 0; i < touches; i++) {
-		rng = rng * 6364136223846793005ULL + 1442695040888963407ULL;
-		attach_touch(&r, (char *)(uintptr_t)addr, (rng >> 33) % npages * page);
+	/* The first packet says that this process is ready. */
+	while (send(4, &status, sizeof(status), MSG_NOSIGNAL) == sizeof(status) &&
+	       receive(4, &seed, sizeof(seed)) == sizeof(seed)) {
+		pid_t pid = fork();
+
+		if (!pid)
+			_exit(attach(&a, seed));
+		if (pid < 0 || waitpid(pid, &status, 0) != pid)
+			return 1;
 	}
-	r.total = task_ticks() - begin;
-	return hb_write_all(4, &r, sizeof(r)) ? 1 : 0;
+	return 0;
 }
 
 /* Pages that the probe touches. One that it loses between its two looks is counted once only. */
@@ -735,7 +789,7 @@ static const struct workload_ops pmdshare_ops = {
 	.prove = pmdshare_prove,
 	.report = pmdshare_report,
 	.teardown = pmdshare_teardown,
-	.exec = attach_main,
+	.exec = server_main,
 };
 
 WORKLOAD_REGISTER(pmdshare_ops);
