@@ -436,6 +436,21 @@ static void test_build_that_fails(void **state)
 	expect_error("w", -EIO, "says:\n  BTF: pahole is not available\n  make: *** [Makefile:");
 }
 
+/* What a killed make left half-written is not built upon; what a failed one left is. */
+static void test_make_that_is_killed(void **state)
+{
+	(void)state;
+	put_variant("w", "fragments = config/a.config\nstrict = no\n");
+	put("tree/Makefile", "allnoconfig:\n\ttouch $(O)/.config\nolddefconfig:\n"
+			     "bzImage:\n\t@sh step.c $(O)\n");
+	put("tree/step.c", "touch $1/half; kill -9 $PPID");
+	expect_error("w", -EIO, "make bzImage exited with 137");
+	put("tree/step.c", "touch $1/kept; test -e $1/half || echo 'error: begun anew'; exit 1");
+	expect_error("w", -EIO, "error: begun anew");
+	put("tree/step.c", "test -e $1/kept && echo 'error: built upon'; exit 1");
+	expect_error("w", -EIO, "error: built upon");
+}
+
 /* What make would miss at the end of a build only: certificates and BTF of a distribution. */
 static void test_needs_of_a_configuration(void **state)
 {
@@ -788,6 +803,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_directory_of_ones_own, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wrong_descriptions, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_build_that_fails, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_make_that_is_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_needs_of_a_configuration, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tree_that_was_built_in, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_place_that_make_refuses, setup, teardown),

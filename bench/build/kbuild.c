@@ -52,6 +52,8 @@ struct building {
 	const char **unset;	/* names of the environment that make does not see */
 	char words[COMPLAINTS]; /* lines of the output that may say why it failed */
 	size_t nwords;
+	bool cut_short; /* the tree may hold what was not finished: nothing is to be built upon it
+			 */
 	/* progress */
 	int terminal;
 	unsigned int compiled, expected;    /* expected 0: unknown */
@@ -279,6 +281,8 @@ static int make_target(struct building *g, const struct buildtree *t, const char
 	fprintf(g->log, "== make %s\n", target);
 	g->nwords = 0;
 	rc = child_run(&c, argv, line, g);
+	/* make removes what it had not finished, unless it was killed. */
+	g->cut_short = rc < 0 || rc > 128;
 	return rc ? make_failed(g, target, rc, e) : 0;
 }
 
@@ -404,8 +408,10 @@ static int prepare(struct building *g, struct buildtree *t, struct hb_error *e)
 		if (rc)
 			hb_error_prefix(e, rc, "kernel %s, %s, see %s", b->v->name, b->id->label,
 					g->log_path);
-		if (!rc)
+		if (!rc) {
 			rc = buildtree_fill(t, &from, overlay, gone, e);
+			g->cut_short = rc;
+		}
 		source_close(&from);
 	}
 	json_decref(gone);
@@ -478,7 +484,7 @@ static int build_steps(struct building *g, json_t **facts, struct hb_error *e)
 	if (rc)
 		return rc;
 	rc = make_kernel(g, &t, facts, e);
-	buildtree_close(&t, true);
+	buildtree_close(&t, !g->cut_short);
 	return rc;
 }
 
