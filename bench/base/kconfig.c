@@ -83,3 +83,18 @@ int kconfig_has(const char *path, const char *symbol, const json_t *loaded)
 	json_decref(config);
 	return rc;
 }
+
+char *kconfig_text(const char *path, const char *symbol)
+{
+	json_t *config = json_object();
+	const char *line = read_config(path, config)
+				   ? NULL
+				   : json_string_value(json_object_get(config, symbol));
+	const char *text = line ? line + strlen(symbol) : NULL;
+	char *found = NULL;
+
+	if (text && !strncmp(text, "=\"", 2) && text[2] != '"')
+		found = strndup(text + 2, strcspn(text + 2, "\""));
+	json_decref(config);
+	return found;
+}

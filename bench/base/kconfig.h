@@ -18,5 +18,7 @@ json_t *kconfig_diff(const char *a, const char *b, struct hb_error *e);
  * where it is one of @loaded (array of symbols whose modules are loaded, or NULL)? 1, 0, or -errno.
  */
 int kconfig_has(const char *path, const char *symbol, const json_t *loaded);
+/* The text between the quotes of @symbol, owned by the caller. NULL: none, or an empty one. */
+char *kconfig_text(const char *path, const char *symbol);
 
 #endif

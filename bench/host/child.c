@@ -15,12 +15,31 @@
 
 #define STACK_BYTES (8UL << 20)
 
-/* A user's PATH does not have the directories where Debian keeps mke2fs. */
-static void path_add_sbin(void)
+/* A user's PATH does not have the directories where Debian keeps mke2fs. Owned by the caller. */
+static char *path_with_sbin(void)
 {
 	const char *path = getenv("PATH");
-	HB_FREE char *longer =
-		hb_strf("%s:/usr/sbin:/sbin", path && *path ? path : "/usr/bin:/bin");
+
+	return hb_strf("%s:/usr/sbin:/sbin", path && *path ? path : "/usr/bin:/bin");
+}
+
+bool child_finds(const char *program)
+{
+	HB_FREE char *path = path_with_sbin();
+	char *rest = path, *directory;
+
+	while ((directory = strsep(&rest, ":"))) {
+		HB_FREE char *file = hb_strf("%s/%s", directory, program);
+
+		if (file && !access(file, X_OK))
+			return true;
+	}
+	return false;
+}
+
+static void path_add_sbin(void)
+{
+	HB_FREE char *longer = path_with_sbin();
 
 	if (longer)
 		setenv("PATH", longer, 1);

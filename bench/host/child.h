@@ -37,6 +37,8 @@ struct child {
 	enum child_death death;
 };
 
+/* Would child_start() find this program? */
+bool child_finds(const char *program);
 /*
  * Start @argv (looked up in PATH) with stdout and stderr to @out. The process id, to be waited for
  * by the caller, or -errno.

@@ -10,10 +10,11 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "bench/base/units.h"
 #include "bench/build/hostqemu.h"
 #include "bench/guest/accel.h"
-#include "bench/base/units.h"
 #include "bench/run/doctor.h"
+#include "bench/host/child.h"
 #include "bench/host/memory.h"
 #include "bench/host/paths.h"
 
@@ -249,22 +250,6 @@ static void check_steal(json_t *rows)
 		add(rows, "steal", "ok", "", "%.1f %%", ever);
 }
 
-static bool in_path(const char *program)
-{
-	HB_FREE char *path = strdup(getenv("PATH") ? getenv("PATH") : "");
-	HB_FREE char *all = path ? hb_strf("%s:/usr/sbin:/sbin", path) : NULL;
-	char *state;
-
-	for (char *dir = all ? strtok_r(all, ":", &state) : NULL; dir;
-	     dir = strtok_r(NULL, ":", &state)) {
-		HB_FREE char *file = hb_strf("%s/%s", dir, program);
-
-		if (file && !access(file, X_OK))
-			return true;
-	}
-	return false;
-}
-
 static void check_packages(json_t *rows)
 {
 	/* A program of each Debian package that is run, not linked; linked ones are here, or
@@ -289,7 +274,7 @@ static void check_packages(json_t *rows)
 	size_t used = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
-		if (in_path(wanted[i].program))
+		if (child_finds(wanted[i].program))
 			continue;
 		if (!strcmp(wanted[i].state, "bad"))
 			state = "bad";
