@@ -84,15 +84,17 @@ static void draw_periods(uint64_t shortest, unsigned int vcpus, uint64_t seed,
 
 static json_t *timers(unsigned int vcpus, uint64_t seed, unsigned int turn)
 {
-	unsigned int all = exact_all_vcpus(vcpus), burst = vcpus <= FEW ? vcpus : 1;
-	uint64_t insns = (uint64_t)turn * all, apart = ticks(all * 3 / 4, vcpus);
+	unsigned int all = exact_all_vcpus(vcpus), burst = 1;
+	uint64_t insns = turn < MANY_LENGTH ? turn : MANY_LENGTH, apart = ticks(all * 3 / 4, vcpus);
 	uint64_t periods[EXACT_PERIODS];
 	json_t *list = json_array();
 
 	if (vcpus == 1)
 		return list;
-	if (vcpus > FEW)
-		insns = turn < MANY_LENGTH ? turn : MANY_LENGTH;
+	if (vcpus <= FEW) {
+		burst = vcpus;
+		insns = (uint64_t)turn * all;
+	}
 	draw_periods(ticks(insns, vcpus), vcpus, seed, periods);
 	for (unsigned int i = 0; i < EXACT_PERIODS; i++)
 		for (unsigned int k = 0; k < burst; k++)

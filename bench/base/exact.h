@@ -8,7 +8,7 @@
  *
  * A timer that expires interrupts all vCPUs, and QEMU (accel/tcg/tcg-accel-ops-rr.c, 8.2 to 10.0)
  * then works out the part anew before each: of Q vCPUs the first gets 1/Q of the time, the next
- * 1/Q of what is left. With Q = 4 one CPU was 2.4 times as fast as another. Two things make them
+ * 1/Q of what is left. With Q = 4 one CPU was 2.3 times as fast as another. Two things make them
  * equal, within 5 % by the model in tests/exact_test.c:
  *
  * - Idle vCPUs, made after the first and never started: they take no time, but are counted in Q.

@@ -187,16 +187,16 @@ char *vm_command_line(const struct vm_config *c)
 	 * The agent brings up the other CPUs when all is set up, and has the HPET to itself. Of
 	 * QEMU's idle vCPUs the kernel knows nothing.
 	 */
-	static const char turns[] = " idle=poll maxcpus=1 hpet=disable nr_cpus=";
+	static const char turn_words[] = " idle=poll maxcpus=1 hpet=disable nr_cpus=%u";
 	const char *own = c->command_line ? c->command_line : "";
-	char frequency[40] = "", cpus[16] = "";
+	char frequency[40] = "", turns[64] = "";
 
 	if (c->mode == VM_EMULATED && c->tsc_khz)
 		snprintf(frequency, sizeof(frequency), " tsc_early_khz=%u", c->tsc_khz);
 	if (has_turns(c))
-		snprintf(cpus, sizeof(cpus), "%u", c->vcpus);
-	return hb_strf("%s%s%s%s%s%s%s%s%s", common, c->mode == VM_KVM ? "" : tcg, frequency,
-		       c->mode == VM_EXACT ? exact : "", has_turns(c) ? turns : "", cpus,
+		snprintf(turns, sizeof(turns), turn_words, c->vcpus);
+	return hb_strf("%s%s%s%s%s%s%s%s", common, c->mode == VM_KVM ? "" : tcg, frequency,
+		       c->mode == VM_EXACT ? exact : "", turns,
 		       c->root ? " root=/dev/vda rw init=/sbin/hugebench-agent" : "",
 		       *own ? " " : "", own);
 }
@@ -252,6 +252,13 @@ static void push_accelerator(struct args *a, const struct vm_config *c)
 	}
 }
 
+static void push_cpu(struct args *a, unsigned int cpu, unsigned int cores)
+{
+	push_option(a, "-device",
+		    hb_strf("qemu64-x86_64-cpu,socket-id=%u,core-id=%u,thread-id=0", cpu / cores,
+			    cpu % cores));
+}
+
 /*
  * A socket per NUMA node that has vCPUs, or Linux doubts the topology (topology_sane). Those that
  * take turns are made one by one: the first, all that never run, the others.
@@ -268,13 +275,10 @@ static void push_cpus(struct args *a, const struct vm_config *c)
 	}
 	push_option(a, "-smp",
 		    hb_strf("1,maxcpus=%u,sockets=%u,cores=%u,threads=1", all, all / cores, cores));
-	for (unsigned int i = 0; i < all - 1; i++) {
-		unsigned int cpu = i < all - c->vcpus ? c->vcpus + i : i - (all - c->vcpus) + 1;
-
-		push_option(a, "-device",
-			    hb_strf("qemu64-x86_64-cpu,socket-id=%u,core-id=%u,thread-id=0",
-				    cpu / cores, cpu % cores));
-	}
+	for (unsigned int cpu = c->vcpus; cpu < all; cpu++)
+		push_cpu(a, cpu, cores);
+	for (unsigned int cpu = 1; cpu < c->vcpus; cpu++)
+		push_cpu(a, cpu, cores);
 }
 
 /* Which vCPUs are of node @n, as QEMU's options say it; those that never run are of the first. */
