@@ -400,7 +400,7 @@ static int server_start(struct task *t, struct hb_error *e)
 static void server_stop(struct pmdshare_task *p)
 {
 	close(p->requests);
-	while (p->server && waitpid(p->server, NULL, 0) < 0 && errno == EINTR)
+	while (waitpid(p->server, NULL, 0) < 0 && errno == EINTR)
 		;
 }
 

@@ -52,8 +52,7 @@ struct building {
 	const char **unset;	/* names of the environment that make does not see */
 	char words[COMPLAINTS]; /* lines of the output that may say why it failed */
 	size_t nwords;
-	bool cut_short; /* the tree may hold what was not finished: nothing is to be built upon it
-			 */
+	bool cut_short; /* the tree may hold what was not finished: not to be built upon */
 	/* progress */
 	int terminal;
 	unsigned int compiled, expected;    /* expected 0: unknown */

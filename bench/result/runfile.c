@@ -148,9 +148,7 @@ int runfile_hist(const char *dir, const char *name, struct hist *h, struct hb_er
 
 	if (err)
 		return cannot_read(name, err, e);
-	/* A zero byte in a file is for parse() to find fault with: it must not end the text here.
-	 */
-	hist_reset(h);
+	/* A zero byte is for parse() to find fault with: it must not end the text here. */
 	if (strlen(text) == len && hist_take_buckets(h, text))
 		len = strlen(text);
 	err = parse(name, text, len, &j, e);

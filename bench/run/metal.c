@@ -497,8 +497,11 @@ int metal_continue(enum metal_outcome *outcome, char **dir, unsigned int *unexpe
 	if (booted && rc != -EBUSY)
 		rc = be_an_arm(
 			&s, rc ? METAL_RETURN : metal_next(&s, booted, false, now ? now : ""), e);
-	else if (!rc && (rc = be_the_own(&s, outcome, dir, unexpected, e)))
-		stop_record(e->text);
+	else if (!rc) {
+		rc = be_the_own(&s, outcome, dir, unexpected, e);
+		if (rc)
+			stop_record(e->text);
+	}
 	metal_state_free(&s);
 	return rc;
 }
