@@ -19,34 +19,44 @@ static json_t *line_json(const char *path)
 	HB_FREE char *text = NULL;
 	json_t *j = NULL;
 
-	if (!hb_file_read(path, &text, NULL)) {
+	if (path && !hb_file_read(path, &text, NULL)) {
 		text[strcspn(text, "\n")] = '\0';
 		j = json_string(text);
 	}
 	return j ? j : json_string("");
 }
 
+/*
+ * The CPUs of @node. Not by numa_node_to_cpus(): libnuma (2.0.16) keeps its first answer for good,
+ * whatever numa_node_to_cpu_update() says, and in mode exact most CPUs come up later.
+ */
+static json_t *node_cpus(int node)
+{
+	HB_FREE char *path = hb_strf("/sys/devices/system/node/node%d/cpulist", node);
+	json_t *line = line_json(path), *list = json_array();
+	const char *text = json_string_value(line);
+	struct bitmask *cpus = *text ? numa_parse_cpustring_all(text) : NULL;
+
+	for (unsigned int c = 0; cpus && c < cpus->size; c++)
+		if (numa_bitmask_isbitset(cpus, c))
+			json_array_append_new(list, json_integer(c));
+	if (cpus)
+		numa_free_cpumask(cpus);
+	json_decref(line);
+	return list;
+}
+
 static json_t *nodes_json(void)
 {
 	json_t *nodes = json_array();
-	struct bitmask *cpus;
 
-	if (numa_available() < 0)
-		return nodes;
-	cpus = numa_allocate_cpumask();
-	for (int n = 0; n <= numa_max_node(); n++) {
+	for (int n = 0; numa_available() >= 0 && n <= numa_max_node(); n++) {
 		long long bytes = numa_node_size64(n, NULL);
-		json_t *list = json_array();
 
-		if (!numa_node_to_cpus(n, cpus))
-			for (unsigned int c = 0; c < cpus->size; c++)
-				if (numa_bitmask_isbitset(cpus, c))
-					json_array_append_new(list, json_integer(c));
-		json_array_append_new(nodes,
-				      json_pack("{s:i, s:I, s:o}", "node", n, "memory",
-						(json_int_t)(bytes > 0 ? bytes : 0), "cpus", list));
+		json_array_append_new(nodes, json_pack("{s:i, s:I, s:o}", "node", n, "memory",
+						       (json_int_t)(bytes > 0 ? bytes : 0), "cpus",
+						       node_cpus(n)));
 	}
-	numa_free_cpumask(cpus);
 	return nodes;
 }
 

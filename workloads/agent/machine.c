@@ -3,7 +3,6 @@
 #include "workloads/agent/machine.h"
 
 #include <fcntl.h>
-#include <numa.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -46,7 +45,7 @@ static int cpu_online(unsigned int cpu, struct hb_error *e)
  * The HPET is stopped meanwhile: between the two writes to a comparator, its value and its period,
  * a timer that runs would expire and be set to seconds ahead.
  */
-static void timers_run(volatile uint32_t *hpet, const json_t *timers)
+static void timers_begin(volatile uint32_t *hpet, const json_t *timers)
 {
 	size_t i;
 	json_t *described;
@@ -63,19 +62,29 @@ static void timers_run(volatile uint32_t *hpet, const json_t *timers)
 	hpet[HPET_CONFIG] = CONFIG_RUN;
 }
 
-static int turns_begin(const json_t *timers, struct hb_error *e)
+static void timers_end(volatile uint32_t *hpet, const json_t *timers)
 {
-	HB_CLOSE int fd = open("/dev/mem", O_RDWR | O_SYNC | O_CLOEXEC);
-	void *hpet =
-		fd < 0 ? MAP_FAILED
-		       : mmap(NULL, HPET_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, HPET_BASE);
+	(void)timers;
+	hpet[HPET_CONFIG] = 0;
+}
 
+static int with_hpet(void (*act)(volatile uint32_t *hpet, const json_t *timers),
+		     const json_t *machine, struct hb_error *e)
+{
+	HB_CLOSE int fd = -1;
+	void *hpet = MAP_FAILED;
+
+	if (member(machine, "vcpus") < 2)
+		return 0;
+	fd = open("/dev/mem", O_RDWR | O_SYNC | O_CLOEXEC);
+	if (fd >= 0)
+		hpet = mmap(NULL, HPET_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, HPET_BASE);
 	if (hpet == MAP_FAILED)
 		return hb_error_set(e, -ENODEV,
 				    "the HPET cannot be set: /dev/mem: %s (CONFIG_DEVMEM without "
 				    "STRICT_DEVMEM)",
 				    strerror(errno));
-	timers_run(hpet, timers);
+	act(hpet, json_object_get(machine, "timers"));
 	munmap(hpet, HPET_BYTES);
 	return 0;
 }
@@ -86,9 +95,15 @@ int machine_start(const json_t *machine, struct hb_error *e)
 
 	for (unsigned int cpu = 1; !rc && cpu < member(machine, "vcpus"); cpu++)
 		rc = cpu_online(cpu, e);
-	if (rc || member(machine, "vcpus") < 2)
-		return rc;
-	/* What libnuma has learnt of the nodes' CPUs was of one. */
-	numa_node_to_cpu_update();
-	return turns_begin(json_object_get(machine, "timers"), e);
+	return rc;
+}
+
+int machine_turns_begin(const json_t *machine, struct hb_error *e)
+{
+	return with_hpet(timers_begin, machine, e);
+}
+
+int machine_turns_end(const json_t *machine, struct hb_error *e)
+{
+	return with_hpet(timers_end, machine, e);
 }

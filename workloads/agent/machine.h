@@ -12,10 +12,14 @@
 
 /* ns of the virtual clock in which a CPU of @machine executes an instruction. */
 unsigned int machine_insn_ns(const json_t *machine);
-/*
- * Bring up the other CPUs and begin their turns, as @machine says; nothing with one CPU. -ENODEV: a
- * CPU does not come up, or /dev/mem (CONFIG_DEVMEM without STRICT_DEVMEM) cannot be used.
- */
+/* Bring up the other CPUs. -ENODEV: one does not come up. */
 int machine_start(const json_t *machine, struct hb_error *e);
+/*
+ * From here on the CPUs take short turns, as @machine says, or long ones again, which cost the host
+ * a fraction; nothing with one CPU. -ENODEV: /dev/mem cannot be used (CONFIG_DEVMEM without
+ * STRICT_DEVMEM).
+ */
+int machine_turns_begin(const json_t *machine, struct hb_error *e);
+int machine_turns_end(const json_t *machine, struct hb_error *e);
 
 #endif
