@@ -48,7 +48,7 @@ static const char *const order_names[] = {"seq", "random", NULL};
 static const char *const page_names[] = {"2M", "1G", NULL};
 
 struct pmdshare_options {
-	uint64_t size, touched, attach_pages;
+	uint64_t size, touched, attach_pages, rest;
 	int file, aligned, shape, order, page_size, prealloc, threads, private;
 };
 
@@ -78,6 +78,9 @@ static const struct option_row pmdshare_options_rows[] = {
 	 "MAP_PRIVATE: each write fault makes a copy"},
 	{"attach_pages", OPTION_U64, OPT(attach_pages), "16", "1", "512", NULL,
 	 "shape attach: pages, at random places, that the new process touches"},
+	{"rest", OPTION_U64, OPT(rest), "0", "0", "1000", NULL,
+	 "shape remap: after a pass rest for a random time of up to so many percent of what it "
+	 "took, so that equal tasks do not map and unmap in step"},
 	OPTION_END,
 };
 
@@ -433,11 +436,21 @@ static int pmdshare_task_init(struct task *t, struct hb_error *e)
 			   e);
 }
 
+/* @ns: what the pass took. */
+static void rest(struct task *t, uint64_t ns)
+{
+	const struct pmdshare_options *o = t->in->options;
+	uint64_t most = ns * o->rest / 100;
+
+	if (most)
+		hb_sleep_until_ns(hb_now_ns() + task_random(t) % most);
+}
+
 static int remap_pass(struct task *t, struct hb_error *e)
 {
 	const struct pmdshare_options *o = t->in->options;
 	struct pmdshare_task *p = t->priv;
-	uint64_t begin = task_ticks();
+	uint64_t start = task_ticks(), begin = start;
 	int rc = map_at(t->in, p->addr, e);
 
 	if (rc)
@@ -449,6 +462,7 @@ static int remap_pass(struct task *t, struct hb_error *e)
 		return hb_error_set(e, -errno, "munmap: %s", strerror(errno));
 	task_latency(t, ROW_MUNMAP_LATENCY, task_ticks_to_ns(task_ticks() - begin));
 	task_count(t, ROW_PASSES, 1);
+	rest(t, task_ticks_to_ns(task_ticks() - start));
 	return rc;
 }
 
