@@ -386,14 +386,14 @@ static void wire_round_trip(void **state)
 	(void)state;
 	assert_int_equal(pipe(fd), 0);
 	assert_int_equal(wire_send(fd[1], WIRE_PHASE, out, &e), 0);
-	assert_int_equal(wire_send(fd[1], WIRE_STOP, NULL, &e), 0);
+	assert_int_equal(wire_send(fd[1], WIRE_QUIT, NULL, &e), 0);
 	assert_int_equal(wire_fill(&r, fd[0]), 0);
 	assert_int_equal(wire_next(&r, &type, &in, &e), 1);
 	assert_int_equal(type, WIRE_PHASE);
 	assert_true(json_equal(in, out));
 	json_decref(in);
 	assert_int_equal(wire_next(&r, &type, &in, &e), 1);
-	assert_int_equal(type, WIRE_STOP);
+	assert_int_equal(type, WIRE_QUIT);
 	json_decref(in);
 	assert_int_equal(wire_next(&r, &type, &in, &e), 0);
 	close(fd[1]);

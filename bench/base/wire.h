@@ -27,8 +27,7 @@ enum wire_type {
 	WIRE_RESULT = 6,   /* once, last: verdict and metrics */
 	/* host to guest */
 	WIRE_RUN = 16,	/* the cell specification */
-	WIRE_STOP = 17, /* end the measured phase now, still send the result */
-	WIRE_QUIT = 18, /* power off */
+	WIRE_QUIT = 18, /* end the cell, still send the result; power off */
 };
 
 /* What a cell's "observe" may name; NULL at the end. */

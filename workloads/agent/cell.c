@@ -43,7 +43,6 @@ struct run {
 	char reason[1024];
 	json_t *evidence, *notes, *parameters, *metrics, *conservation;
 	uint32_t set_up; /* bit i: setup() of instance i was called */
-	int stopped;	 /* the host wants the end of the measured phase */
 	int quit;
 	struct hugetlb_pool before;
 	char *restore; /* path of the restore note, native with --yes only */
@@ -341,7 +340,7 @@ static void send_interval(struct run *r, struct cut *c)
  * on. */
 static bool stay(struct run *r, uint64_t until)
 {
-	while (!r->stopped && !r->quit && hb_now_ns() < until) {
+	while (!r->quit && hb_now_ns() < until) {
 		uint64_t now = hb_now_ns(), tick = now + TICK_NS < until ? now + TICK_NS : until;
 		struct hb_error e = {""};
 		enum wire_type type;
@@ -354,7 +353,6 @@ static bool stay(struct run *r, uint64_t until)
 		rc = link_wait(r->c->link, tick, &type, &payload, &e);
 		if (rc == 1) {
 			json_decref(payload);
-			r->stopped |= type == WIRE_STOP;
 			r->quit |= type == WIRE_QUIT;
 		} else if (rc < 0) {
 			r->quit = 1;
@@ -365,7 +363,7 @@ static bool stay(struct run *r, uint64_t until)
 			return false;
 		}
 	}
-	return !r->stopped && !r->quit;
+	return !r->quit;
 }
 
 /* The first instance that the measured phase waits for, or NULL. */

@@ -41,7 +41,6 @@ int pg_log_parse(const char *line, bool lag, struct pg_log_entry *entry, struct 
 	if (fields != 6 || end < 0 || strchr(line, '-') || micros >= 1000000 ||
 	    state_parse(word, entry))
 		goto bad;
-	entry->end_us = seconds * 1000000 + micros;
 	if (lag) {
 		int more = -1;
 

@@ -27,7 +27,6 @@ struct pg_log_entry {
 	enum pg_log_state state;
 	uint64_t latency_us; /* PG_LOG_OK only; with -R from the scheduled start */
 	uint64_t script;
-	uint64_t end_us; /* CLOCK_REALTIME */
 	uint64_t lag_us; /* -R only: start behind the schedule */
 };
 
