@@ -12,11 +12,23 @@
 	4	   /* per family; more than these nobody looks at; summary.csv has the rest */
 #define SECTIONS 8 /* with pictures of their own */
 
-static const char *const kind_names[PLOT_KINDS] = {
-	[PLOT_PERCENTILE] = "percentile",  [PLOT_CDF] = "cdf",		 [PLOT_SCALING] = "scaling",
-	[PLOT_FOREST] = "forest",	   [PLOT_TIMELINE] = "timeline", [PLOT_CLIENTS] = "clients",
-	[PLOT_PAGE_TABLES] = "pagetables", [PLOT_CAPACITY] = "capacity",
+static const struct {
+	const char *name, *script;
+} kinds[PLOT_KINDS] = {
+	[PLOT_PERCENTILE] = {"percentile", "percentile"},
+	[PLOT_CDF] = {"cdf", "cdf"},
+	[PLOT_SCALING] = {"scaling", "scaling"},
+	[PLOT_FOREST] = {"forest", "forest"},
+	[PLOT_TIMELINE] = {"timeline", "timeline"},
+	[PLOT_CLIENTS] = {"clients", "clients"},
+	[PLOT_PAGE_TABLES] = {"pagetables", "scaling"},
+	[PLOT_CAPACITY] = {"capacity", "capacity"},
 };
+
+const char *plot_script(enum plot_kind kind)
+{
+	return kinds[kind].script;
+}
 
 /* Takes the texts over; NULL texts mean no memory, except for @why, which NULL makes a picture of.
  */
@@ -37,7 +49,7 @@ static int add(struct plot_set *set, struct plot plot, char *heading, char *why)
 		number += set->plots[i].kind == plot.kind && set->plots[i].stem;
 	plot.heading = heading;
 	plot.why = why;
-	plot.stem = why ? NULL : hb_strf("%s-%u", kind_names[plot.kind], number);
+	plot.stem = why ? NULL : hb_strf("%s-%u", kinds[plot.kind].name, number);
 	set->plots[set->n++] = plot;
 	return why || plot.stem ? 0 : -ENOMEM;
 }

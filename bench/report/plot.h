@@ -39,6 +39,8 @@ struct plot_set {
 /* Which pictures the model gives; nothing is written. -ENOMEM. Release with plot_free(). */
 int plot_plan(const struct compare_model *m, struct plot_set *set);
 void plot_free(struct plot_set *set);
+/* The name in plots/, without .gp, of what draws pictures of this kind. */
+const char *plot_script(enum plot_kind kind);
 /*
  * Write RUN/plots/STEM.dat, .svg and .png of every planned picture. -ENOENT: gnuplot or its scripts
  * are missing, the .dat files are there.

@@ -9,12 +9,6 @@
 #include "bench/host/paths.h"
 #include "bench/report/plot.h"
 
-static const char *const scripts[PLOT_KINDS] = {
-	[PLOT_PERCENTILE] = "percentile", [PLOT_CDF] = "cdf",		[PLOT_SCALING] = "scaling",
-	[PLOT_FOREST] = "forest",	  [PLOT_TIMELINE] = "timeline", [PLOT_CLIENTS] = "clients",
-	[PLOT_PAGE_TABLES] = "scaling",	  [PLOT_CAPACITY] = "capacity",
-};
-
 /*
  * name = 'text'; for gnuplot, in whose single quotes only the quote itself is special: no other way
  * leads from a run into a program.
@@ -110,7 +104,7 @@ static int draw_one(const struct compare_model *m, const struct plot *p, const c
 		    const char *plots, struct hb_error *e)
 {
 	HB_FREE char *stem = hb_strf("%s/%s", dir, p->stem);
-	HB_FREE char *script = hb_strf("%s/%s.gp", plots, scripts[p->kind]);
+	HB_FREE char *script = hb_strf("%s/%s.gp", plots, plot_script(p->kind));
 	HB_FREE char *log = hb_strf("%s/gnuplot.log", dir);
 	HB_FREE char *set = NULL;
 	HB_CLOSE int fd = -1;
@@ -130,7 +124,7 @@ static int draw_one(const struct compare_model *m, const struct plot *p, const c
 		return hb_error_set(e, -ENOENT, "gnuplot is missing: apt-get install gnuplot-nox");
 	if (status)
 		return hb_error_set(e, -EIO, "gnuplot %s.gp failed (status %d), see %s",
-				    scripts[p->kind], status, log);
+				    plot_script(p->kind), status, log);
 	return 0;
 }
 
