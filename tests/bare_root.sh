@@ -33,15 +33,25 @@ security=$(archive Debian-Security)
 clone=$(cd "$(dirname "$0")/.." && pwd)
 root=$(mktemp -d "${TMPDIR:-/var/tmp}/hugebench-debian-$debian.XXXXXX")
 chmod 755 "$root" # mktemp makes it private, / is not
-trap '[ -n "${KEEP:-}" ] || rm -rf --one-file-system "$root"' EXIT
-# unshare takes no notice of these, and what it has started dies with it.
+trap '[ -n "${KEEP:-}" ] || rm -rf --one-file-system "$root" "$root.log"' EXIT
+# unshare takes no notice of these, and what it has started dies with it; until then it keeps mounts.
 child=
-trap '[ -z "$child" ] || kill -KILL "$child" || :; exit 130' INT TERM
+trap '[ -z "$child" ] || { kill -KILL "$child"; wait "$child"; } || :; exit 130' INT TERM
 
 step() { printf '== Debian %s: %s\n' "$debian" "$1"; }
 
+# Runs @1... in namespaces of its own: its mounts go with its last process, however that ends.
+apart() {
+	unshare --mount-proc --mount --pid --fork --kill-child "$@" </dev/null &
+	child=$!
+	rc=0
+	wait "$child" || rc=$?
+	child=
+	return $rc
+}
+
 step "debootstrap $suite"
-debootstrap --variant=minbase "$suite" "$root" "$main" >"$root.log" 2>&1 || { tail "$root.log"; exit 1; }
+apart debootstrap --variant=minbase "$suite" "$root" "$main" >"$root.log" 2>&1 || { tail "$root.log"; exit 1; }
 mv "$root.log" "$root/var/log/debootstrap.log"
 # One entry replaces what debootstrap wrote.
 : >"$root/etc/apt/sources.list"
@@ -53,9 +63,9 @@ apt-config dump | grep -E '^Acquire::(http|Proxy|Check-|Force)' >"$root/etc/apt/
 cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
 git clone -q "$clone" "$root/root/hugebench"
 
-# Runs @1 in the root as a login of root would; /proc and all processes are the namespace's own.
+# Runs @1 in the root as a login of root would.
 inside() {
-	unshare --mount --pid --fork --kill-child sh -euc '
+	apart sh -euc '
 		mount --bind "$0" "$0"
 		mount -t proc proc "$0/proc"
 		mount --rbind /sys "$0/sys"
@@ -65,12 +75,7 @@ inside() {
 			mount --bind "$CACHE" "$0/root/.cache/hugebench"
 		fi
 		exec env -i HOME=/root TERM="${TERM:-dumb}" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-			chroot "$0" sh -c "cd /root/hugebench && $1"' "$root" "$1" </dev/null &
-	child=$!
-	rc=0
-	wait "$child" || rc=$?
-	child=
-	return $rc
+			chroot "$0" sh -c "cd /root/hugebench && $1"' "$root" "$1"
 }
 
 step 'apt-get install git make'
