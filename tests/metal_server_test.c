@@ -23,6 +23,7 @@
 #include "bench/build/hostqemu.h"
 #include "bench/build/kernel.h"
 #include "bench/host/child.h"
+#include "tests/put.h"
 
 #define BOOTS	   6
 #define SYSTEMD	   "/lib/systemd/systemd"
@@ -35,23 +36,9 @@
 static char directory[] = "/tmp/hugebench-metal.XXXXXX";
 static json_t *run;
 
-/* What tests allocate is theirs to the end of the process. */
-static char *text(const char *format, ...)
-{
-	va_list args;
-	char *out;
-	int n;
-
-	va_start(args, format);
-	n = vasprintf(&out, format, args);
-	va_end(args);
-	assert_true(n >= 0);
-	return out;
-}
-
 static char *below(const char *name)
 {
-	return text("%s/%s", directory, name);
+	return text_of("%s/%s", directory, name);
 }
 
 static void must(char *const argv[])
@@ -118,9 +105,9 @@ static pid_t power_on(int console)
 	ADD("-serial", "stdio");
 	ADD("-kernel", below("own"));
 	ADD("-append", APPEND);
-	ADD("-drive", text("file=%s/disk,if=virtio,format=raw", directory));
+	ADD("-drive", text_of("file=%s/disk,if=virtio,format=raw", directory));
 	ADD("-object",
-	    text("memory-backend-file,id=erst,mem-path=%s/erst,size=64K,share=on", directory));
+	    text_of("memory-backend-file,id=erst,mem-path=%s/erst,size=64K,share=on", directory));
 	ADD("-device", "acpi-erst,memdev=erst");
 	ADD("-device", "i6300esb");
 	ADD("-action", "watchdog=reset");
@@ -167,7 +154,7 @@ static void serve(void)
 
 static char *on_disk(const char *name)
 {
-	HB_FREE char *path = text("%s/root/%s", directory, name);
+	HB_FREE char *path = text_of("%s/root/%s", directory, name);
 	char *content = NULL;
 
 	if (hb_file_read(path, &content, NULL))
@@ -183,9 +170,10 @@ static int setup(void **state)
 	assert_non_null(mkdtemp(directory));
 	make_disk();
 	serve();
-	must((char *[]){"sh", "-c", text("e2fsck -fp %s/disk || [ $? = 1 ]", directory), NULL});
-	must((char *[]){"debugfs", "-R", text("rdump /root %s", directory), below("disk"), NULL});
-	path = text("%s/root/results/metal/run.json", directory);
+	must((char *[]){"sh", "-c", text_of("e2fsck -fp %s/disk || [ $? = 1 ]", directory), NULL});
+	must((char *[]){"debugfs", "-R", text_of("rdump /root %s", directory), below("disk"),
+			NULL});
+	path = text_of("%s/root/results/metal/run.json", directory);
 	run = json_load_file(path, 0, NULL);
 	if (!run)
 		fail_msg("no run: %s", on_disk("output"));
@@ -201,7 +189,7 @@ static int teardown(void **state)
 
 static json_t *cell(const char *id)
 {
-	HB_FREE char *path = text("%s/root/results/metal/cells/%s/cell.json", directory, id);
+	HB_FREE char *path = text_of("%s/root/results/metal/cells/%s/cell.json", directory, id);
 	json_t *got = json_load_file(path, 0, NULL);
 
 	if (!got)
@@ -212,7 +200,7 @@ static json_t *cell(const char *id)
 /* The cell whose id ends in @end. */
 static json_t *cell_of(const char *end)
 {
-	HB_FREE char *path = text("%s/root/results/metal/plan.json", directory);
+	HB_FREE char *path = text_of("%s/root/results/metal/plan.json", directory);
 	json_t *plan = json_load_file(path, 0, NULL), *planned, *found = NULL;
 	size_t i;
 
@@ -261,7 +249,7 @@ static void a_run_is_given_up(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
 		if (!strstr(said, want[i]))
 			fail_msg("no '%s' in: %s", want[i], said);
-	path = text("%s/root/results/given-up/run.json", directory);
+	path = text_of("%s/root/results/given-up/run.json", directory);
 	record = json_load_file(path, 0, NULL);
 	assert_string_equal(json_text(record, "status"), "interrupted");
 	json_decref(record);
@@ -269,7 +257,7 @@ static void a_run_is_given_up(void **state)
 
 static void the_plan_is_carried_out(void **state)
 {
-	HB_FREE char *path = text("%s/root/results/metal/plan.json", directory);
+	HB_FREE char *path = text_of("%s/root/results/metal/plan.json", directory);
 	json_t *plan = json_load_file(path, 0, NULL), *planned, *boots = json_object();
 	size_t i;
 
@@ -325,7 +313,7 @@ static void the_panic_is_recorded(void **state)
 	assert_string_equal(json_text(got, "verdict"), "PANIC");
 	assert_non_null(strstr(json_text(got, "reason"), "sysrq triggered crash"));
 	assert_true(json_array_size(json_object_get(got, "evidence")) > 5);
-	log = on_disk(text("results/metal/cells/%s/console.log", json_text(got, "id")));
+	log = on_disk(text_of("results/metal/cells/%s/console.log", json_text(got, "id")));
 	assert_non_null(strstr(log, "sysrq_handle_crash"));
 	json_decref(got);
 }

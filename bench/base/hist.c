@@ -173,7 +173,7 @@ bool hist_take_buckets(struct hist *h, char *text)
 		return false;
 	list += sizeof(key) - 1;
 	if (take_list(h, list)) {
-		strcpy(list, "]}");
+		memcpy(list, "]}", sizeof("]}"));
 		return true;
 	}
 	hist_reset(h);

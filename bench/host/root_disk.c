@@ -125,7 +125,7 @@ static int root_type(char type[32], struct hb_error *e)
 	*type = '\0';
 	while (in && fgets(line, sizeof(line), in))
 		if (sscanf(line, "%*s %255s %31s", where, what) == 2 && !strcmp(where, "/"))
-			strcpy(type, what);
+			memcpy(type, what, sizeof(what));
 	if (in)
 		fclose(in);
 	return *type ? 0 : hb_error_set(e, -EIO, "/proc/self/mounts has no root");
