@@ -97,10 +97,11 @@ static json_t *timers(unsigned int vcpus, uint64_t seed, unsigned int turn)
 	}
 	draw_periods(ticks(insns, vcpus), vcpus, seed, periods);
 	for (unsigned int i = 0; i < EXACT_PERIODS; i++)
-		for (unsigned int k = 0; k < burst; k++)
-			json_array_append_new(list, json_pack("[II]",
-							      (json_int_t)(periods[i] + k * apart),
-							      (json_int_t)periods[i]));
+		for (unsigned int k = 0; k < burst; k++) {
+			json_int_t period = periods[i], first = period + k * apart;
+
+			json_array_append_new(list, json_pack("[II]", first, period));
+		}
 	return list;
 }
 
