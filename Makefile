@@ -87,7 +87,7 @@ $(BUILD)/tests/guest_%: $(BUILD)/tests/guest_%.o $(AGENT_LIB_OBJ)
 # Unit tests first, then those that boot guests.
 E2E_TESTS := $(filter $(BUILD)/tests/e2e_%,$(TESTS))
 # Seeds of the fuzzers, and a fault of every kind.
-HOSTILE_TESTS := $(BUILD)/san/replay $(BUILD)/tests/faults
+HOSTILE_TESTS := $(BUILD)/san/replay $(BUILD)/tests/inject/faults
 UNIT_TESTS := $(filter-out $(E2E_TESTS) $(SLURM_TEST) $(KVM_TEST) $(METAL_TEST),$(TESTS))
 
 $(BUILD)/run_tests: $(BUILD)/tests/run_tests.o $(BUILD)/tests/leftovers.o $(BASE_OBJ)
@@ -127,21 +127,22 @@ test: deps slurm-deps
 	$(Q)$(BUILD)/tests/e2e_exact_test kernel
 	$(Q)$(BUILD)/run_tests -t 30m $(UNIT_TESTS) $(HOSTILE_TESTS) $(SLURM_TEST) $(E2E_TESTS)
 
-# Injected faults: N of them, the kinds in turn. `make test` has some.
+# Injected faults: N of them, the kinds in turn. `make test` has a hundred.
 N ?= 100
-$(BUILD)/tests/fault_preload.so: tests/fault_preload.c
+FAULT_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/inject/preload.c,$(wildcard tests/inject/*.c)))
+$(BUILD)/tests/inject/preload.so: tests/inject/preload.c
 	$(call say,LD,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(HB_CFLAGS) -fPIC -shared -o $@ $< -ldl
 
-$(BUILD)/tests/faults: $(BUILD)/tests/faults.o $(BUILD)/tests/leftovers.o $(HOST_LIB_OBJ) | \
-		$(BUILD)/hugebench $(BUILD)/tests/fake_guest $(BUILD)/tests/fault_preload.so
+$(BUILD)/tests/inject/faults: $(FAULT_OBJ) $(BUILD)/tests/leftovers.o $(HOST_LIB_OBJ) | \
+		$(BUILD)/hugebench $(BUILD)/tests/fake_guest $(BUILD)/tests/inject/preload.so
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(HB_CFLAGS) -o $@ $^ $(HOST_LIBS)
+	$(Q)$(CC) $(CFLAGS) $(HB_CFLAGS) -o $@ $(filter %.o,$^) $(HOST_LIBS)
 
 .PHONY: faults
-faults: $(BUILD)/tests/faults
-	$(Q)$(BUILD)/tests/faults $(N)
+faults: $(BUILD)/tests/inject/faults
+	$(Q)$< $(N)
 
 # Parsers of what others wrote. `make test` replays the kept seeds under gcc's sanitizers; `make fuzz`
 # looks for new ones with clang's libFuzzer, TIME for each target.
@@ -278,7 +279,7 @@ report plots: all
 	$(Q)$(BUILD)/hugebench $@ $(RUN)
 
 # Static checks: format, linters, licence lines, direction of the dependencies.
-C_FILES := $(wildcard bench/*.[ch] bench/*/*.[ch] workloads/*.[ch] workloads/*/*.[ch] tests/*.[ch] tests/fuzz/*.[ch])
+C_FILES := $(wildcard bench/*.[ch] bench/*/*.[ch] workloads/*.[ch] workloads/*/*.[ch] tests/*.[ch] tests/*/*.[ch])
 BENCH_FILES := $(filter bench/%,$(C_FILES))
 WORKLOAD_FILES := $(filter workloads/%,$(C_FILES))
 BASE_FILES := $(filter bench/base/%,$(C_FILES))
@@ -322,4 +323,4 @@ help:
 clean:
 	$(Q)rm -rf $(BUILD)
 
--include $(patsubst %.o,%.d,$(BASE_OBJ) $(HOST_OBJ) $(AGENT_OBJ) $(TEST_OBJ) $(REPLAY_OBJ) $(FUZZ_OBJ))
+-include $(patsubst %.o,%.d,$(BASE_OBJ) $(HOST_OBJ) $(AGENT_OBJ) $(TEST_OBJ) $(FAULT_OBJ) $(REPLAY_OBJ) $(FUZZ_OBJ))

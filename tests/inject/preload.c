@@ -6,6 +6,7 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -72,6 +73,37 @@ int rename(const char *from, const char *to)
 int mkdir(const char *path, mode_t mode)
 {
 	return fails(path) ? -1 : REAL(mkdir)(path, mode);
+}
+
+int open(const char *path, int flags, ...)
+{
+	va_list ap;
+	mode_t mode;
+
+	va_start(ap, flags);
+	mode = va_arg(ap, mode_t);
+	va_end(ap);
+	return flags & O_CREAT && fails(path) ? -1 : REAL(open)(path, flags, mode);
+}
+
+int ftruncate(int fd, off_t len)
+{
+	return fails_fd(fd) ? -1 : REAL(ftruncate)(fd, len);
+}
+
+int link(const char *from, const char *to)
+{
+	return fails(to) ? -1 : REAL(link)(from, to);
+}
+
+int symlink(const char *from, const char *to)
+{
+	return fails(to) ? -1 : REAL(symlink)(from, to);
+}
+
+ssize_t copy_file_range(int from, off64_t *at, int to, off64_t *to_at, size_t len, unsigned int f)
+{
+	return fails_fd(to) ? -1 : REAL(copy_file_range)(from, at, to, to_at, len, f);
 }
 
 int fflush(FILE *f)
