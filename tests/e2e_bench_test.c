@@ -312,7 +312,7 @@ static void killed_run_resumes(void **state)
 	done = count_cells("killed", NULL, NULL);
 	assert_true(done < planned_cells("killed"));
 	/* QEMU goes with its parent. */
-	assert_int_equal(leftovers_end(), 0);
+	assert_int_equal(leftovers_end(LEFTOVERS_GRACE_NS), 0);
 	assert_int_equal(processes_with(results), 0);
 	n = scandir(first, &names, NULL, alphasort);
 	for (int i = 0; i < n; i++) {

@@ -8,7 +8,6 @@
 #include "bench/base/util.h"
 #include "tests/leftovers.h"
 
-#define GRACE_NS (2 * NSEC_PER_SEC)
 #define PAUSE_NS (NSEC_PER_SEC / 100)
 
 int leftovers_adopt(void)
@@ -32,8 +31,24 @@ static bool reap(uint64_t until)
 	}
 }
 
-/* Kill the children there are now; how many. */
-static unsigned int kill_children(void)
+/* Kill @pid, wait for its end, and say what it was. */
+static bool end(pid_t pid)
+{
+	HB_FREE char *path = hb_strf("/proc/%d/comm", pid);
+	HB_FREE char *name = NULL;
+	int status;
+
+	if (path)
+		hb_file_read(path, &name, NULL);
+	kill(pid, SIGKILL);
+	if (waitpid(pid, &status, 0) != pid || !WIFSIGNALED(status))
+		return false;
+	fprintf(stderr, "# left running: %s", name ? name : "?\n");
+	return true;
+}
+
+/* End the children there are now; how many. */
+static unsigned int end_children(void)
 {
 	HB_FREE char *path = hb_strf("/proc/self/task/%d/children", getpid());
 	HB_FREE char *text = NULL;
@@ -41,23 +56,23 @@ static unsigned int kill_children(void)
 
 	if (!path || hb_file_read(path, &text, NULL))
 		return 0;
-	for (char *at = text, *end;; at = end) {
-		pid_t pid = strtol(at, &end, 10);
+	for (char *at = text, *next;; at = next) {
+		pid_t pid = strtol(at, &next, 10);
 
-		if (end == at)
+		if (next == at)
 			return n;
-		n += !kill(pid, SIGKILL);
+		n += end(pid);
 	}
 }
 
-unsigned int leftovers_end(void)
+unsigned int leftovers_end(uint64_t grace_ns)
 {
-	unsigned int killed = 0;
+	unsigned int n = 0;
 
-	/* The children of those that were killed come to us, and their turn with the next round. */
-	for (uint64_t grace = GRACE_NS; !reap(hb_now_ns() + grace); grace = 10 * PAUSE_NS)
-		killed += kill_children();
-	return killed;
+	/* The children of those that were ended come to us, and their turn with the next round. */
+	for (; !reap(hb_now_ns() + grace_ns); grace_ns = 10 * PAUSE_NS)
+		n += end_children();
+	return n;
 }
 
 int leftovers_setup(void **state)
@@ -68,7 +83,7 @@ int leftovers_setup(void **state)
 
 int leftovers_teardown(void **state)
 {
-	unsigned int killed = leftovers_end();
+	unsigned int killed = leftovers_end(LEFTOVERS_GRACE_NS);
 
 	(void)state;
 	if (killed)

@@ -16,12 +16,12 @@
 static void test_what_ends_by_itself(void **state)
 {
 	(void)state;
-	assert_int_equal(leftovers_end(), 0);
+	assert_int_equal(leftovers_end(NSEC_PER_SEC), 0);
 	if (!fork()) {
 		usleep(100000);
 		_exit(3);
 	}
-	assert_int_equal(leftovers_end(), 0);
+	assert_int_equal(leftovers_end(NSEC_PER_SEC), 0);
 }
 
 /* A parent and its child, each in a session of its own and deaf to what a terminal sends. */
@@ -43,8 +43,8 @@ static void test_what_does_not(void **state)
 	}
 	assert_int_equal(read(ready[0], &byte, 1), 1);
 	assert_int_equal(read(ready[0], &byte, 1), 1);
-	assert_int_equal(leftovers_end(), 2);
-	assert_int_equal(leftovers_end(), 0);
+	assert_int_equal(leftovers_end(NSEC_PER_SEC), 2);
+	assert_int_equal(leftovers_end(NSEC_PER_SEC), 0);
 	close(ready[0]);
 	close(ready[1]);
 }

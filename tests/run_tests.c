@@ -168,7 +168,7 @@ static void run_program(const char *program, uint64_t deadline_ns, struct totals
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	/* What outlives its program would disturb the next one. */
-	left = leftovers_end();
+	left = leftovers_end(LEFTOVERS_GRACE_NS);
 	bad = count_output(&o, t);
 	if (err || WIFSIGNALED(status) || (WEXITSTATUS(status) && !bad)) {
 		printf("  FAIL %s\n", err == -ETIME ? "ran into its deadline" : "ended badly");

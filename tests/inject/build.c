@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * A kernel build, of a tree whose Makefile has the targets that a kernel's has: some files are
- * compiled, one of them is patched by a number that is another for each fault. The objects of one
- * build are those that the next starts from.
+ * compiled, one of them is patched by a number that is another for each fault, which makes the
+ * others old. The objects of one build are those that the next starts from.
  */
 #include <glob.h>
 #include <stdlib.h>
@@ -15,17 +15,18 @@
 #define DIGITS	5
 #define CHANGED "changed_"
 
-static const char makefile[] = ".DELETE_ON_ERROR:\n"
-			       "objects := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard *.c)))\n"
-			       "allnoconfig:\n\tgrep ^CONFIG_ $$KCONFIG_ALLCONFIG >$(O)/.config\n"
-			       "olddefconfig:\n\ttrue\n"
-			       "$(O)/%.o: %.c\n\t@echo '  CC      $<'\n\tgcc -O2 -c -o $@ $<\n"
-			       "bzImage: $(objects)\n"
-			       "\tmkdir -p $(O)/arch/x86/boot $(O)/include/config\n"
-			       "\techo 5.10.1 >$(O)/include/config/kernel.release\n"
-			       "\tgcc -shared -nostdlib -Wl,--build-id=sha1 -o $(O)/vmlinux $^\n"
-			       "\tcat $^ >$(O)/arch/x86/boot/bzImage\n"
-			       "\techo 0 A start >$(O)/System.map\n";
+static const char makefile[] =
+	".DELETE_ON_ERROR:\n"
+	"objects := $(patsubst %.c,$(O)/%.o,$(sort $(wildcard *.c)))\n"
+	"allnoconfig:\n\tgrep ^CONFIG_ $$KCONFIG_ALLCONFIG >$(O)/.config\n"
+	"olddefconfig:\n\ttrue\n"
+	"$(O)/%.o: %.c last.c\n\t@echo '  CC      $<'\n\tgcc -O2 -c -o $@ $<\n"
+	"bzImage: $(objects)\n"
+	"\tmkdir -p $(O)/arch/x86/boot $(O)/include/config\n"
+	"\techo 5.10.1 >$(O)/include/config/kernel.release\n"
+	"\tgcc -shared -nostdlib -Wl,--build-id=sha1 -o $(O)/vmlinux $^\n"
+	"\tcat $^ >$(O)/arch/x86/boot/bzImage\n"
+	"\techo 0 A start >$(O)/System.map\n";
 
 static char *reference; /* bzImage of number 0 */
 static size_t reference_len;

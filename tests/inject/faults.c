@@ -3,7 +3,7 @@
  *	faults [N [SEED]]	N faults, the kinds in turn (default: 100); TAP
  *
  * Several processes take them from one list, each in a place of its own: most of a fault is
- *waiting.
+ * waiting.
  */
 #include <limits.h>
 #include <semaphore.h>
@@ -20,7 +20,7 @@
 #include "tests/inject/faults.h"
 #include "tests/leftovers.h"
 
-#define WORKERS_PER_CPU 3
+#define WORKERS_PER_CPU 2
 #define RARE_EVERY	3
 
 struct site site;
@@ -56,7 +56,7 @@ uint64_t below(struct fault *f, uint64_t n)
 
 void moment(struct fault *f)
 {
-	hb_sleep_until_ns(hb_now_ns() + below(f, f->kind->ground->length_ns));
+	hb_sleep_until_ns(hb_now_ns() + below(f, f->kind->ground->length_ns * 3 / 4));
 }
 
 /* The kind of the @i-th fault: all of them, and those that take their time in every third round. */
@@ -94,18 +94,21 @@ static void take_up(struct fault *f)
 static void one(struct fault *f)
 {
 	struct ground *g = f->kind->ground;
+	HB_FREE char *said = hb_strf("%s/output", site.top);
 	unsigned int left;
 	json_t *before;
 
+	if (said)
+		unlink(said);
 	g->reset(f->number + 1);
 	f->kind->inject(f);
 	unsetenv("fake");
-	left = leftovers_end();
+	left = leftovers_end(LEFTOVERS_GRACE_NS);
 	if (left)
 		complain(f, "%u processes are left", left);
 	before = g->finished();
 	take_up(f);
-	left = leftovers_end();
+	left = leftovers_end(LEFTOVERS_GRACE_NS);
 	if (left)
 		complain(f, "%u processes are left by the second attempt", left);
 	check_finished(f, before);

@@ -30,6 +30,7 @@ struct ground {
 	/* complain about the outcome after the second attempt */
 	void (*check)(struct fault *f);
 	const char *below;  /* files whose changes fail, a directory below site.top */
+	unsigned int cells; /* of a run */
 	bool rare;	    /* takes its time: in every third round only, one at a time */
 	int state;	    /* of this process: 0, prepared 1, or what prepare() said */
 	uint64_t length_ns; /* of the undisturbed attempt */
@@ -74,7 +75,7 @@ extern struct site site;
 void complain(struct fault *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The next of a sequence that the seed decides, below @n. */
 uint64_t below(struct fault *f, uint64_t n);
-/* Wait for a moment within the time that the ground takes undisturbed. */
+/* Wait for a moment that should come before an undisturbed attempt is over. */
 void moment(struct fault *f);
 
 /* Start `hugebench ARGS` in the background, its output appended to top/output, emptied by @anew. */

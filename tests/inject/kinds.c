@@ -91,7 +91,7 @@ static void inject_second(struct fault *f)
 
 	while (access(plan, F_OK) && still_runs(pid))
 		usleep(1000);
-	moment(f);
+	usleep(below(f, 200000));
 	status = f->kind->ground->again();
 	f->missed = !still_runs(pid);
 	text = output();
@@ -184,7 +184,7 @@ static void inject_head(struct fault *f)
 		complain(f, "report | head fails");
 }
 
-/* A run has three cells. */
+/* The runs have two or three cells. */
 const struct kind kinds[] = {
 	{"hugebench killed", &ground_run, inject_signal, SIGKILL, NULL, 0},
 	{"hugebench interrupted", &ground_run, inject_signal, SIGINT, NULL, 0},
