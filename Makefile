@@ -127,7 +127,7 @@ test: deps slurm-deps
 	$(Q)$(BUILD)/tests/e2e_exact_test kernel
 	$(Q)$(BUILD)/run_tests -t 30m $(UNIT_TESTS) $(HOSTILE_TESTS) $(SLURM_TEST) $(E2E_TESTS)
 
-# Injected faults: N of them, the kinds in turn. `make test` has a hundred.
+# Injected faults: N of them, the kinds in turn. `make test` has one of each.
 N ?= 100
 FAULT_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/inject/preload.c,$(wildcard tests/inject/*.c)))
 $(BUILD)/tests/inject/preload.so: tests/inject/preload.c

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- *	faults [N [SEED]]	N faults, the kinds in turn (default: 100); TAP
+ *	faults [N [SEED]]	N faults, the kinds in turn (default: one of each); TAP
  *
  * Several processes take them from one list, each in a place of its own: most of a fault is
  * waiting.
@@ -269,7 +269,7 @@ int main(int argc, char **argv)
 	list = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (list == MAP_FAILED || !own_cache || sem_init(&list->rare, 1, 1))
 		return 1;
-	list->wanted = argc > 1 ? strtoul(argv[1], NULL, 10) : 100;
+	list->wanted = argc > 1 ? strtoul(argv[1], NULL, 10) : nkinds;
 	list->seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
 	find_kernel();
 	for (long i = 0; i < workers; i++)
