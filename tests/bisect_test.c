@@ -92,9 +92,10 @@ static void git(const char *command, ...)
 	va_start(args, command);
 	assert_true(vasprintf(&words, command, args) >= 0);
 	va_end(args);
-	line = argv[2] = hb_strf("cd %s/tree && git -c user.name=t -c user.email=t@example -c "
-				 "init.defaultBranch=main %s >/dev/null 2>&1",
-				 root, words);
+	line = hb_strf("cd %s/tree && git -c user.name=t -c user.email=t@example -c "
+		       "init.defaultBranch=main %s >/dev/null 2>&1",
+		       root, words);
+	argv[2] = line;
 	if (child_do(argv, -1))
 		fail_msg("git %s", words);
 }

@@ -112,7 +112,8 @@ static char *group_with(uint64_t bytes)
 
 	if (reserve < 1024 * MIB)
 		reserve = 1024 * MIB;
-	most = hb_strf("%llu", (unsigned long long)(reserve + bytes));
+	reserve += bytes;
+	most = hb_strf("%llu", (unsigned long long)reserve);
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		HB_FREE char *group = hb_strf("%s/hugebench-test-%d", kinds[i].at, getpid());
 		HB_FREE char *limit = hb_strf("%s/%s", group, kinds[i].limit);

@@ -66,7 +66,7 @@ static bool with_systemd(void)
 
 static void make_disk(void)
 {
-	struct kernel base, hinode;
+	struct kernel base = {0}, hinode = {0};
 	struct hb_error e = {""};
 
 	if (kernel_resolve("metal-base", &base, &e) || kernel_resolve("metal-hinode", &hinode, &e))
