@@ -256,6 +256,30 @@ static void of_another_host(json_t *j)
 	json_object_set_new(environment, "host_name", json_string("other"));
 }
 
+static void without_environment(json_t *j)
+{
+	json_object_del(j, "environment");
+}
+
+static void merge_names_what_is_missing(void **state)
+{
+	HB_FREE char *run = path_of("results/bare"), *parts = path_of("bare-parts");
+	HB_FREE char *cell = NULL, *file = NULL;
+	char *results = command_results;
+
+	(void)state;
+	plan("bare");
+	expect_run(0, "", "--name", "bare", "--prepare");
+	copy(run, parts);
+	command_results = parts;
+	expect_run(0, "[1/1]", "--name", "bare", "--block", "1");
+	command_results = results;
+	cell = cell_path("bare", 0);
+	file = hb_strf("%s/bare/cells/%s/cell.json", parts, strrchr(cell, '/') + 1);
+	json_change(file, without_environment);
+	expect_command("merge", 2, "/cell.json: \"environment\" is missing", "bare", parts);
+}
+
 /* A boot says what was otherwise than its own run.json has it; the run it comes into is another. */
 static void merge_keeps_the_machine(void **state)
 {
@@ -384,6 +408,7 @@ int main(void)
 		cmocka_unit_test(unfinished_block_of_another_machine),
 		cmocka_unit_test(merge_takes_what_belongs),
 		cmocka_unit_test(merge_keeps_the_machine),
+		cmocka_unit_test(merge_names_what_is_missing),
 		cmocka_unit_test(exact_boots_made_twice),
 		cmocka_unit_test(local_locks_are_refused),
 	};

@@ -196,10 +196,15 @@ static json_t *cell_read(const struct part *run, const struct part *p, const cha
 	HB_FREE char *file = hb_strf("cells/%s/cell.json", id);
 	json_t *cell = file ? store_read(&p->store, file, e) : NULL;
 
-	if (!cell || !cell_rebase(run, p, cell))
+	if (!cell)
+		return NULL;
+	if (!json_is_object(json_object_get(cell, "environment")))
+		hb_error_set(e, -EINVAL, "%s/%s: \"environment\" is missing", p->store.dir, file);
+	else if (cell_rebase(run, p, cell))
+		hb_error_set(e, -ENOMEM, "no memory");
+	else
 		return cell;
 	json_decref(cell);
-	hb_error_set(e, -ENOMEM, "no memory");
 	return NULL;
 }
 
