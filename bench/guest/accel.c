@@ -17,7 +17,7 @@
 
 #define KVM_DEVICE "/dev/kvm"
 #define MARKER	   "hugebench: user space runs" /* as in probe_code */
-/* A guest under working KVM is in user space after a second; twenty are for a loaded host. */
+/* A guest under working KVM is in user space after a second; a minute is for a loaded host. */
 #define PROBE_TIMEOUT_NS (60 * NSEC_PER_SEC)
 #define PROBE_BASE	 0x400000ULL
 #define PROBE_MEMORY	 (256ULL << 20)
