@@ -18,7 +18,9 @@ say = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@printf '  %-7s %s\n'
 
 CFLAGS ?= -O2 -g
 # _GNU_SOURCE: Linux interfaces (memfd, move_pages, vfork) are the subject here.
+# -ffile-prefix-map: the agent is part of the guest image, which must not depend on the clone's place.
 HB_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -D_GNU_SOURCE -I. \
+	-ffile-prefix-map=$(CURDIR)=. \
 	-I/usr/include/postgresql -pthread
 
 HOST_LIBS := -ljansson -linih -lgsl -lgslcblas -lhwloc -lelf -lcrypto -lz -lm
