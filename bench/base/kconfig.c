@@ -3,23 +3,23 @@
 
 #include "bench/base/kconfig.h"
 
-/* Put "CONFIG_X" -> its whole line into @o; what only names the compiler is left out. */
-static int read_config(const char *path, json_t *o)
+int kconfig_read(const char *path, json_t **config, struct hb_error *e)
 {
 	HB_FREE char *text = NULL;
 	char *save = NULL;
 	int rc = hb_file_read(path, &text, NULL);
 
-	for (char *line = rc ? NULL : strtok_r(text, "\n", &save); line;
+	*config = json_object();
+	for (char *line = rc ? NULL : strtok_r(text, "\n", &save); line && !rc;
 	     line = strtok_r(NULL, "\n", &save)) {
 		HB_FREE char *symbol = strndup(line, strcspn(line, "="));
 
 		if (strncmp(line, "CONFIG_", 7) || !strncmp(line, "CONFIG_CC_VERSION_TEXT=", 23))
 			continue;
-		if (!symbol || json_object_set_new(o, symbol, json_string(line)))
-			return -ENOMEM;
+		if (!symbol || json_object_set_new(*config, symbol, json_string(line)))
+			rc = -ENOMEM;
 	}
-	return rc;
+	return rc ? hb_error_set(e, rc, "cannot read %s: %s", path, strerror(-rc)) : 0;
 }
 
 /* Append a line of @from for each symbol that @to has otherwise or not at all. */
@@ -39,17 +39,9 @@ static void diff_one_way(json_t *from, json_t *to, const char *sign, json_t *lin
 
 json_t *kconfig_diff(const char *a, const char *b, struct hb_error *e)
 {
-	json_t *left = json_object(), *right = json_object(), *lines = NULL;
-	const char *path = a;
-	int rc = read_config(path, left);
+	json_t *left = NULL, *right = NULL, *lines = NULL;
 
-	if (!rc) {
-		path = b;
-		rc = read_config(path, right);
-	}
-	if (rc) {
-		hb_error_set(e, rc, "cannot read %s: %s", path, strerror(-rc));
-	} else {
+	if (!kconfig_read(a, &left, e) && !kconfig_read(b, &right, e)) {
 		lines = json_array();
 		diff_one_way(left, right, "-", lines);
 		diff_one_way(right, left, "+", lines);
@@ -70,31 +62,36 @@ static bool is_among(const json_t *list, const char *text)
 	return false;
 }
 
+/* What follows @symbol in its line, "=y"; "" where there is none. */
+static const char *setting(const json_t *config, const char *symbol)
+{
+	const char *line = json_string_value(json_object_get(config, symbol));
+
+	return line ? line + strlen(symbol) : "";
+}
+
 int kconfig_has(const char *path, const char *symbol, const json_t *loaded)
 {
-	json_t *config = json_object();
-	int rc = read_config(path, config);
-	const char *line = json_string_value(json_object_get(config, symbol));
-	size_t n = strlen(symbol);
+	json_t *config;
+	int rc = kconfig_read(path, &config, NULL);
 
 	if (!rc)
-		rc = line && (!strcmp(line + n, "=y") ||
-			      (!strcmp(line + n, "=m") && is_among(loaded, symbol)));
+		rc = kconfig_builtin(config, symbol) ||
+		     (!strcmp(setting(config, symbol), "=m") && is_among(loaded, symbol));
 	json_decref(config);
 	return rc;
 }
 
-char *kconfig_text(const char *path, const char *symbol)
+bool kconfig_builtin(const json_t *config, const char *symbol)
 {
-	json_t *config = json_object();
-	const char *line = read_config(path, config)
-				   ? NULL
-				   : json_string_value(json_object_get(config, symbol));
-	const char *text = line ? line + strlen(symbol) : NULL;
-	char *found = NULL;
+	return !strcmp(setting(config, symbol), "=y");
+}
 
-	if (text && !strncmp(text, "=\"", 2) && text[2] != '"')
-		found = strndup(text + 2, strcspn(text + 2, "\""));
-	json_decref(config);
-	return found;
+char *kconfig_text(const json_t *config, const char *symbol)
+{
+	const char *text = setting(config, symbol);
+
+	if (strncmp(text, "=\"", 2) || text[2] == '"')
+		return NULL;
+	return strndup(text + 2, strcspn(text + 2, "\""));
 }

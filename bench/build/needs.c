@@ -6,7 +6,7 @@
 #include "bench/build/needs.h"
 #include "bench/host/child.h"
 
-static int certificate_check(const char *config, const char *symbol, const char *src,
+static int certificate_check(const json_t *config, const char *symbol, const char *src,
 			     struct hb_error *e)
 {
 	HB_FREE char *file = kconfig_text(config, symbol);
@@ -24,16 +24,16 @@ int needs_check(const char *config, const char *src, struct hb_error *e)
 {
 	static const char *const certificates[] = {"CONFIG_SYSTEM_TRUSTED_KEYS",
 						   "CONFIG_SYSTEM_REVOCATION_KEYS"};
-	int btf = kconfig_has(config, "CONFIG_DEBUG_INFO_BTF", NULL), rc = 0;
+	json_t *set;
+	int rc = kconfig_read(config, &set, e);
 
-	if (btf < 0)
-		return hb_error_set(e, btf, "cannot read %s: %s", config, strerror(-btf));
 	for (size_t i = 0; i < ARRAY_SIZE(certificates) && !rc; i++)
-		rc = certificate_check(config, certificates[i], src, e);
-	if (!rc && btf && !child_finds("pahole"))
+		rc = certificate_check(set, certificates[i], src, e);
+	if (!rc && kconfig_builtin(set, "CONFIG_DEBUG_INFO_BTF") && !child_finds("pahole"))
 		rc = hb_error_set(e, -EINVAL,
 				  "CONFIG_DEBUG_INFO_BTF=y: BTF is made by pahole, which is not "
 				  "there: install dwarves, or \"# CONFIG_DEBUG_INFO_BTF is not "
 				  "set\" in a fragment does without");
+	json_decref(set);
 	return rc;
 }
