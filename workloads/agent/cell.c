@@ -435,10 +435,10 @@ static void prove_all(struct run *r)
 	}
 }
 
-static void turns(struct run *r, int (*change)(const json_t *machine, struct hb_error *e))
+static void turns(struct run *r, bool on)
 {
 	struct hb_error e = {""};
-	int rc = r->cell.exact ? change(r->machine, &e) : 0;
+	int rc = r->cell.exact ? machine_turns(r->machine, on, &e) : 0;
 
 	if (rc)
 		set_failed(r, rc, &e);
@@ -448,14 +448,14 @@ static void phases_timed(struct run *r)
 {
 	unsigned int left;
 
-	turns(r, machine_turns_begin);
+	turns(r, true);
 	link_phase(r->c->link, "warmup");
 	atomic_store(&r->dog.watch_tasks, 1);
 	gang_fire(&r->gang);
 	if (stay(r, hb_now_ns() + r->warmup_ns))
 		measure(r);
 	gang_phase(&r->gang, PHASE_PROVE);
-	turns(r, machine_turns_end);
+	turns(r, false);
 	watchdog_agent(&r->dog, "the observations", 4 * r->stall_ns);
 	observe_end(&r->observe, &r->cell);
 	watchdog_agent(&r->dog, "the proof", 4 * r->stall_ns);

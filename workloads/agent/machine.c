@@ -45,12 +45,11 @@ static int cpu_online(unsigned int cpu, struct hb_error *e)
  * The HPET is stopped meanwhile: between the two writes to a comparator, its value and its period,
  * a timer that runs would expire and be set to seconds ahead.
  */
-static void timers_begin(volatile uint32_t *hpet, const json_t *timers)
+static void timers_run(volatile uint32_t *hpet, const json_t *timers)
 {
 	size_t i;
 	json_t *described;
 
-	hpet[HPET_CONFIG] = 0;
 	json_array_foreach (timers, i, described) {
 		volatile uint32_t *timer = hpet + TIMER(i);
 
@@ -62,17 +61,19 @@ static void timers_begin(volatile uint32_t *hpet, const json_t *timers)
 	hpet[HPET_CONFIG] = CONFIG_RUN;
 }
 
-static void timers_end(volatile uint32_t *hpet, const json_t *timers)
+int machine_start(const json_t *machine, struct hb_error *e)
 {
-	(void)timers;
-	hpet[HPET_CONFIG] = 0;
+	int rc = 0;
+
+	for (unsigned int cpu = 1; !rc && cpu < member(machine, "vcpus"); cpu++)
+		rc = cpu_online(cpu, e);
+	return rc;
 }
 
-static int with_hpet(void (*act)(volatile uint32_t *hpet, const json_t *timers),
-		     const json_t *machine, struct hb_error *e)
+int machine_turns(const json_t *machine, bool on, struct hb_error *e)
 {
 	HB_CLOSE int fd = -1;
-	void *hpet = MAP_FAILED;
+	volatile uint32_t *hpet = MAP_FAILED;
 
 	if (member(machine, "vcpus") < 2)
 		return 0;
@@ -84,26 +85,9 @@ static int with_hpet(void (*act)(volatile uint32_t *hpet, const json_t *timers),
 				    "the HPET cannot be set: /dev/mem: %s (CONFIG_DEVMEM without "
 				    "STRICT_DEVMEM)",
 				    strerror(errno));
-	act(hpet, json_object_get(machine, "timers"));
-	munmap(hpet, HPET_BYTES);
+	hpet[HPET_CONFIG] = 0;
+	if (on)
+		timers_run(hpet, json_object_get(machine, "timers"));
+	munmap((void *)hpet, HPET_BYTES);
 	return 0;
-}
-
-int machine_start(const json_t *machine, struct hb_error *e)
-{
-	int rc = 0;
-
-	for (unsigned int cpu = 1; !rc && cpu < member(machine, "vcpus"); cpu++)
-		rc = cpu_online(cpu, e);
-	return rc;
-}
-
-int machine_turns_begin(const json_t *machine, struct hb_error *e)
-{
-	return with_hpet(timers_begin, machine, e);
-}
-
-int machine_turns_end(const json_t *machine, struct hb_error *e)
-{
-	return with_hpet(timers_end, machine, e);
 }

@@ -15,11 +15,10 @@ unsigned int machine_insn_ns(const json_t *machine);
 /* Bring up the other CPUs. -ENODEV: one does not come up. */
 int machine_start(const json_t *machine, struct hb_error *e);
 /*
- * From here on the CPUs take short turns, as @machine says, or long ones again, which cost the host
- * a fraction; nothing with one CPU. -ENODEV: /dev/mem cannot be used (CONFIG_DEVMEM without
- * STRICT_DEVMEM).
+ * From here on the CPUs take short turns, as @machine says (@on), or long ones again, which cost
+ * the host a fraction; nothing with one CPU. -ENODEV: /dev/mem cannot be used (CONFIG_DEVMEM
+ * without STRICT_DEVMEM).
  */
-int machine_turns_begin(const json_t *machine, struct hb_error *e);
-int machine_turns_end(const json_t *machine, struct hb_error *e);
+int machine_turns(const json_t *machine, bool on, struct hb_error *e);
 
 #endif
