@@ -436,11 +436,11 @@ static int pmdshare_task_init(struct task *t, struct hb_error *e)
 			   e);
 }
 
-/* @ns: what the pass took. */
-static void rest(struct task *t, uint64_t ns)
+/* After a pass that began at @start (task_ticks()). */
+static void rest(struct task *t, uint64_t start)
 {
 	const struct pmdshare_options *o = t->in->options;
-	uint64_t most = ns * o->rest / 100;
+	uint64_t most = task_ticks_to_ns(task_ticks() - start) * o->rest / 100;
 
 	if (most)
 		hb_sleep_until_ns(hb_now_ns() + task_random(t) % most);
@@ -462,7 +462,8 @@ static int remap_pass(struct task *t, struct hb_error *e)
 		return hb_error_set(e, -errno, "munmap: %s", strerror(errno));
 	task_latency(t, ROW_MUNMAP_LATENCY, task_ticks_to_ns(task_ticks() - begin));
 	task_count(t, ROW_PASSES, 1);
-	rest(t, task_ticks_to_ns(task_ticks() - start));
+	if (o->rest)
+		rest(t, start);
 	return rc;
 }
 
