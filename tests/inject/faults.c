@@ -81,7 +81,8 @@ static void check_finished(struct fault *f, json_t *before)
 
 static void take_up(struct fault *f)
 {
-	int status = f->kind->ground->again();
+	const struct ground *g = f->kind->ground;
+	int status = g->again ? g->again() : finish(g->start());
 	HB_FREE char *text = NULL;
 
 	/* A boot whose agent went wrong is a finished one, and INVALID. */

@@ -23,7 +23,7 @@ struct ground {
 	/* as before the first attempt; @number is another for each fault */
 	void (*reset)(unsigned long number);
 	pid_t (*start)(void);
-	/* a second attempt; its exit status, as finish() has it */
+	/* a second attempt; its exit status, as finish() has it. NULL: the same as the first */
 	int (*again)(void);
 	/* name and content of all that is finished; new reference */
 	json_t *(*finished)(void);
@@ -85,6 +85,8 @@ char *output(void);
 /* The exit status of a child, 1000 + signal, or -1: it did not end, and was killed. */
 int finish(pid_t pid);
 bool still_runs(pid_t pid);
+/* An undisturbed attempt on @g, from anew; its length is kept. 0, or -1: it does not end well. */
+int undisturbed(struct ground *g);
 /* A process below @pid, whichever thread started it, that runs a program called @name; or 0. */
 pid_t descendant(pid_t pid, const char *name);
 /* Programs started from here on may no longer write where the modes of files forbid it. */

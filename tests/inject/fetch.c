@@ -39,11 +39,6 @@ static pid_t start(void)
 	_exit(0);
 }
 
-static int again(void)
-{
-	return finish(start());
-}
-
 static void reset(unsigned long number)
 {
 	HB_FREE char *where = place();
@@ -59,13 +54,7 @@ static json_t *finished(void)
 
 static int prepare(struct ground *g)
 {
-	uint64_t begin = hb_now_ns();
-
-	reset(0);
-	if (again())
-		return -ENODEV; /* no network, or no lists */
-	g->length_ns = hb_now_ns() - begin;
-	return 0;
+	return undisturbed(g) ? -ENODEV : 0; /* no network, or no lists */
 }
 
 static void check(struct fault *f)
@@ -87,7 +76,6 @@ struct ground ground_fetch = {
 	.prepare = prepare,
 	.reset = reset,
 	.start = start,
-	.again = again,
 	.finished = finished,
 	.check = check,
 	.below = "cache/fetch",

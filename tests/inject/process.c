@@ -70,6 +70,18 @@ int finish(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
+int undisturbed(struct ground *g)
+{
+	uint64_t begin;
+
+	g->reset(0);
+	begin = hb_now_ns();
+	if (finish(g->start()))
+		return -1;
+	g->length_ns = hb_now_ns() - begin;
+	return 0;
+}
+
 bool still_runs(pid_t pid)
 {
 	siginfo_t info = {0};
