@@ -256,6 +256,20 @@ static void of_another_host(json_t *j)
 	json_object_set_new(environment, "host_name", json_string("other"));
 }
 
+/* Plan run @name, and carry out its first block in a copy of it in @parts. */
+static void first_block_in(const char *parts, const char *name)
+{
+	HB_FREE char *run = hb_strf("%s/%s", command_results, name);
+	char *results = command_results;
+
+	plan(name);
+	expect_run(0, "", "--name", name, "--prepare");
+	copy(run, parts);
+	command_results = (char *)parts;
+	expect_run(0, "[1/1]", "--name", name, "--block", "1");
+	command_results = results;
+}
+
 static void without_environment(json_t *j)
 {
 	json_object_del(j, "environment");
@@ -263,17 +277,11 @@ static void without_environment(json_t *j)
 
 static void merge_names_what_is_missing(void **state)
 {
-	HB_FREE char *run = path_of("results/bare"), *parts = path_of("bare-parts");
+	HB_FREE char *parts = path_of("bare-parts");
 	HB_FREE char *cell = NULL, *file = NULL;
-	char *results = command_results;
 
 	(void)state;
-	plan("bare");
-	expect_run(0, "", "--name", "bare", "--prepare");
-	copy(run, parts);
-	command_results = parts;
-	expect_run(0, "[1/1]", "--name", "bare", "--block", "1");
-	command_results = results;
+	first_block_in(parts, "bare");
 	cell = cell_path("bare", 0);
 	file = hb_strf("%s/bare/cells/%s/cell.json", parts, strrchr(cell, '/') + 1);
 	json_change(file, without_environment);
@@ -283,19 +291,12 @@ static void merge_names_what_is_missing(void **state)
 /* A boot says what was otherwise than its own run.json has it; the run it comes into is another. */
 static void merge_keeps_the_machine(void **state)
 {
-	HB_FREE char *run = path_of("results/apart"), *parts = path_of("parts");
-	HB_FREE char *record = path_of("parts/apart/run.json");
+	HB_FREE char *parts = path_of("parts"), *record = path_of("parts/apart/run.json");
 	HB_FREE char *file = NULL, *first = NULL;
-	char *results = command_results;
 	json_t *cell, *environment;
 
 	(void)state;
-	plan("apart");
-	expect_run(0, "", "--name", "apart", "--prepare");
-	copy(run, parts);
-	command_results = parts;
-	expect_run(0, "[1/1]", "--name", "apart", "--block", "1");
-	command_results = results;
+	first_block_in(parts, "apart");
 	json_change(record, of_another_host);
 	expect_command("merge", 1, "1 blocks taken", "apart", parts);
 	first = cell_path("apart", 0);
