@@ -19,7 +19,6 @@
 #include "bench/build/hostqemu.h"
 #include "bench/build/kernel.h"
 #include "bench/host/child.h"
-#include "tests/put.h"
 
 #define HUGEBENCH "build/hugebench"
 #define CELLS	  4
@@ -50,17 +49,17 @@ static void run_on_kvm_host(const char *job)
 	ADD("-smp", "2");
 	ADD("-m", "4G");
 	ADD("-display", "none");
-	ADD("-serial", text_of("file:%s/console.log", directory));
+	ADD("-serial", hb_strf("file:%s/console.log", directory));
 	ADD("-kernel", kernel.bzimage);
 	ADD("-append",
-	    text_of("console=ttyS0 loglevel=5 panic=-1 mitigations=off tsc=reliable no_timer_check "
+	    hb_strf("console=ttyS0 loglevel=5 panic=-1 mitigations=off tsc=reliable no_timer_check "
 		    "transparent_hugepage=never root=/dev/root rootfstype=9p "
 		    "rootflags=trans=virtio,version=9p2000.L,cache=loose,msize=262144 ro "
 		    "init=%s/tests/kvm_host.sh job=\"cd %s && %s\"",
 		    cwd, cwd, job));
 	ADD("-fsdev", "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap");
 	ADD("-device", "virtio-9p-pci,fsdev=root,mount_tag=/dev/root");
-	ADD("-fsdev", text_of("local,id=results,path=%s,security_model=none", directory));
+	ADD("-fsdev", hb_strf("local,id=results,path=%s,security_model=none", directory));
 	ADD("-device", "virtio-9p-pci,fsdev=results,mount_tag=results");
 #undef ADD
 	argv[n++] = "-nodefaults";
@@ -92,7 +91,7 @@ static void make_image(void)
 
 static char *in_directory(const char *name)
 {
-	HB_FREE char *path = text_of("%s/%s", directory, name);
+	HB_FREE char *path = hb_strf("%s/%s", directory, name);
 	char *content = NULL;
 
 	if (hb_file_read(path, &content, NULL))
@@ -111,7 +110,7 @@ static int setup(void **state)
 	if (kernel_resolve("kvm-host", &kernel, &e))
 		fail_msg("%s", e.text);
 	make_image();
-	job = text_of(
+	job = hb_strf(
 		"HOME='%s' XDG_CACHE_HOME='%s' build/hugebench run -s tests/kvm.ini --mode kvm "
 		"--results /run/results --name kvm",
 		home ? home : "/root", cache ? cache : "");
@@ -119,7 +118,7 @@ static int setup(void **state)
 	status = in_directory("status");
 	if (strcmp(status, "0\n"))
 		fail_msg("status %s%s", status, in_directory("output"));
-	path = text_of("%s/kvm/run.json", directory);
+	path = hb_strf("%s/kvm/run.json", directory);
 	run = json_load_file(path, 0, NULL);
 	assert_non_null(run);
 	return 0;
@@ -147,14 +146,14 @@ static void the_run_is_of_mode_kvm(void **state)
 static void every_cell_is_ok(void **state)
 {
 	HB_FREE char *summary = in_directory("output");
-	HB_FREE char *list = text_of("%s/kvm/plan.json", directory);
+	HB_FREE char *list = hb_strf("%s/kvm/plan.json", directory);
 	json_t *plan = json_load_file(list, 0, NULL), *cell;
 	size_t i;
 
 	(void)state;
 	assert_int_equal(json_array_size(json_object_get(plan, "cells")), CELLS);
 	json_array_foreach (json_object_get(plan, "cells"), i, cell) {
-		HB_FREE char *path = text_of("%s/kvm/cells/%s/cell.json", directory,
+		HB_FREE char *path = hb_strf("%s/kvm/cells/%s/cell.json", directory,
 					     json_string_value(json_object_get(cell, "id")));
 		json_t *got = json_load_file(path, 0, NULL);
 		const json_t *hello = json_object_get(got, "hello");

@@ -23,7 +23,6 @@
 #include "bench/build/hostqemu.h"
 #include "bench/build/kernel.h"
 #include "bench/host/child.h"
-#include "tests/put.h"
 
 #define BOOTS	   6
 #define SYSTEMD	   "/lib/systemd/systemd"
@@ -38,7 +37,7 @@ static json_t *run;
 
 static char *below(const char *name)
 {
-	return text_of("%s/%s", directory, name);
+	return hb_strf("%s/%s", directory, name);
 }
 
 static void must(char *const argv[])
@@ -105,9 +104,9 @@ static pid_t power_on(int console)
 	ADD("-serial", "stdio");
 	ADD("-kernel", below("own"));
 	ADD("-append", APPEND);
-	ADD("-drive", text_of("file=%s/disk,if=virtio,format=raw", directory));
+	ADD("-drive", hb_strf("file=%s/disk,if=virtio,format=raw", directory));
 	ADD("-object",
-	    text_of("memory-backend-file,id=erst,mem-path=%s/erst,size=64K,share=on", directory));
+	    hb_strf("memory-backend-file,id=erst,mem-path=%s/erst,size=64K,share=on", directory));
 	ADD("-device", "acpi-erst,memdev=erst");
 	ADD("-device", "i6300esb");
 	ADD("-action", "watchdog=reset");
@@ -154,7 +153,7 @@ static void serve(void)
 
 static char *on_disk(const char *name)
 {
-	HB_FREE char *path = text_of("%s/root/%s", directory, name);
+	HB_FREE char *path = hb_strf("%s/root/%s", directory, name);
 	char *content = NULL;
 
 	if (hb_file_read(path, &content, NULL))
@@ -170,10 +169,10 @@ static int setup(void **state)
 	assert_non_null(mkdtemp(directory));
 	make_disk();
 	serve();
-	must((char *[]){"sh", "-c", text_of("e2fsck -fp %s/disk || [ $? = 1 ]", directory), NULL});
-	must((char *[]){"debugfs", "-R", text_of("rdump /root %s", directory), below("disk"),
+	must((char *[]){"sh", "-c", hb_strf("e2fsck -fp %s/disk || [ $? = 1 ]", directory), NULL});
+	must((char *[]){"debugfs", "-R", hb_strf("rdump /root %s", directory), below("disk"),
 			NULL});
-	path = text_of("%s/root/results/metal/run.json", directory);
+	path = hb_strf("%s/root/results/metal/run.json", directory);
 	run = json_load_file(path, 0, NULL);
 	if (!run)
 		fail_msg("no run: %s", on_disk("output"));
@@ -189,7 +188,7 @@ static int teardown(void **state)
 
 static json_t *cell(const char *id)
 {
-	HB_FREE char *path = text_of("%s/root/results/metal/cells/%s/cell.json", directory, id);
+	HB_FREE char *path = hb_strf("%s/root/results/metal/cells/%s/cell.json", directory, id);
 	json_t *got = json_load_file(path, 0, NULL);
 
 	if (!got)
@@ -200,7 +199,7 @@ static json_t *cell(const char *id)
 /* The cell whose id ends in @end. */
 static json_t *cell_of(const char *end)
 {
-	HB_FREE char *path = text_of("%s/root/results/metal/plan.json", directory);
+	HB_FREE char *path = hb_strf("%s/root/results/metal/plan.json", directory);
 	json_t *plan = json_load_file(path, 0, NULL), *planned, *found = NULL;
 	size_t i;
 
@@ -249,7 +248,7 @@ static void a_run_is_given_up(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
 		if (!strstr(said, want[i]))
 			fail_msg("no '%s' in: %s", want[i], said);
-	path = text_of("%s/root/results/given-up/run.json", directory);
+	path = hb_strf("%s/root/results/given-up/run.json", directory);
 	record = json_load_file(path, 0, NULL);
 	assert_string_equal(json_text(record, "status"), "interrupted");
 	json_decref(record);
@@ -257,7 +256,7 @@ static void a_run_is_given_up(void **state)
 
 static void the_plan_is_carried_out(void **state)
 {
-	HB_FREE char *path = text_of("%s/root/results/metal/plan.json", directory);
+	HB_FREE char *path = hb_strf("%s/root/results/metal/plan.json", directory);
 	json_t *plan = json_load_file(path, 0, NULL), *planned, *boots = json_object();
 	size_t i;
 
@@ -313,7 +312,7 @@ static void the_panic_is_recorded(void **state)
 	assert_string_equal(json_text(got, "verdict"), "PANIC");
 	assert_non_null(strstr(json_text(got, "reason"), "sysrq triggered crash"));
 	assert_true(json_array_size(json_object_get(got, "evidence")) > 5);
-	log = on_disk(text_of("results/metal/cells/%s/console.log", json_text(got, "id")));
+	log = on_disk(hb_strf("results/metal/cells/%s/console.log", json_text(got, "id")));
 	assert_non_null(strstr(log, "sysrq_handle_crash"));
 	json_decref(got);
 }

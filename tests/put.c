@@ -50,16 +50,3 @@ void put_json(json_t *json, const char *path, ...)
 	put(text, strlen(text), path, ap);
 	va_end(ap);
 }
-
-char *text_of(const char *format, ...)
-{
-	va_list args;
-	char *out;
-	int n;
-
-	va_start(args, format);
-	n = vasprintf(&out, format, args);
-	va_end(args);
-	assert_true(n >= 0);
-	return out;
-}

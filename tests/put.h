@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Files that a test is about, and texts. What cannot be written fails the test. */
+/* Files that a test is about. What cannot be written fails the test. */
 #ifndef HB_TESTS_PUT_H
 #define HB_TESTS_PUT_H
 
@@ -13,7 +13,5 @@ void put_bytes(const void *data, size_t len, const char *path, ...)
 	__attribute__((format(printf, 3, 4)));
 /* The same with @json, which is released. */
 void put_json(json_t *json, const char *path, ...) __attribute__((format(printf, 2, 3)));
-/* A text that is the test's own to the end of its process; never NULL. */
-char *text_of(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif
