@@ -186,6 +186,28 @@ static void test_vcpu_threads(void **state)
 	done(q);
 }
 
+static void test_kvm_counts(void **state)
+{
+	struct qmp *q = ready();
+	struct qmp_kvm_counts counts;
+	struct hb_error e = {""};
+
+	(void)state;
+	say("{\"return\": [{\"provider\": \"kvm\", \"qom-path\": "
+	    "\"/machine/unattached/device[0]\", "
+	    "\"stats\": [{\"name\": \"exits\", \"value\": 700}, {\"name\": \"guest_mode\", "
+	    "\"value\": false}, {\"name\": \"insn_emulation\", \"value\": 9000}]}, {\"provider\": "
+	    "\"kvm\", \"stats\": [{\"name\": \"exits\", \"value\": 42}]}, 7], \"id\": 2}\n");
+	assert_int_equal(qmp_kvm_counts(q, hb_now_ns() + SHORT_NS, &counts, &e), 0);
+	assert_int_equal(counts.exits, 742);
+	assert_int_equal(counts.emulated, 9000);
+	say("{\"return\": [], \"id\": 3}\n");
+	assert_int_equal(qmp_kvm_counts(q, hb_now_ns() + SHORT_NS, &counts, &e), -EREMOTEIO);
+	say("{\"error\": {\"desc\": \"no such command\"}, \"id\": 4}\n");
+	assert_int_equal(qmp_kvm_counts(q, hb_now_ns() + SHORT_NS, &counts, &e), -EREMOTEIO);
+	done(q);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +218,7 @@ int main(void)
 		cmocka_unit_test(test_drain_notes_a_panic),
 		cmocka_unit_test(test_error_and_late_answer),
 		cmocka_unit_test(test_vcpu_threads),
+		cmocka_unit_test(test_kvm_counts),
 	};
 
 	return cmocka_run_group_tests_name("qmp", tests, NULL, NULL);

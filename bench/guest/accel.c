@@ -19,6 +19,7 @@
 #define MARKER	   "hugebench: user space runs" /* as in probe_code */
 /* A guest under working KVM is in user space after a second; a minute is for a loaded host. */
 #define PROBE_TIMEOUT_NS (60 * NSEC_PER_SEC)
+#define LOOK_EVERY_NS	 (NSEC_PER_SEC / 4)
 #define PROBE_BASE	 0x400000ULL
 #define PROBE_MEMORY	 (256ULL << 20)
 
@@ -104,16 +105,40 @@ static int write_initramfs(const char *path)
 	return rc;
 }
 
+bool accel_is_software(const struct qmp_kvm_counts *c)
+{
+	return c->exits > 500 && c->emulated / c->exits > 150;
+}
+
+/* Is nothing more to be hoped for from the guest? The reason is @a's then. */
+static bool hopeless(struct vm *vm, struct accel *a)
+{
+	struct qmp_kvm_counts c;
+
+	if (vm_kvm_counts(vm, &c, NULL) || !accel_is_software(&c))
+		return false;
+	snprintf(a->reason, sizeof(a->reason),
+		 "the host's KVM emulates the guest's instructions by software (%ju in %ju exits)",
+		 (uintmax_t)c.emulated, (uintmax_t)c.exits);
+	return true;
+}
+
 /* Wait for the guest to power itself off, then look for the marker. */
 static void watch(struct vm *vm, const char *console, struct accel *a)
 {
-	uint64_t deadline = hb_now_ns() + PROBE_TIMEOUT_NS;
+	uint64_t deadline = hb_now_ns() + PROBE_TIMEOUT_NS, look = hb_now_ns();
 	HB_FREE char *text = NULL, *words = NULL;
 	bool gone;
 	int status;
 
-	while (!(gone = vm_exited(vm, &status)) && hb_now_ns() < deadline)
+	while (!(gone = vm_exited(vm, &status)) && hb_now_ns() < deadline) {
 		usleep(20000);
+		if (hb_now_ns() < look)
+			continue;
+		if (hopeless(vm, a))
+			return;
+		look = hb_now_ns() + LOOK_EVERY_NS;
+	}
 	words = vm_stderr(vm);
 	a->works = !hb_file_read(console, &text, NULL) && strstr(text, MARKER);
 	if (a->works)

@@ -21,9 +21,18 @@ struct accel {
  * does not work; an error only when nothing can be found out (no QEMU).
  */
 int accel_probe(const char *bzimage, bool again, struct accel *a, struct hb_error *e);
-/* The probe's boot itself, in any mode and without the cache. Takes up to 20 s beyond QEMU's start.
+/*
+ * The probe's boot itself, in any mode and without the cache. Where KVM does not work it takes up
+ * to a minute beyond QEMU's start; two seconds where accel_is_software() tells.
  */
 int accel_boot(const char *bzimage, enum vm_mode mode, struct accel *a, struct hb_error *e);
+/*
+ * Is it plain from KVM's counters that it emulates the guest by software, some million instructions
+ * a second? KVM on hardware emulates what the hardware cannot: with SVM one instruction an exit,
+ * with VMX 130 at most, in real mode on processors of before 2010 (handle_invalid_guest_state() of
+ * arch/x86/kvm/vmx/vmx.c). A KVM without hardware (PVM) does so with all of firmware and kernel.
+ */
+bool accel_is_software(const struct qmp_kvm_counts *c);
 /* What the cache knows, without booting anything: 1, or 0 when nothing is known. */
 int accel_known(struct accel *a);
 /*

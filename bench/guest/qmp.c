@@ -279,3 +279,42 @@ int qmp_vcpu_threads(struct qmp *q, pid_t *tid, unsigned int max, uint64_t deadl
 	json_decref(cpus);
 	return rc;
 }
+
+/* The counters of one vCPU, out of query-stats' answer for it. */
+static void counts_add(struct qmp_kvm_counts *counts, const json_t *vcpu)
+{
+	const json_t *stat;
+	size_t i;
+
+	json_array_foreach (json_object_get(vcpu, "stats"), i, stat) {
+		const char *name = json_string_value(json_object_get(stat, "name"));
+		json_int_t value = json_integer_value(json_object_get(stat, "value"));
+
+		if (name && !strcmp(name, "exits"))
+			counts->exits += value;
+		if (name && !strcmp(name, "insn_emulation"))
+			counts->emulated += value;
+	}
+}
+
+int qmp_kvm_counts(struct qmp *q, uint64_t deadline_ns, struct qmp_kvm_counts *counts,
+		   struct hb_error *e)
+{
+	json_t *what = json_pack("{s:s, s:[{s:s, s:[s, s]}]}", "target", "vcpu", "providers",
+				 "provider", "kvm", "names", "exits", "insn_emulation");
+	json_t *vcpus, *vcpu;
+	size_t i;
+	int rc;
+
+	*counts = (struct qmp_kvm_counts){0};
+	if (!what)
+		return hb_error_set(e, -ENOMEM, "QMP: no memory");
+	rc = qmp_command(q, "query-stats", what, deadline_ns, &vcpus, e);
+	if (rc)
+		return rc;
+	json_array_foreach (vcpus, i, vcpu)
+		counts_add(counts, vcpu);
+	rc = json_array_size(vcpus) ? 0 : hb_error_set(e, -EREMOTEIO, "QMP: KVM has no counters");
+	json_decref(vcpus);
+	return rc;
+}

@@ -41,4 +41,15 @@ bool qmp_panicked(const struct qmp *q);
 int qmp_vcpu_threads(struct qmp *q, pid_t *tid, unsigned int max, uint64_t deadline_ns,
 		     struct hb_error *e);
 
+/* What KVM has counted of all vCPUs since the guest began. */
+struct qmp_kvm_counts {
+	uint64_t exits;	   /* times it came back from the guest */
+	uint64_t emulated; /* instructions that it carried out by software in the guest's place */
+};
+
+/* Errors as above; -EREMOTEIO where there are no such counters: QEMU before 7.1, Linux before 5.14,
+ * another accelerator. */
+int qmp_kvm_counts(struct qmp *q, uint64_t deadline_ns, struct qmp_kvm_counts *counts,
+		   struct hb_error *e);
+
 #endif

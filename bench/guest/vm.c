@@ -19,7 +19,6 @@
 #include "bench/build/hostqemu.h"
 #include "bench/host/child.h"
 #include "bench/host/memory.h"
-#include "bench/guest/qmp.h"
 #include "bench/guest/quiet.h"
 #include "bench/guest/vm.h"
 
@@ -669,6 +668,11 @@ int vm_panicked(struct vm *vm)
 	if (vm->qmp && !vm->qmp_broken && qmp_drain(vm->qmp, NULL))
 		vm->qmp_broken = true;
 	return vm->qmp && qmp_panicked(vm->qmp);
+}
+
+int vm_kvm_counts(struct vm *vm, struct qmp_kvm_counts *counts, struct hb_error *e)
+{
+	return qmp_kvm_counts(vm->qmp, hb_now_ns() + COMMAND_TIMEOUT_NS, counts, e);
 }
 
 static int console_connect(struct vm *vm)

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "bench/base/util.h"
+#include "bench/guest/qmp.h"
 #include "bench/host/placement.h"
 
 enum vm_mode {
@@ -79,6 +80,8 @@ int vm_exited(struct vm *vm, int *status);
 char *vm_stderr(const struct vm *vm);
 /* 1 when QMP or pvpanic reported a guest panic. */
 int vm_panicked(struct vm *vm);
+/* What KVM has counted so far: qmp_kvm_counts(). */
+int vm_kvm_counts(struct vm *vm, struct qmp_kvm_counts *counts, struct hb_error *e);
 /* Both directions of the serial console from now on (the file has it all); owned by the vm. */
 int vm_console_fd(struct vm *vm, struct hb_error *e);
 /*
