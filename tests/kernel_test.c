@@ -586,32 +586,37 @@ static void test_last_fragment_wins(void **state)
 static void test_config_diff(void **state)
 {
 	HB_FREE char *left = hb_strf("%s/left", root), *right = hb_strf("%s/right", root);
-	struct kernel a = {.config = left}, b = {.config = right};
-	json_t *diff, *loaded = json_pack("[s]", "CONFIG_X");
+	json_t *diff, *settings, *loaded = json_pack("[s]", "CONFIG_X");
+	struct hb_error e = {.text = ""};
 
 	(void)state;
 	put("left",
 	    "CONFIG_CC_VERSION_TEXT=\"gcc 1\"\n# CONFIG_N is not set\nCONFIG_A=y\nCONFIG_X=y\n");
 	put("right", "CONFIG_CC_VERSION_TEXT=\"gcc 2\"\nCONFIG_A=y\nCONFIG_X=m\nCONFIG_NEW=3\n");
-	diff = kconfig_diff(a.config, b.config, NULL);
+	diff = kconfig_diff(left, right, NULL);
 	assert_int_equal(json_array_size(diff), 3);
 	assert_string_equal(json_string_value(json_array_get(diff, 0)), "-CONFIG_X=y");
 	assert_string_equal(json_string_value(json_array_get(diff, 1)), "+CONFIG_X=m");
 	assert_string_equal(json_string_value(json_array_get(diff, 2)), "+CONFIG_NEW=3");
 	json_decref(diff);
-	diff = kconfig_diff(a.config, a.config, NULL);
+	diff = kconfig_diff(left, left, NULL);
 	assert_int_equal(json_array_size(diff), 0);
 	json_decref(diff);
-	assert_int_equal(kconfig_has(b.config, "CONFIG_A", NULL), 1);
-	assert_int_equal(kconfig_has(b.config, "CONFIG_X", NULL), 0);
+	assert_int_equal(kconfig_read(right, &settings, &e), 0);
+	assert_true(kconfig_has(settings, "CONFIG_A", NULL));
+	assert_false(kconfig_has(settings, "CONFIG_X", NULL));
 	/* A module counts when it is loaded. */
-	assert_int_equal(kconfig_has(b.config, "CONFIG_X", loaded), 1);
-	assert_int_equal(kconfig_has(b.config, "CONFIG_NEW", loaded), 0);
-	assert_int_equal(kconfig_has(b.config, "CONFIG_NE", NULL), 0);
-	assert_int_equal(kconfig_has(a.config, "CONFIG_N", NULL), 0);
-	b.config = "/nonexistent";
-	assert_null(kconfig_diff(a.config, b.config, NULL));
-	assert_int_equal(kconfig_has(b.config, "CONFIG_X", NULL), -ENOENT);
+	assert_true(kconfig_has(settings, "CONFIG_X", loaded));
+	assert_false(kconfig_has(settings, "CONFIG_NEW", loaded));
+	assert_false(kconfig_has(settings, "CONFIG_NE", NULL));
+	json_decref(settings);
+	assert_int_equal(kconfig_read(left, &settings, &e), 0);
+	assert_false(kconfig_has(settings, "CONFIG_N", NULL));
+	json_decref(settings);
+	assert_null(kconfig_diff(left, "/nonexistent", NULL));
+	assert_int_equal(kconfig_read("/nonexistent", &settings, &e), -ENOENT);
+	assert_string_equal(e.text, "cannot read /nonexistent: No such file or directory");
+	json_decref(settings);
 	json_decref(loaded);
 }
 

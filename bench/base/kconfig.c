@@ -70,16 +70,10 @@ static const char *setting(const json_t *config, const char *symbol)
 	return line ? line + strlen(symbol) : "";
 }
 
-int kconfig_has(const char *path, const char *symbol, const json_t *loaded)
+bool kconfig_has(const json_t *config, const char *symbol, const json_t *loaded)
 {
-	json_t *config;
-	int rc = kconfig_read(path, &config, NULL);
-
-	if (!rc)
-		rc = kconfig_builtin(config, symbol) ||
-		     (!strcmp(setting(config, symbol), "=m") && is_among(loaded, symbol));
-	json_decref(config);
-	return rc;
+	return kconfig_builtin(config, symbol) ||
+	       (!strcmp(setting(config, symbol), "=m") && is_among(loaded, symbol));
 }
 
 bool kconfig_builtin(const json_t *config, const char *symbol)

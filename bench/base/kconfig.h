@@ -14,15 +14,15 @@
  */
 json_t *kconfig_diff(const char *a, const char *b, struct hb_error *e);
 /*
- * Does the kernel of the .config file @path have @symbol ("CONFIG_USERFAULTFD"): as y, or as m
- * where it is one of @loaded (array of symbols whose modules are loaded, or NULL)? 1, 0, or -errno.
- */
-int kconfig_has(const char *path, const char *symbol, const json_t *loaded);
-/*
  * The .config file @path: *@config maps "CONFIG_X" to its whole line, comments and what only names
  * the compiler left out; new reference, also where reading fails. 0, or -errno.
  */
 int kconfig_read(const char *path, json_t **config, struct hb_error *e);
+/*
+ * Has @config @symbol ("CONFIG_USERFAULTFD"): as y, or as m where it is one of @loaded (array of
+ * symbols whose modules are loaded, or NULL)?
+ */
+bool kconfig_has(const json_t *config, const char *symbol, const json_t *loaded);
 /* Has @config @symbol as y? */
 bool kconfig_builtin(const json_t *config, const char *symbol);
 /* The text between the quotes of @symbol, owned by the caller. NULL: none, or an empty one. */

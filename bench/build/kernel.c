@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/base/kconfig.h"
 #include "bench/build/cache.h"
 #include "bench/build/kbuild.h"
 #include "bench/build/kernel.h"
@@ -84,11 +85,14 @@ static char *entry_path(const struct site *p, const char *key)
 
 static int kernel_complete(struct kernel *k, struct hb_error *e)
 {
-	if (k->name && k->description && k->version && k->build_id && k->source && k->bzimage &&
-	    k->config && k->series)
-		return 0;
-	kernel_free(k);
-	return hb_error_set(e, -ENOMEM, "out of memory");
+	bool whole = k->name && k->description && k->version && k->build_id && k->source &&
+		     k->bzimage && k->config && k->series;
+	int rc = whole ? kconfig_read(k->config, &k->settings, e)
+		       : hb_error_set(e, -ENOMEM, "out of memory");
+
+	if (rc)
+		kernel_free(k);
+	return rc;
 }
 
 /* Fill @k from a cache entry. */
@@ -363,9 +367,14 @@ int kernel_check(const char *name, struct hb_error *e)
 	return rc;
 }
 
+bool kernel_has(const struct kernel *k, const char *symbol)
+{
+	return kconfig_has(k->settings, symbol, k->loaded);
+}
+
 int kernel_check_guest(const struct kernel *k, struct hb_error *e)
 {
-	return modules_check(k->name, k->config, k->loaded, e);
+	return modules_check(k->name, k->settings, k->loaded, e);
 }
 
 void kernel_free(struct kernel *k)
@@ -380,6 +389,7 @@ void kernel_free(struct kernel *k)
 	free(k->bzimage);
 	free(k->bzimage_exact);
 	free(k->config);
+	json_decref(k->settings);
 	free(k->modules);
 	json_decref(k->loaded);
 	free(k->broken);

@@ -18,6 +18,7 @@ struct kernel {
 	char *bzimage;	   /* path */
 	char *bzimage_exact; /* path of the same without PAUSE, after kernel_exact(); else NULL */
 	char *config;	     /* path of the .config */
+	json_t *settings;    /* what is in it, as kconfig_read() has it */
 	char *modules;	     /* cpio archive of the modules that a guest loads, or NULL */
 	json_t *loaded;	     /* symbols that they stand for, or NULL */
 	char *broken;	     /* why there is no bzimage, or NULL */
@@ -37,12 +38,14 @@ int kernel_resolve_in(const char *root, const char *cache, const char *name, str
 		      struct hb_error *e);
 /* Make the image for several vCPUs in mode exact, or find it; errors as pause_remove(). */
 int kernel_exact(struct kernel *k, struct hb_error *e);
+/* Has it @symbol ("CONFIG_USERFAULTFD"): built in, or as a module that guests load? */
+bool kernel_has(const struct kernel *k, const char *symbol);
 /* Has it all that a guest needs? -EINVAL with the symbols that are missing. */
 int kernel_check_guest(const struct kernel *k, struct hb_error *e);
 void kernel_free(struct kernel *k);
 /*
  * Fill @k for variant @name that could not be built, @why; version, build_id and source are "",
- * bzimage and config NULL. Errors as kernel_resolve().
+ * bzimage, config and settings NULL. Errors as kernel_resolve().
  */
 int kernel_broken(const char *name, const char *why, struct kernel *k, struct hb_error *e);
 /* The names that "FROM..TO" stands for; see variant_steps(). */

@@ -16,9 +16,10 @@
 int modules_pack(const char *base, const char *version, const char *path, json_t **loaded,
 		 struct hb_error *e);
 /*
- * Does the kernel with .config @config and the modules' symbols @loaded (NULL: none) have all that
+ * Does the kernel with @config (kconfig_read()) and the modules' symbols @loaded (NULL: none) have all that
  * a guest needs? -EINVAL with the symbols that are missing; @name is for the message.
  */
-int modules_check(const char *name, const char *config, const json_t *loaded, struct hb_error *e);
+int modules_check(const char *name, const json_t *config, const json_t *loaded,
+		  struct hb_error *e);
 
 #endif

@@ -41,7 +41,7 @@ static int finds_root(const struct kernel *k, const struct root_disk *root, stru
 	json_array_foreach (root->needs, i, symbol) {
 		HB_FREE char *before = HB_STEAL(missing);
 
-		missing = kconfig_has(k->config, json_string_value(symbol), NULL) > 0
+		missing = kconfig_builtin(k->settings, json_string_value(symbol))
 				  ? strdup(before)
 				  : hb_strf("%s%s%s=y", before, *before ? ", " : "",
 					    json_string_value(symbol));

@@ -4,7 +4,6 @@
 #include <time.h>
 
 #include "bench/base/json.h"
-#include "bench/base/kconfig.h"
 #include "bench/guest/session.h"
 #include "bench/host/environment.h"
 #include "bench/result/load.h"
@@ -33,7 +32,7 @@ static const char *symbol_missing(const struct run *r, const json_t *planned,
 
 		json_array_foreach (json_object_get(w, "needs"), s, symbol) {
 			*user = json_text(in, "workload");
-			if (!kconfig_has(k->config, json_string_value(symbol), k->loaded))
+			if (!kernel_has(k, json_string_value(symbol)))
 				return json_string_value(symbol);
 		}
 	}

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "bench/base/exact.h"
-#include "bench/base/kconfig.h"
 #include "bench/build/hostqemu.h"
 #include "bench/guest/accel.h"
 #include "bench/run/run.h"
@@ -83,9 +82,8 @@ static int qemu_check(enum vm_mode mode, struct hb_error *e)
 /* Has @k what kernel_exact() and the agent's own clock need? */
 static bool exact_boots(const struct kernel *k)
 {
-	return kconfig_has(k->config, "CONFIG_DEVMEM", k->loaded) &&
-	       !kconfig_has(k->config, "CONFIG_STRICT_DEVMEM", k->loaded) &&
-	       kconfig_has(k->config, "CONFIG_KERNEL_GZIP", k->loaded);
+	return kernel_has(k, "CONFIG_DEVMEM") && !kernel_has(k, "CONFIG_STRICT_DEVMEM") &&
+	       kernel_has(k, "CONFIG_KERNEL_GZIP");
 }
 
 /* Why mode auto does not settle for exact; NULL: it may. Owned by the caller. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "bench/base/json.h"
+#include "bench/base/kconfig.h"
 #include "bench/base/plain.h"
 #include "bench/run/run.h"
 
@@ -77,6 +78,7 @@ static int kernels_recorded(struct run *r, struct hb_error *e)
 {
 	const json_t *list = json_object_get(r->record, "kernels"), *k;
 	size_t i;
+	int rc;
 
 	r->kernels = calloc(json_array_size(list), sizeof(*r->kernels));
 	if (!r->kernels)
@@ -94,6 +96,9 @@ static int kernels_recorded(struct run *r, struct hb_error *e)
 		if (!mine->name || !mine->build_id || (!mine->config && !mine->broken))
 			return hb_error_set(e, -EPROTO, "%s/run.json has no kernel %zu",
 					    r->store.dir, i);
+		rc = mine->broken ? 0 : kconfig_read(mine->config, &mine->settings, e);
+		if (rc)
+			return rc;
 	}
 	return 0;
 }
