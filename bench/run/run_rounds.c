@@ -139,14 +139,17 @@ static void leave_out(struct walk *k, size_t first, const json_t *decided)
 }
 
 /* A look: the run ends when every main figure has its verdict, else those that have wait for the
- * others. A run that cannot be read goes on. */
+ * others. A run that cannot be read goes on, and says why. */
 static bool look(struct walk *k, size_t at)
 {
 	json_t *decided = json_object();
 	bool all = false;
 	int complete = walk_rep(k, at) - 1;
+	struct hb_error e;
 
-	if (!compare_decided(k->r->store.dir, decided, &all, NULL) && !all)
+	if (compare_decided(k->r->store.dir, decided, &all, &e))
+		progress_note(&k->progress, "what has a verdict is not known: %s", e.text);
+	else if (!all)
 		leave_out(k, at, decided);
 	json_decref(decided);
 	if (!all)
