@@ -170,8 +170,7 @@ int modules_pack(const char *base, const char *version, const char *path, json_t
 	return rc;
 }
 
-int modules_check(const char *name, const json_t *config, const json_t *loaded,
-		  struct hb_error *e)
+int modules_check(const char *name, const json_t *config, const json_t *loaded, struct hb_error *e)
 {
 	char missing[512] = "";
 	size_t n = 0;

@@ -16,10 +16,9 @@
 int modules_pack(const char *base, const char *version, const char *path, json_t **loaded,
 		 struct hb_error *e);
 /*
- * Does the kernel with @config (kconfig_read()) and the modules' symbols @loaded (NULL: none) have all that
- * a guest needs? -EINVAL with the symbols that are missing; @name is for the message.
+ * Does the kernel with @config (kconfig_read()) and the modules' symbols @loaded (NULL: none) have
+ * all that a guest needs? -EINVAL with the symbols that are missing; @name is for the message.
  */
-int modules_check(const char *name, const json_t *config, const json_t *loaded,
-		  struct hb_error *e);
+int modules_check(const char *name, const json_t *config, const json_t *loaded, struct hb_error *e);
 
 #endif
