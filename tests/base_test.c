@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "bench/base/hist.h"
+#include "bench/base/json.h"
 #include "bench/base/option.h"
 #include "bench/base/units.h"
 #include "bench/base/wire.h"
@@ -501,6 +502,26 @@ static void test_shell_word(void **state)
 	assert_string_equal(text, "a/b-c=1'''it'\\''s $x'");
 }
 
+/* Also in files that somebody else wrote: what is no text is passed over. */
+static void texts_are_found(void **state)
+{
+	json_t *texts = json_pack("[i, s, n]", 1, "one");
+	json_t *objects = json_pack("[s, {s:i}, {s:s, s:i}, {s:s}]", "a", "k", 1, "k", "one", "n",
+				    7, "k", "one");
+
+	(void)state;
+	assert_true(json_has_text(texts, "one"));
+	assert_false(json_has_text(texts, "on"));
+	assert_false(json_has_text(NULL, "one"));
+	assert_int_equal(json_integer_value(json_object_get(json_find(objects, "k", "one"), "n")),
+			 7);
+	assert_null(json_find(objects, "k", "two"));
+	assert_null(json_find(texts, "k", "one"));
+	assert_string_equal(json_text(json_find(objects, "k", "one"), "n"), "");
+	json_decref(texts);
+	json_decref(objects);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -524,6 +545,7 @@ int main(void)
 		cmocka_unit_test(wire_damage_is_noticed),
 		cmocka_unit_test(files_are_whole_or_absent),
 		cmocka_unit_test(links_are_removed_not_followed),
+		cmocka_unit_test(texts_are_found),
 	};
 
 	return cmocka_run_group_tests_name("base", tests, NULL, NULL);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <string.h>
 
+#include "bench/base/json.h"
 #include "bench/base/kconfig.h"
 
 int kconfig_read(const char *path, json_t **config, struct hb_error *e)
@@ -51,17 +52,6 @@ json_t *kconfig_diff(const char *a, const char *b, struct hb_error *e)
 	return lines;
 }
 
-static bool is_among(const json_t *list, const char *text)
-{
-	size_t i;
-	json_t *one;
-
-	json_array_foreach (list, i, one)
-		if (!strcmp(json_string_value(one), text))
-			return true;
-	return false;
-}
-
 /* What follows @symbol in its line, "=y"; "" where there is none. */
 static const char *setting(const json_t *config, const char *symbol)
 {
@@ -73,7 +63,7 @@ static const char *setting(const json_t *config, const char *symbol)
 bool kconfig_has(const json_t *config, const char *symbol, const json_t *loaded)
 {
 	return kconfig_builtin(config, symbol) ||
-	       (!strcmp(setting(config, symbol), "=m") && is_among(loaded, symbol));
+	       (!strcmp(setting(config, symbol), "=m") && json_has_text(loaded, symbol));
 }
 
 bool kconfig_builtin(const json_t *config, const char *symbol)

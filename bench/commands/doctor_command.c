@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/base/json.h"
 #include "bench/guest/accel.h"
 #include "bench/base/restore.h"
 #include "bench/commands/commands.h"
@@ -114,9 +115,8 @@ static void print(const json_t *rows)
 	json_array_foreach (rows, i, row) {
 		const char *mend = json_string_value(json_object_get(row, "mend"));
 
-		printf("%-5s %-24s %s\n", json_string_value(json_object_get(row, "state")),
-		       json_string_value(json_object_get(row, "check")),
-		       json_string_value(json_object_get(row, "detail")));
+		printf("%-5s %-24s %s\n", json_text(row, "state"), json_text(row, "check"),
+		       json_text(row, "detail"));
 		if (*mend)
 			printf("%-5s %-24s mend: %s\n", "", "", mend);
 	}
@@ -128,7 +128,7 @@ static bool any_bad(const json_t *rows)
 	json_t *row;
 
 	json_array_foreach (rows, i, row)
-		if (!strcmp(json_string_value(json_object_get(row, "state")), "bad"))
+		if (!strcmp(json_text(row, "state"), "bad"))
 			return true;
 	return false;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <string.h>
 
+#include "bench/base/json.h"
 #include "bench/commands/evidence.h"
 #include "bench/result/stacks.h"
 
@@ -68,7 +69,7 @@ static void print_chains(const json_t *evidence)
 		if (i == CHAINS)
 			break;
 		printf("  blocked, %lld task%s: %s\n", (long long)tasks, tasks == 1 ? "" : "s",
-		       json_string_value(json_object_get(c, "chain")));
+		       json_text(c, "chain"));
 	}
 	json_decref(chains);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/base/json.h"
 #include "bench/commands/commands.h"
 #include "bench/host/paths.h"
 #include "bench/run/run.h"
@@ -60,7 +61,7 @@ static json_t *find_boot(const struct run *r, const struct replay *a, struct hb_
 	json_array_foreach (cells, i, cell) {
 		json_t *boot;
 
-		if (strcmp(json_string_value(json_object_get(cell, "id")), a->cell))
+		if (strcmp(json_text(cell, "id"), a->cell))
 			continue;
 		boot = plan_boot(r->plan, i);
 		if (boot && a->gdb)
@@ -105,8 +106,7 @@ static int boot_again(const struct run *r, const struct replay *a, json_t **cell
 		rc = run_measure(r, &b, dir, cell, e);
 	if (!rc)
 		printf("%s: %s %s\nits console and histograms: %s\n", a->cell,
-		       json_string_value(json_object_get(*cell, "verdict")),
-		       json_string_value(json_object_get(*cell, "reason")), dir);
+		       json_text(*cell, "verdict"), json_text(*cell, "reason"), dir);
 	kernel_free(&other);
 	json_decref(planned);
 	return rc;
@@ -122,9 +122,8 @@ static size_t count_moved(const json_t *was, const json_t *now)
 		if (json_equal(m, json_array_get(json_object_get(now, "metrics"), i)))
 			continue;
 		if (moved++ < MOVED_SHOWN)
-			printf("  %s.%s is another\n",
-			       json_string_value(json_object_get(m, "source")),
-			       json_string_value(json_object_get(m, "name")));
+			printf("  %s.%s is another\n", json_text(m, "source"),
+			       json_text(m, "name"));
 	}
 	return moved;
 }
@@ -142,8 +141,8 @@ static int same_again(const struct run *r, const struct replay *a, const json_t 
 		printf("the run has not carried this cell out; nothing to compare with\n");
 	else
 		printf("in the run: %s %s; %zu of %zu figures are the same to the digit\n",
-		       json_string_value(json_object_get(was, "verdict")),
-		       json_string_value(json_object_get(was, "reason")), figures - moved, figures);
+		       json_text(was, "verdict"), json_text(was, "reason"), figures - moved,
+		       figures);
 	json_decref(was);
 	return same && !moved ? EXIT_OK : EXIT_CELLS;
 }

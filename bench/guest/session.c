@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/base/json.h"
 #include "bench/guest/console.h"
 #include "bench/build/cpio.h"
 #include "bench/base/exact.h"
@@ -469,8 +470,7 @@ static int boot_again(const struct session_config *c, json_t **cell, struct hb_e
 	HB_FREE char *text =
 		hb_strf("booted twice: the first boot ended before the agent ran, %s: %s "
 			"(console.lost.log)",
-			json_string_value(json_object_get(*cell, "verdict")),
-			json_string_value(json_object_get(*cell, "reason")));
+			json_text(*cell, "verdict"), json_text(*cell, "reason"));
 	int rc;
 
 	json_decref(*cell);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "bench/base/json.h"
 #include "bench/base/plain.h"
 #include "bench/guest/session_state.h"
 
@@ -35,17 +36,6 @@ int session_settle(struct session *s, const char *verdict, const char *fmt, ...)
 	return 1;
 }
 
-static bool has_string(const json_t *array, const char *text)
-{
-	size_t i;
-	json_t *v;
-
-	json_array_foreach (array, i, v)
-		if (!strcmp(json_string_value(v), text))
-			return true;
-	return false;
-}
-
 void session_evidence(struct session *s, const char *text)
 {
 	while (*text && json_array_size(s->evidence) < EVIDENCE_LINES) {
@@ -54,7 +44,7 @@ void session_evidence(struct session *s, const char *text)
 
 		if (line)
 			plain_make(line);
-		if (line && n && !has_string(s->evidence, line))
+		if (line && n && !json_has_text(s->evidence, line))
 			json_array_append_new(s->evidence, json_string(line));
 		text += n + (text[n] == '\n');
 	}

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/base/json.h"
 #include "bench/base/qemu.h"
 #include "bench/report/report.h"
 #include "bench/result/stacks.h"
@@ -38,7 +39,7 @@ static bool blocked_chains(struct doc *d, const struct load_cell *c)
 		json_int_t tasks = json_integer_value(json_object_get(chain, "tasks"));
 
 		doc_item(d, "-", "%lld task%s blocked: %s", (long long)tasks, tasks == 1 ? "" : "s",
-			 json_string_value(json_object_get(chain, "chain")));
+			 json_text(chain, "chain"));
 	}
 	json_decref(chains);
 	return any;

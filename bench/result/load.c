@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/base/json.h"
 #include "bench/base/plain.h"
 #include "bench/result/load.h"
 #include "bench/result/runfile.h"
@@ -121,15 +122,9 @@ static void read_plan(struct load_run *run)
 	json_decref(plan);
 }
 
-static int kernel_known(const struct load_run *run, const char *name)
+static bool kernel_known(const struct load_run *run, const char *name)
 {
-	const json_t *k;
-	size_t i;
-
-	json_array_foreach (json_object_get(run->run, "kernels"), i, k)
-		if (!strcmp(json_string_value(json_object_get(k, "name")), name))
-			return 1;
-	return 0;
+	return json_find(json_object_get(run->run, "kernels"), "name", name);
 }
 
 /* Is the same boot there under another id? */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/base/json.h"
 #include "bench/base/util.h"
 #include "bench/result/stacks.h"
 
@@ -72,8 +73,7 @@ static int chain_less(const void *a, const void *b)
 
 	if (m != n)
 		return m > n ? -1 : 1;
-	return strcmp(json_string_value(json_object_get(x, "chain")),
-		      json_string_value(json_object_get(y, "chain")));
+	return strcmp(json_text(x, "chain"), json_text(y, "chain"));
 }
 
 /* {chain: count} -> the sorted array. */

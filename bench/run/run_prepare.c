@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 #include <time.h>
 
+#include "bench/base/json.h"
 #include "bench/base/units.h"
 #include "bench/scenario/cell_costs.h"
 #include "bench/scenario/describe.h"
@@ -189,18 +190,17 @@ static int mode_check(struct run *r, struct hb_error *e)
 /* The "scale" of a PostgreSQL instance, given or by default; 0: it has none. */
 static uint64_t instance_scale(const json_t *workloads, const json_t *in)
 {
-	const char *name = json_string_value(json_object_get(in, "workload"));
+	const char *name = json_text(in, "workload");
 	const char *text =
 		json_string_value(json_object_get(json_object_get(in, "options"), "scale"));
-	const json_t *w = describe_find(workloads, name), *option;
+	const json_t *w = describe_find(workloads, name);
 	uint64_t scale = 0;
-	size_t i;
 
 	if (strncmp(name, "postgres", strlen("postgres")))
 		return 0;
-	json_array_foreach (json_object_get(w, "options"), i, option)
-		if (!text && !strcmp(json_string_value(json_object_get(option, "name")), "scale"))
-			text = json_string_value(json_object_get(option, "default"));
+	if (!text)
+		text = json_string_value(json_object_get(
+			json_find(json_object_get(w, "options"), "name", "scale"), "default"));
 	return text && !hb_parse_u64(text, &scale) ? scale : 0;
 }
 
@@ -228,14 +228,9 @@ static unsigned int postgres_scale(const struct run *r)
 
 static bool uses_workload(const struct run *r, const char *name)
 {
-	for (size_t c = 0; c < r->spec.ncells; c++) {
-		size_t i;
-		json_t *in;
-
-		json_array_foreach (r->spec.cells[c].instances, i, in)
-			if (!strcmp(json_string_value(json_object_get(in, "workload")), name))
-				return true;
-	}
+	for (size_t c = 0; c < r->spec.ncells; c++)
+		if (json_find(r->spec.cells[c].instances, "workload", name))
+			return true;
 	return false;
 }
 
@@ -514,8 +509,7 @@ int run_show(const struct run *r, struct hb_error *e)
 		json_t *boot = plan_boot(plan, i);
 		HB_FREE char *expect = json_dumps(json_object_get(boot, "expect"), JSON_COMPACT);
 
-		printf("%s  expects %s\n", json_string_value(json_object_get(boot, "id")),
-		       expect ? expect : "?");
+		printf("%s  expects %s\n", json_text(boot, "id"), expect ? expect : "?");
 		json_decref(boot);
 	}
 	if (!r->spec.scenario.seed)

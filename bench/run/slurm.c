@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/base/json.h"
 #include "bench/run/slurm.h"
 #include "bench/scenario/cell_costs.h"
 #include "bench/scenario/plan.h"
@@ -64,8 +65,7 @@ unsigned int slurm_blocks_left(const json_t *plan, const struct store *s, bool *
 	json_array_foreach (json_object_get(plan, "cells"), i, planned) {
 		json_int_t block = number(planned, "block");
 
-		if (!block || block == last ||
-		    store_has_cell(s, json_string_value(json_object_get(planned, "id"))))
+		if (!block || block == last || store_has_cell(s, json_text(planned, "id")))
 			continue;
 		last = block;
 		left++;

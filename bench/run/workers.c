@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench/base/json.h"
 #include "bench/base/exit_status.h"
 #include "bench/run/workers.h"
 
@@ -223,7 +224,7 @@ static int worker_end(struct worker *w, const struct news *news, struct hb_error
 	if (news)
 		return 0;
 	return hb_error_set(e, -EIO, "the process of cell %s died (%s %d)",
-			    json_string_value(json_object_get(w->cell.planned, "id")),
+			    json_text(w->cell.planned, "id"),
 			    WIFSIGNALED(status) ? "signal" : "exit status",
 			    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }

@@ -60,13 +60,9 @@ static double overhead_mean(const json_t *known, double guess)
 /* A cell that is expected to hang runs until the watchdog speaks. */
 static double hang_seconds(const json_t *planned)
 {
-	const json_t *verdict;
-	size_t i;
-
-	json_array_foreach (json_object_get(planned, "expect"), i, verdict)
-		if (!strcmp(json_string_value(verdict), "HANG"))
-			return phase_seconds(planned, "stall_ns");
-	return 0;
+	return json_has_text(json_object_get(planned, "expect"), "HANG")
+		       ? phase_seconds(planned, "stall_ns")
+		       : 0;
 }
 
 double costs_estimate(const json_t *costs, const json_t *planned, int *measured)

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/base/json.h"
 #include "bench/host/child.h"
 #include "bench/scenario/describe.h"
 
@@ -63,16 +64,10 @@ json_t *describe_agent(const char *agent, struct hb_error *e)
 
 const json_t *describe_find(const json_t *workloads, const char *name)
 {
-	size_t i;
-	json_t *w;
-
-	json_array_foreach (workloads, i, w)
-		if (!strcmp(json_string_value(json_object_get(w, "name")), name))
-			return w;
-	return NULL;
+	return json_find(workloads, "name", name);
 }
 
 bool describe_is_antagonist(const json_t *workload)
 {
-	return !strcmp(json_string_value(json_object_get(workload, "role")), "antagonist");
+	return !strcmp(json_text(workload, "role"), "antagonist");
 }

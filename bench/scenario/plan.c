@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "bench/base/json.h"
 #include "bench/base/units.h"
 #include "bench/scenario/cell_costs.h"
 #include "bench/scenario/plan.h"
@@ -54,15 +55,9 @@ static double cell_deadline(const struct spec_timing *t, const char *mode)
 
 bool plan_expects(const json_t *planned, const char *verdict)
 {
-	json_t *expect = json_object_get(planned, "expect"), *v;
-	size_t i;
+	const json_t *expect = json_object_get(planned, "expect");
 
-	if (!json_array_size(expect))
-		return !strcmp(verdict, "OK");
-	json_array_foreach (expect, i, v)
-		if (json_is_string(v) && !strcmp(json_string_value(v), verdict))
-			return true;
-	return false;
+	return json_array_size(expect) ? json_has_text(expect, verdict) : !strcmp(verdict, "OK");
 }
 
 /* What is expected of the arm @name: what the scenario says of it, else of what it is a kind of,

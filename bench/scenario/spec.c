@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/base/json.h"
 #include "bench/base/exact.h"
 #include "bench/base/plain.h"
 #include "bench/host/place.h"
@@ -20,17 +21,6 @@ static int names_check(const json_t *names, const char *what, struct hb_error *e
 	return 0;
 }
 
-static bool has_name(const json_t *names, const char *name)
-{
-	size_t i;
-	json_t *other;
-
-	json_array_foreach (names, i, other)
-		if (!strcmp(json_string_value(other), name))
-			return true;
-	return false;
-}
-
 /* Put a name of its own in the place of the place that is item @i of the kernels. */
 static int name_place(struct spec *spec, size_t i, struct hb_error *e)
 {
@@ -41,7 +31,7 @@ static int name_place(struct spec *spec, size_t i, struct hb_error *e)
 
 	if (!rc) {
 		name = strdup(p.name);
-		for (int n = 2; name && has_name(spec->kernels, name); n++) {
+		for (int n = 2; name && json_has_text(spec->kernels, name); n++) {
 			free(name);
 			name = hb_strf("%.36s-%d", p.name, n);
 		}

@@ -2,6 +2,7 @@
 /* A section becomes a cell: instances, options, expectations. */
 #include <stdlib.h>
 
+#include "bench/base/json.h"
 #include "bench/base/plain.h"
 #include "bench/base/wire.h"
 #include "bench/scenario/describe.h"
@@ -69,8 +70,7 @@ static int unknown_key(const struct spec_reader *r, const struct ini_section *s,
 		json_array_foreach (json_object_get(entry, "options"), i, option) {
 			char full[HB_OPTION_STRING];
 
-			snprintf(full, sizeof(full), "%s.%s", name,
-				 json_string_value(json_object_get(option, "name")));
+			snprintf(full, sizeof(full), "%s.%s", name, json_text(option, "name"));
 			spec_nearest_try(&best, key, full);
 		}
 	}
@@ -94,7 +94,7 @@ static int workload_known(const struct spec_reader *r, const char *name, bool an
 				    antagonist ? "a workload" : "an antagonist",
 				    antagonist ? "workload" : "antagonists");
 	json_array_foreach (r->workloads, i, w)
-		spec_nearest_try(&best, name, json_string_value(json_object_get(w, "name")));
+		spec_nearest_try(&best, name, json_text(w, "name"));
 	return hb_error_set(r->e, -ENOENT,
 			    "no workload or antagonist '%s'; the nearest is '%s' "
 			    "(`hugebench list` shows all)",
@@ -143,7 +143,7 @@ static json_t *instance_find(const struct spec_cell *cell, const char *name, siz
 	json_t *in;
 
 	json_array_foreach (cell->instances, i, in) {
-		const char *w = json_string_value(json_object_get(in, "workload"));
+		const char *w = json_text(in, "workload");
 
 		if (strlen(w) == len && !strncmp(w, name, len))
 			return in;
@@ -171,7 +171,7 @@ static int tasks_set_all(const struct spec_reader *r, struct spec_cell *cell, co
 	if (rc)
 		return rc;
 	json_array_foreach (cell->instances, i, in)
-		if (!strcmp(json_string_value(json_object_get(in, "role")), "workload"))
+		if (!strcmp(json_text(in, "role"), "workload"))
 			json_object_set_new(in, "tasks", json_integer(tasks));
 	return 0;
 }
@@ -200,7 +200,7 @@ static int instance_set(const struct spec_reader *r, const struct ini_section *s
 		rc = tasks_parse(entry->value, &tasks, r->e);
 		return rc ? rc : json_object_set_new(in, "tasks", json_integer(tasks));
 	}
-	w = describe_find(r->workloads, json_string_value(json_object_get(in, "workload")));
+	w = describe_find(r->workloads, json_text(in, "workload"));
 	rc = option_check_described(json_object_get(w, "options"), dot + 1, entry->value, r->e);
 	if (rc)
 		return rc;

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 
+#include "bench/base/json.h"
 #include "bench/scenario/spec_read.h"
 
 const char *const spec_modes[] = {"auto",   "parallel", "kvm",	 "emulated",
@@ -101,18 +102,13 @@ int spec_split(const char *value, json_t **items, struct hb_error *e)
 	int rc = copy && array ? 0 : -ENOMEM;
 
 	while (!rc && (item = strsep(&rest, ","))) {
-		size_t i;
-		json_t *other;
-
 		item += strspn(item, " \t");
 		for (size_t n = strlen(item); n && isspace((unsigned char)item[n - 1]); n--)
 			item[n - 1] = 0;
 		if (!*item)
 			rc = hb_error_set(e, -EINVAL, "the list '%s' has an empty item", value);
-		json_array_foreach (array, i, other)
-			if (!strcmp(json_string_value(other), item))
-				rc = hb_error_set(e, -EINVAL, "'%s' stands in the list twice",
-						  item);
+		if (json_has_text(array, item))
+			rc = hb_error_set(e, -EINVAL, "'%s' stands in the list twice", item);
 		if (!rc && json_array_append_new(array, json_string(item)))
 			rc = hb_error_set(e, -EINVAL, "the list is not UTF-8, or no memory");
 	}
