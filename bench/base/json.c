@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "bench/base/json.h"
+#include "bench/base/util.h"
 
 const char *json_text(const json_t *o, const char *key)
 {
@@ -40,4 +41,11 @@ json_t *json_find(const json_t *list, const char *key, const char *text)
 			return o;
 	}
 	return NULL;
+}
+
+int json_write(const char *path, const json_t *j, size_t flags)
+{
+	HB_FREE char *text = j ? json_dumps(j, flags) : NULL;
+
+	return path && text ? hb_file_write_atomic(path, text, strlen(text)) : -ENOMEM;
 }

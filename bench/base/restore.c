@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "bench/base/json.h"
 #include "bench/base/restore.h"
 
 #include <jansson.h>
@@ -68,15 +69,15 @@ static int note_load(const char *path, json_t **note, struct hb_error *e)
 
 static int note_store(const char *path, const json_t *note, struct hb_error *e)
 {
-	HB_FREE char *dir = strdup(path), *text = json_dumps(note, JSON_INDENT(2));
+	HB_FREE char *dir = strdup(path);
 	int rc;
 
-	if (!dir || !text)
+	if (!dir)
 		return hb_error_set(e, -ENOMEM, "no memory");
 	*strrchr(dir, '/') = '\0';
 	rc = hb_mkdir_all(dir);
 	if (!rc)
-		rc = hb_file_write_atomic(path, text, strlen(text));
+		rc = json_write(path, note, JSON_INDENT(2));
 	return rc ? hb_error_set(e, rc, "cannot write the restore note %s: %s", path, strerror(-rc))
 		  : 0;
 }

@@ -8,6 +8,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "bench/base/json.h"
 #include "bench/base/units.h"
 #include "bench/build/cache.h"
 
@@ -76,7 +77,6 @@ int cache_seal(const char *dir, json_t *manifest, const char *const *names, int 
 	       struct hb_error *e)
 {
 	HB_FREE char *path = hb_strf("%s/manifest.json", dir);
-	HB_FREE char *text = NULL;
 	json_t *files = json_object();
 	int rc = 0;
 
@@ -95,10 +95,7 @@ int cache_seal(const char *dir, json_t *manifest, const char *const *names, int 
 	if (json_object_set_new(manifest, "format", json_integer(MANIFEST_FORMAT)) ||
 	    json_object_set_new(manifest, "files", files))
 		return hb_error_set(e, -ENOMEM, "out of memory");
-	text = json_dumps(manifest, JSON_INDENT(1) | JSON_SORT_KEYS);
-	if (!text || !path)
-		return hb_error_set(e, -ENOMEM, "out of memory");
-	rc = hb_file_write_atomic(path, text, strlen(text));
+	rc = json_write(path, manifest, JSON_INDENT(1) | JSON_SORT_KEYS);
 	return rc ? hb_error_set(e, rc, "cannot write %s: %s", path, strerror(-rc)) : 0;
 }
 

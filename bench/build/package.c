@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bench/base/json.h"
 #include "bench/build/apt.h"
 #include "bench/build/cache.h"
 #include "bench/build/package.h"
@@ -80,19 +81,24 @@ static int unpack(const char *work, const char *name, const char *version, struc
 {
 	HB_FREE char *deb = only_match(work, "*.deb"), *about = hb_strf("%s/package.json", work);
 	HB_FREE char *lib = hb_strf("%s/lib", work);
-	HB_FREE char *text = hb_strf("{\"label\": \"%s %s\"}\n", name, version);
+	json_t *label;
 	char *argv[] = {"dpkg-deb", "-x", deb, (char *)work, NULL};
 	const struct child c = {.env = NULL};
 	int rc;
 
-	if (!deb || !about || !text || !lib)
+	if (!deb || !about || !lib)
 		return hb_error_set(e, -ENODEV, "apt left no package in %s", work);
 	rc = child_run(&c, argv, NULL, NULL);
 	/* Debian 13 and later have their modules below usr/. */
 	if (!rc && access(lib, F_OK) && symlink("usr/lib", lib))
 		rc = -errno;
 	if (!rc)
-		rc = unlink(deb) ? -errno : hb_file_write_atomic(about, text, strlen(text));
+		rc = unlink(deb) ? -errno : 0;
+	if (!rc) {
+		label = json_pack("{s:o}", "label", json_sprintf("%s %s", name, version));
+		rc = json_write(about, label, JSON_COMPACT);
+		json_decref(label);
+	}
 	return rc ? hb_error_set(e, -EIO, "cannot unpack %s", deb) : 0;
 }
 

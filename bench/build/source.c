@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bench/base/json.h"
 #include "bench/build/apt.h"
 #include "bench/build/cache.h"
 #include "bench/host/child.h"
@@ -305,8 +306,7 @@ static int remember_substitute(const struct source *s, const char *cache, const 
 {
 	HB_FREE char *path = substitute_path(s, cache);
 	json_t *o = json_pack("{s:s, s:s}", "version", version, "sha256", sha256);
-	HB_FREE char *text = json_dumps(o, JSON_INDENT(1));
-	int rc = path && text ? hb_file_write_atomic(path, text, strlen(text)) : -ENOMEM;
+	int rc = json_write(path, o, JSON_INDENT(1));
 
 	json_decref(o);
 	return rc;

@@ -9,6 +9,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "bench/base/json.h"
 #include "bench/guest/accel.h"
 #include "bench/build/cpio.h"
 #include "bench/build/hostqemu.h"
@@ -228,11 +229,9 @@ static void cache_write(const char *key, const struct accel *a)
 	HB_FREE char *path = cache_path();
 	json_t *j =
 		json_pack("{s:s, s:b, s:s}", "key", key, "works", a->works, "reason", a->reason);
-	HB_FREE char *text = j ? json_dumps(j, JSON_INDENT(1)) : NULL;
 
+	json_write(path, j, JSON_INDENT(1));
 	json_decref(j);
-	if (path && text)
-		hb_file_write_atomic(path, text, strlen(text));
 }
 
 /* What can be said without a boot: 1 when @a says it. Not cached, for it may change at any time. */

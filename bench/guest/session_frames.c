@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/base/json.h"
 #include "bench/base/hist.h"
 #include "bench/base/plain.h"
 #include "bench/base/verdict.h"
@@ -95,14 +96,10 @@ static int write_hist(struct session *s, const char *file, const struct hist *h,
 {
 	HB_FREE char *path = hb_strf("%s/%s", s->c->directory, file);
 	json_t *j = hist_to_json(h, unit);
-	HB_FREE char *text = j ? json_dumps(j, JSON_COMPACT) : NULL;
-	int rc;
+	int rc = json_write(path, j, JSON_COMPACT);
 
 	json_decref(j);
-	if (!path || !text)
-		return hb_error_set(e, -ENOMEM, "no memory for a histogram");
-	rc = hb_file_write_atomic(path, text, strlen(text));
-	return rc ? hb_error_set(e, rc, "%s: %s", path, strerror(-rc)) : 0;
+	return rc ? hb_error_set(e, rc, "%s: %s", file, strerror(-rc)) : 0;
 }
 
 static int on_hist(struct session *s, const json_t *frame, struct hb_error *e)

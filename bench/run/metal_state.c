@@ -49,7 +49,7 @@ int metal_state_load(const char *directory, struct metal_state *s, struct hb_err
 
 int metal_state_store(const char *directory, const struct metal_state *s, struct hb_error *e)
 {
-	HB_FREE char *path = hb_strf("%s/" FILE_NAME, directory), *text = NULL;
+	HB_FREE char *path = hb_strf("%s/" FILE_NAME, directory);
 	json_t *j = json_pack("{s:i, s:s, s:s, s:s*, s:O, s:O*, s:s*, s:I, s:s*, s:s*, s:s*, s:b, "
 			      "s:i, s:I}",
 			      "format", FORMAT, "results", s->results, "run", s->run, "agent",
@@ -57,15 +57,11 @@ int metal_state_store(const char *directory, const struct metal_state *s, struct
 			      s->stopped, "pause_ns", (json_int_t)s->pause, "cell", s->cell,
 			      "boot_id", s->boot_id, "error", s->error, "measuring", s->measuring,
 			      "tries", s->tries, "since", (json_int_t)s->since);
-	int rc;
+	int rc = hb_mkdir_all(directory);
 
-	text = j ? json_dumps(j, JSON_INDENT(1)) : NULL;
-	json_decref(j);
-	if (!path || !text)
-		return hb_error_set(e, -ENOMEM, "no memory");
-	rc = hb_mkdir_all(directory);
 	if (!rc)
-		rc = hb_file_write_atomic(path, text, strlen(text));
+		rc = json_write(path, j, JSON_INDENT(1));
+	json_decref(j);
 	return rc ? hb_error_set(e, rc, "%s: %s", path, strerror(-rc)) : 0;
 }
 

@@ -7,6 +7,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "bench/base/json.h"
 #include "bench/base/plain.h"
 #include "bench/result/runfile.h"
 #include "bench/run/lock.h"
@@ -276,8 +277,7 @@ json_t *store_read(const struct store *s, const char *file, struct hb_error *e)
 int store_write(const struct store *s, const char *file, const json_t *j, struct hb_error *e)
 {
 	HB_FREE char *path = hb_strf("%s/%s", s->dir, file);
-	HB_FREE char *text = json_dumps(j, JSON_INDENT(1));
-	int rc = path && text ? hb_file_write_atomic(path, text, strlen(text)) : -ENOMEM;
+	int rc = json_write(path, j, JSON_INDENT(1));
 
 	if (rc)
 		return file_error(e, rc, "write", path ? path : file);
@@ -387,11 +387,8 @@ int store_cell_commit(const struct store *s, const char *id, const char *dir, co
 	HB_FREE char *path = hb_strf("%s/cell.json", dir);
 	HB_FREE char *final = hb_strf("%s/cells/%s", s->dir, id);
 	HB_FREE char *cells = hb_strf("%s/cells", s->dir);
-	HB_FREE char *text = json_dumps(cell, JSON_INDENT(1));
-	int rc = path && final && cells && text ? 0 : -ENOMEM;
+	int rc = final && cells ? json_write(path, cell, JSON_INDENT(1)) : -ENOMEM;
 
-	if (!rc)
-		rc = hb_file_write_atomic(path, text, strlen(text));
 	if (!rc)
 		rc = directory_sync_files(dir);
 	if (!rc && rename(dir, final))

@@ -132,13 +132,10 @@ json_t *costs_load(void)
 int costs_save(const json_t *costs, struct hb_error *e)
 {
 	HB_FREE char *path = costs_path(e);
-	HB_FREE char *dump = json_dumps(costs, JSON_INDENT(1) | JSON_SORT_KEYS);
 	int rc;
 
 	if (!path)
 		return -ENOENT;
-	if (!dump)
-		return hb_error_set(e, -ENOMEM, "no memory for the costs of cells");
-	rc = hb_file_write_atomic(path, dump, strlen(dump));
+	rc = json_write(path, costs, JSON_INDENT(1) | JSON_SORT_KEYS);
 	return rc ? hb_error_set(e, rc, "cannot write %s: %s", path, strerror(-rc)) : 0;
 }
