@@ -99,7 +99,7 @@ static json_t *finished(void)
 static char *image(size_t *len)
 {
 	HB_FREE char *text = output(), *path = NULL;
-	const char *end = strstr(text, "/bzImage "), *begin = end;
+	const char *end = strstr(text, "/bzImage "), *begin;
 	char *content = NULL;
 
 	for (const char *next = end; next; next = strstr(next + 1, "/bzImage "))
