@@ -290,6 +290,15 @@ int hb_remove_all(const char *path)
 	return remove_at(AT_FDCWD, path);
 }
 
+int hb_mkdir_empty(const char *path, struct hb_error *e)
+{
+	int rc = hb_remove_all(path);
+
+	if (!rc)
+		rc = hb_mkdir_all(path);
+	return rc ? hb_error_set(e, rc, "cannot make %s: %s", path, strerror(-rc)) : 0;
+}
+
 uint64_t hb_now_ns(void)
 {
 	struct timespec ts;

@@ -75,6 +75,8 @@ int hb_file_read_u64(const char *path, uint64_t *value);
 int hb_mkdir_all(const char *path);
 /* rm -r; a path that does not exist is no error. Does not follow links out of the tree. */
 int hb_remove_all(const char *path);
+/* An empty directory @path in the place of whatever is there; @e names it. */
+int hb_mkdir_empty(const char *path, struct hb_error *e);
 /* Write all of @len bytes, across short writes and EINTR. */
 int hb_write_all(int fd, const void *data, size_t len);
 

@@ -312,15 +312,9 @@ int apt_unpacked(const struct apt *a, const char *package, const char *place, st
 
 	if (!archives || !partial || !work || !root)
 		return hb_error_set(e, -ENOMEM, "out of memory");
-	rc = hb_remove_all(archives);
-	if (!rc)
-		rc = hb_mkdir_all(partial);
-	if (!rc)
-		rc = hb_remove_all(work);
-	if (!rc)
-		rc = hb_mkdir_all(work);
+	rc = hb_mkdir_empty(archives, e) ?: hb_mkdir_empty(partial, e) ?: hb_mkdir_empty(work, e);
 	if (rc)
-		return hb_error_set(e, rc, "cannot write below %s: %s", place, strerror(-rc));
+		return rc;
 	rc = download_all(a, package, archives, e);
 	if (!rc)
 		rc = unpack_all(archives, work, e);

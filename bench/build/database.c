@@ -329,11 +329,9 @@ static int keep(struct preparing *p, const char *work, struct hb_error *e)
 
 	if (!to)
 		return hb_error_set(e, -ENOMEM, "out of memory");
-	rc = hb_remove_all(work);
-	if (!rc)
-		rc = hb_mkdir_all(work);
+	rc = hb_mkdir_empty(work, e);
 	if (rc)
-		return hb_error_set(e, rc, "cannot make %s: %s", work, strerror(-rc));
+		return rc;
 	if (!rename(p->data, to))
 		return 0;
 	if (errno != EXDEV)

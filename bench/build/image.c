@@ -81,11 +81,9 @@ static int entry_make(const struct ingredients *in, const char *dir, struct hb_e
 
 	if (!work || !stage || !path)
 		return hb_error_set(e, -ENOMEM, "out of memory");
-	rc = hb_remove_all(work);
-	if (!rc)
-		rc = hb_mkdir_all(work);
+	rc = hb_mkdir_empty(work, e);
 	if (rc)
-		return hb_error_set(e, rc, "cannot make %s: %s", work, strerror(-rc));
+		return rc;
 	rc = in->scale ? rootfs_write(&in->agent, &in->pg, &in->db, stage, path, e)
 		       : initramfs_write(&in->agent, path, e);
 	if (!rc) {

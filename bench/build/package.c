@@ -126,8 +126,9 @@ static int make_package(const char *cache, const char *pattern, const char *suit
 
 	if (rc || !work || !private)
 		return rc ? rc : hb_error_set(e, -ENOMEM, "out of memory");
-	if ((rc = hb_remove_all(work)) || (rc = hb_mkdir_all(work)) || (rc = hb_mkdir_all(private)))
-		return hb_error_set(e, rc, "cannot make %s: %s", work, strerror(-rc));
+	rc = hb_mkdir_empty(work, e) ?: hb_mkdir_empty(private, e);
+	if (rc)
+		return rc;
 	rc = apt_security_uri("/etc/apt", &uri, e);
 	if (!rc)
 		rc = apt_begin(&a, private, uri, suite, e);

@@ -252,11 +252,9 @@ static int keep_tarball(const char *tarball, const char *cache, const char *hash
 
 	if (!dir || !work || !tree)
 		return hb_error_set(e, -ENOMEM, "out of memory");
-	rc = hb_remove_all(work);
-	if (!rc)
-		rc = hb_mkdir_all(tree);
+	rc = hb_mkdir_empty(work, e) ?: hb_mkdir_empty(tree, e);
 	if (rc)
-		return hb_error_set(e, rc, "cannot make %s: %s", tree, strerror(-rc));
+		return rc;
 	fprintf(stderr, "hugebench: unpacking %s\n", tarball);
 	rc = unpack_step(argv, tarball, e);
 	if (!rc)
@@ -370,11 +368,9 @@ static int fetch_package(const struct source *s, const char *cache, struct hb_er
 
 	if (!scratch)
 		return hb_error_set(e, -ENOMEM, "out of memory");
-	rc = hb_remove_all(scratch);
-	if (!rc)
-		rc = hb_mkdir_all(scratch);
+	rc = hb_mkdir_empty(scratch, e);
 	if (rc)
-		return hb_error_set(e, rc, "cannot make %s: %s", scratch, strerror(-rc));
+		return rc;
 	fprintf(stderr, "hugebench: fetching %s %s (122 MB)\n", s->package, s->version);
 	rc = apt_security_uri("/etc/apt", &uri, e);
 	if (!rc)

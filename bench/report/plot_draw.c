@@ -144,10 +144,9 @@ int plot_draw(const struct compare_model *m, const struct plot_set *set, struct 
 		return hb_error_set(e, -errno, "%s: %s", m->runs[0]->dir, strerror(errno));
 	if (!dir || !log || !plots)
 		return hb_error_set(e, -ENOMEM, "no memory");
-	err = hb_remove_all(dir);
-	err = err ?: hb_mkdir_all(dir);
+	err = hb_mkdir_empty(dir, e);
 	if (err)
-		return hb_error_set(e, err, "%s: %s", dir, strerror(-err));
+		return err;
 	/* One picture that fails does not cost the others; without gnuplot the data is still
 	 * written. */
 	for (size_t i = 0; i < set->n; i++) {
