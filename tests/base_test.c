@@ -502,6 +502,25 @@ static void test_shell_word(void **state)
 	assert_string_equal(text, "a/b-c=1'''it'\\''s $x'");
 }
 
+/* As in /proc: "MemFree" is not "xMemFree", nor "MemFreeMore". */
+static void numbers_of_a_key(void **state)
+{
+	static const char text[] =
+		"xMemFree: 1 kB\nMemFreeMore: 2 kB\n\nMemFree:\t 3 kB\nName:\ta\n";
+	uint64_t n = 0;
+
+	(void)state;
+	assert_int_equal(hb_text_number(text, "MemFree", &n), 0);
+	assert_int_equal(n, 3);
+	assert_int_equal(hb_text_number(text, "xMemFree", &n), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(hb_text_number(text, "Mem", &n), -ENOENT);
+	assert_int_equal(hb_text_number(text, "Name", &n), -EBADMSG);
+	assert_int_equal(hb_file_number("/proc/meminfo", "MemTotal", &n), 0);
+	assert_true(n > 0);
+	assert_int_equal(hb_file_number("/nonexistent", "MemTotal", &n), -ENOENT);
+}
+
 /* Also in files that somebody else wrote: what is no text is passed over. */
 static void texts_are_found(void **state)
 {
@@ -546,6 +565,7 @@ int main(void)
 		cmocka_unit_test(files_are_whole_or_absent),
 		cmocka_unit_test(links_are_removed_not_followed),
 		cmocka_unit_test(texts_are_found),
+		cmocka_unit_test(numbers_of_a_key),
 	};
 
 	return cmocka_run_group_tests_name("base", tests, NULL, NULL);

@@ -243,7 +243,7 @@ static void no_huge_pages_is_told(void **state)
 	struct hb_error e = {""};
 	uint64_t available;
 
-	if (!f->directory[0] || pg_proc_value("/proc/meminfo", "HugePages_Free", &available) ||
+	if (!f->directory[0] || hb_file_number("/proc/meminfo", "HugePages_Free", &available) ||
 	    available)
 		skip();
 	server_prepare(f);

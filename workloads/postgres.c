@@ -86,7 +86,7 @@ static int start_server(struct instance *in, struct hb_error *e)
 		err = pg_server_huge_pages(&st->server, &st->huge_pages_needed, e);
 		if (err)
 			return err;
-		err = pg_proc_value("/proc/meminfo", "HugePages_Free", &available);
+		err = hb_file_number("/proc/meminfo", "HugePages_Free", &available);
 		if (err)
 			return hb_error_set(e, -EOPNOTSUPP, "the kernel lacks CONFIG_HUGETLBFS");
 		if (available < st->huge_pages_needed)

@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -214,6 +215,26 @@ int hb_file_read_u64(const char *path, uint64_t *value)
 		return err;
 	text[strcspn(text, "\n")] = '\0';
 	return hb_parse_u64(text, value);
+}
+
+int hb_text_number(const char *text, const char *key, uint64_t *value)
+{
+	size_t len = strlen(key);
+
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (!strncmp(line, key, len) && line[len] == ':')
+			return sscanf(line + len + 1, "%" SCNu64, value) == 1 ? 0 : -EBADMSG;
+	}
+	return -ENOENT;
+}
+
+int hb_file_number(const char *path, const char *key, uint64_t *value)
+{
+	HB_FREE char *text = NULL;
+	int err = hb_file_read(path, &text, NULL);
+
+	return err ? err : hb_text_number(text, key, value);
 }
 
 int hb_mkdir_all(const char *path)

@@ -71,6 +71,13 @@ int hb_file_write_atomic(const char *path, const void *data, size_t len);
 int hb_parse_u64(const char *s, uint64_t *v);
 /* Read an unsigned decimal from a one-value file such as /proc/sys/vm/nr_hugepages. */
 int hb_file_read_u64(const char *path, uint64_t *value);
+/*
+ * The number behind "KEY:" at the beginning of a line, as in /proc/meminfo and /proc/PID/status, in
+ * the text's own unit (KiB, pages). -ENOENT: no such line; -EBADMSG: no number in it.
+ */
+int hb_text_number(const char *text, const char *key, uint64_t *value);
+/* The same of the file @path; other errors as hb_file_read(). */
+int hb_file_number(const char *path, const char *key, uint64_t *value);
 /* mkdir -p, mode 0777 less the umask. */
 int hb_mkdir_all(const char *path);
 /* rm -r; a path that does not exist is no error. Does not follow links out of the tree. */

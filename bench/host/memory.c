@@ -24,18 +24,14 @@
 /* A line of /proc/meminfo in bytes; 0 when it is not there. */
 static uint64_t meminfo(const char *key)
 {
-	HB_FREE char *text = NULL;
-	char *line;
+	uint64_t kib;
 
-	if (hb_file_read("/proc/meminfo", &text, NULL))
-		return 0;
-	line = strstr(text, key);
-	return line ? strtoull(line + strlen(key), NULL, 10) << 10 : 0;
+	return hb_file_number("/proc/meminfo", key, &kib) ? 0 : kib << 10;
 }
 
 uint64_t memory_available(void)
 {
-	uint64_t available = meminfo("MemAvailable:");
+	uint64_t available = meminfo("MemAvailable");
 	struct cgroup c;
 
 	cgroup_own(&c);
@@ -45,7 +41,7 @@ uint64_t memory_available(void)
 uint64_t memory_limit(void)
 {
 	uint64_t available = memory_available();
-	uint64_t reserve = meminfo("MemTotal:") / 10;
+	uint64_t reserve = meminfo("MemTotal") / 10;
 
 	if (reserve < HOST_RESERVE_BYTES)
 		reserve = HOST_RESERVE_BYTES;

@@ -31,20 +31,11 @@ const char *const hugetlb_kinds[] = {
 	[HUGETLB_FILE] = "hugetlbfs", [HUGETLB_MEMFD] = "memfd", [HUGETLB_SHM] = "shm", NULL};
 const char *const hugetlb_needs[] = {"CONFIG_HUGETLBFS", NULL};
 
-static uint64_t meminfo_kb(const char *text, const char *key)
-{
-	const char *p = strstr(text, key);
-
-	return p ? strtoull(p + strlen(key), NULL, 10) : 0;
-}
-
 uint64_t hugetlb_default_page(void)
 {
-	HB_FREE char *text = NULL;
+	uint64_t kb;
 
-	if (hb_file_read("/proc/meminfo", &text, NULL))
-		return 0;
-	return meminfo_kb(text, "Hugepagesize:") << 10;
+	return hb_file_number("/proc/meminfo", "Hugepagesize", &kb) ? 0 : kb << 10;
 }
 
 json_t *hugetlb_sizes(void)
@@ -159,13 +150,12 @@ static int pool_set(const char *path, uint64_t want, const char *note, struct hb
 /* A host keeps half of what it has to spare; a guest is there for nothing else. */
 static int host_spares(uint64_t page, uint64_t pages, struct hb_error *e)
 {
-	HB_FREE char *text = NULL;
 	uint64_t spare;
-	int rc = hb_file_read("/proc/meminfo", &text, NULL);
+	int rc = hb_file_number("/proc/meminfo", "MemAvailable", &spare);
 
 	if (rc)
 		return hb_error_set(e, rc, "/proc/meminfo: %s", strerror(-rc));
-	spare = meminfo_kb(text, "MemAvailable:") << 10;
+	spare <<= 10;
 	if (pages <= spare / 2 / page)
 		return 0;
 	return hb_error_set(e, -ENOMEM,
@@ -458,15 +448,10 @@ int hugetlb_mount(struct hb_error *e)
 
 static int status_read(const char *proc, struct hugetlb_usage *u, struct hb_error *e)
 {
-	HB_FREE char *path = hb_strf("%s/status", proc), *text = NULL;
-	int rc = path ? hb_file_read(path, &text, NULL) : -ENOMEM;
+	HB_FREE char *path = hb_strf("%s/status", proc);
+	int rc = path ? hb_file_number(path, "HugetlbPages", &u->status_kb) : -ENOMEM;
 
-	if (rc)
-		return hb_error_set(e, rc, "%s/status: %s", proc, strerror(-rc));
-	if (!strstr(text, "HugetlbPages:"))
-		return hb_error_set(e, -ENOENT, "%s/status has no HugetlbPages", proc);
-	u->status_kb = meminfo_kb(text, "HugetlbPages:");
-	return 0;
+	return rc ? hb_error_set(e, rc, "HugetlbPages of %s/status: %s", proc, strerror(-rc)) : 0;
 }
 
 int hugetlb_usage_read(pid_t pid, const void *addr, uint64_t bytes, struct hugetlb_usage *u,
@@ -485,13 +470,13 @@ int hugetlb_usage_read(pid_t pid, const void *addr, uint64_t bytes, struct huget
 		return hb_error_set(e, -errno, "cannot open smaps of process %d: %s", (int)pid,
 				    strerror(errno));
 	while (getline(&line, &size, f) > 0) {
-		uint64_t start, end;
+		uint64_t start, end, kb;
 
 		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &start, &end) == 2)
 			inside = start >= low && start < low + bytes;
-		else if (inside)
-			u->smaps_kb += meminfo_kb(line, "Shared_Hugetlb:") +
-				       meminfo_kb(line, "Private_Hugetlb:");
+		else if (inside && (!hb_text_number(line, "Shared_Hugetlb", &kb) ||
+				    !hb_text_number(line, "Private_Hugetlb", &kb)))
+			u->smaps_kb += kb;
 	}
 	if (ferror(f))
 		return hb_error_set(e, -EIO, "cannot read smaps of process %d", (int)pid);

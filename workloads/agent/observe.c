@@ -239,11 +239,12 @@ static void locks_end(struct observe *o)
 		note(o, "locks", "no lock was waited for");
 }
 
-static uint64_t status_kb(const char *text, const char *key)
+/* 0: the kernel does not tell it. */
+static uint64_t status_number(const char *text, const char *key)
 {
-	const char *p = strstr(text, key);
+	uint64_t number;
 
-	return p ? strtoull(p + strlen(key), NULL, 10) : 0;
+	return hb_text_number(text, key, &number) ? 0 : number;
 }
 
 static void status_end(struct observe *o, const struct instance *in)
@@ -260,10 +261,10 @@ static void status_end(struct observe *o, const struct instance *in)
 		if (!path || hb_file_read(path, &text, NULL))
 			continue;
 		seen++;
-		huge += status_kb(text, "HugetlbPages:");
-		pte += status_kb(text, "VmPTE:");
-		own += status_kb(text, "\nvoluntary_ctxt_switches:");
-		forced += status_kb(text, "\nnonvoluntary_ctxt_switches:");
+		huge += status_number(text, "HugetlbPages");
+		pte += status_number(text, "VmPTE");
+		own += status_number(text, "voluntary_ctxt_switches");
+		forced += status_number(text, "nonvoluntary_ctxt_switches");
 	}
 	if (!seen)
 		return;

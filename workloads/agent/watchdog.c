@@ -26,16 +26,11 @@ struct watchdog_task {
 static uint64_t blocked_switches(pid_t tid)
 {
 	HB_FREE char *path = hb_strf("/proc/%d/status", (int)tid), *text = NULL;
-	unsigned long long own, forced;
-	const char *state, *count;
+	uint64_t own, forced;
 
-	if (!path || hb_file_read(path, &text, NULL))
-		return 0;
-	state = strstr(text, "\nState:\tD");
-	count = strstr(text, "\nvoluntary_ctxt_switches:");
-	if (!state || !count ||
-	    sscanf(count, " voluntary_ctxt_switches: %llu nonvoluntary_ctxt_switches: %llu", &own,
-		   &forced) != 2)
+	if (!path || hb_file_read(path, &text, NULL) || !strstr(text, "\nState:\tD") ||
+	    hb_text_number(text, "voluntary_ctxt_switches", &own) ||
+	    hb_text_number(text, "nonvoluntary_ctxt_switches", &forced))
 		return 0;
 	return own + forced;
 }

@@ -74,7 +74,7 @@ uint64_t pg_buffers_bytes(const struct pg_options *o)
 
 	if (o->shared_buffers)
 		return o->shared_buffers;
-	if (pg_proc_value("/proc/meminfo", "MemTotal", &kib))
+	if (hb_file_number("/proc/meminfo", "MemTotal", &kib))
 		return GIB / 2;
 	/* The kernel keeps some for itself: 8 GiB of a machine are 7.7 in MemTotal. */
 	bytes = ((kib << 10) + GIB / 2) / 2 / GIB * GIB;

@@ -269,8 +269,8 @@ static int drive(struct load *l, struct pgbench *p, struct hb_error *e)
 	while (more > 0) {
 		if (!stopped && phase_now(l->t) != l->phase) {
 			if (l->phase == PHASE_MEASURE &&
-			    pg_proc_value("/proc/meminfo", "HugePages_Free",
-					  &st->found->huge_pages))
+			    hb_file_number("/proc/meminfo", "HugePages_Free",
+					   &st->found->huge_pages))
 				st->found->huge_pages = UINT64_MAX;
 			stopped = hb_now_ns();
 			pgbench_stop(p);
@@ -399,7 +399,7 @@ static int measured(struct task *t, struct hb_error *e)
 		return hb_error_set(e, err, "the server's page faults cannot be read");
 	f->faults = after - before;
 	free_pages = f->huge_pages;
-	if (free_pages != UINT64_MAX && !pg_proc_value("/proc/meminfo", "HugePages_Total", &total))
+	if (free_pages != UINT64_MAX && !hb_file_number("/proc/meminfo", "HugePages_Total", &total))
 		f->huge_pages = total - free_pages;
 	f->complete = 1;
 	return 0;

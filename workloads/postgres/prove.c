@@ -16,7 +16,7 @@
 static int page_tables_kib(uint64_t *kib)
 {
 	hb_file_write("/proc/sys/vm/stat_refresh", "1\n");
-	return pg_proc_value("/proc/meminfo", "PageTables", kib);
+	return hb_file_number("/proc/meminfo", "PageTables", kib);
 }
 
 int pg_page_tables(struct instance *in, struct hb_error *e)
@@ -56,7 +56,7 @@ static int fresh_backend(struct pg_state *st, struct pg_segment *seg, uint64_t *
 		err = pg_segment_read(pg_session_backend(s), seg, e);
 	if (!err) {
 		snprintf(path, sizeof(path), "/proc/%d/status", pg_session_backend(s));
-		err = pg_proc_value(path, "HugetlbPages", own_bytes);
+		err = hb_file_number(path, "HugetlbPages", own_bytes);
 		*own_bytes <<= 10;
 		if (err)
 			hb_error_set(e, err, "%s has no HugetlbPages", path);

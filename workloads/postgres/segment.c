@@ -80,20 +80,3 @@ uint64_t pg_segment_sharable(const struct pg_segment *seg)
 
 	return last > first ? last - first : 0;
 }
-
-int pg_proc_value(const char *path, const char *key, uint64_t *value)
-{
-	HB_FREE char *text = NULL;
-	size_t len = strlen(key);
-	int err = hb_file_read(path, &text, NULL);
-	const char *line;
-
-	if (err)
-		return err;
-	for (line = text; line; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (!strncmp(line, key, len) && line[len] == ':')
-			return sscanf(line + len + 1, "%" SCNu64, value) == 1 ? 0 : -EBADMSG;
-	}
-	return -ENOENT;
-}

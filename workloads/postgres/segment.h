@@ -26,10 +26,4 @@ int pg_segment_read(pid_t pid, struct pg_segment *seg, struct hb_error *e);
  */
 uint64_t pg_segment_sharable(const struct pg_segment *seg);
 
-/*
- * The number behind "KEY:" in a file such as /proc/meminfo or /proc/PID/status, in the file's own
- * unit (KiB, pages). -ENOENT: no such key.
- */
-int pg_proc_value(const char *path, const char *key, uint64_t *value);
-
 #endif

@@ -23,15 +23,10 @@
 
 long stress_hugetlb_kib(void)
 {
-	HB_FREE char *text = NULL;
-	const char *line;
-	long kib;
-	int err = hb_file_read("/proc/self/status", &text, NULL);
+	uint64_t kib;
+	int err = hb_file_number("/proc/self/status", "HugetlbPages", &kib);
 
-	if (err)
-		return err;
-	line = strstr(text, "HugetlbPages:");
-	return line && sscanf(line, "HugetlbPages: %ld kB", &kib) == 1 ? kib : -ENODATA;
+	return err ? err : (long)kib;
 }
 
 /* HugetlbPages and smaps of these actors are to speak of nothing but what they map themselves. */
