@@ -119,11 +119,12 @@ static void test_probability(void **state)
 		const struct comparison *c = &l.m->comparisons[i];
 		const struct compare_figure *a = compare_figure(l.m, c, false),
 					    *b = compare_figure(l.m, c, true);
+		const struct stats_block block = {a->arm, b->arm, a->boot, b->boot};
 		struct stats_change typical;
 
 		if (isnan(c->raw.differ))
 			continue;
-		stats_compare_typical(a->boot, a->arm.n, b->boot, b->arm.n, &typical);
+		stats_blocks_compare_typical(&block, 1, &typical);
 		assert_true(c->raw.differ == fmax(c->change.p, typical.p));
 		assert_true(c->raw.same == fmax(stats_same_p(&c->change, STATS_MARGIN),
 						stats_same_p(&typical, STATS_MARGIN)));

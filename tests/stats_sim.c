@@ -140,13 +140,21 @@ static void compare(const struct pair *p, unsigned int n, double alpha, struct s
 	stats_compare(&a, &b, alpha, c);
 }
 
+static void test(const struct pair *p, unsigned int n, const struct stats_change *c,
+		 struct stats_evidence *e)
+{
+	const struct stats_block block = {{n, NAN, NAN}, {n, NAN, NAN}, p->a, p->b};
+
+	stats_blocks_test(c, &block, 1, STATS_MARGIN, e);
+}
+
 /* The change of one figure and the p of "nothing differs". */
 static double claim_p(const struct pair *p, unsigned int n, double alpha, struct stats_change *c)
 {
 	struct stats_evidence e;
 
 	compare(p, n, alpha, c);
-	stats_test(c, p->a, n, p->b, n, STATS_MARGIN, &e);
+	test(p, n, c, &e);
 	return e.differ;
 }
 
@@ -203,7 +211,7 @@ static void judge_pairs(const struct pair *pair, unsigned int n, struct judged *
 		const struct pair *p = &pair[k];
 
 		compare(p, n, STATS_ALPHA, &j->change[k]);
-		stats_test(&j->change[k], p->a, n, p->b, n, STATS_MARGIN, &j->raw[k]);
+		test(p, n, &j->change[k], &j->raw[k]);
 		/* The rank test only decides where the other does: most often it is not needed. */
 		j->raw[k].rank =
 			j->raw[k].differ <= STATS_ALPHA ? stats_rank_p(p->a, n, p->b, n) : 1;

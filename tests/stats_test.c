@@ -38,12 +38,13 @@ static void test_median(void **state)
 static void test_welch_sleep(void **state)
 {
 	double a[10], b[10];
+	const struct stats_block block = {{10, NAN, NAN}, {10, NAN, NAN}, a, b};
 	struct stats_change c;
 
 	(void)state;
 	exponents(sleep_1, a, 10);
 	exponents(sleep_2, b, 10);
-	stats_compare_typical(a, 10, b, 10, &c);
+	stats_blocks_compare_typical(&block, 1, &c);
 	near(c.p, 0.07939, 5e-6);
 	near(c.df, 17.776, 1e-3);
 }

@@ -22,7 +22,8 @@ static const char *const type_examples[] = {
 	[OPTION_SETTINGS] = "text",
 };
 
-bool option_is(const char *row, const char *name)
+/* Is an option called @name meant by the row called @row? */
+static bool option_is(const char *row, const char *name)
 {
 	static const char rest[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				   "0123456789_.";

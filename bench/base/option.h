@@ -66,8 +66,6 @@ json_t *option_describe(const struct option_row *rows);
  */
 int option_check_described(const json_t *described, const char *name, const char *value,
 			   struct hb_error *e);
-/* Is an option called @name meant by the row called @row? */
-bool option_is(const char *row, const char *name);
 /* Levenshtein distance of two names, of which the first 63 characters count: to find the one that
  * was meant. */
 unsigned int option_name_distance(const char *a, const char *b);

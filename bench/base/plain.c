@@ -40,7 +40,8 @@ static bool reorders(unsigned int code)
 	       (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
 }
 
-size_t plain_character(const char *text)
+/* Length of the character at @text when it shows as itself, else 0. */
+static size_t plain_character(const char *text)
 {
 	unsigned int code;
 	size_t n = decode((const unsigned char *)text, &code);

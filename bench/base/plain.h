@@ -23,10 +23,9 @@ bool name_ok(const char *name, size_t longest);
 int name_check(const char *name, size_t longest, struct hb_error *e);
 
 /*
- * Length of the character at @text when it is UTF-8 that shows as itself, else 0. Refused are
- * control characters (those of 8 bits too) except tab and line end, and those that reorder text.
+ * Is @text UTF-8 that shows as itself? Refused are control characters (those of 8 bits too) except
+ * tab and line end, and those that reorder text.
  */
-size_t plain_character(const char *text);
 bool plain_text(const char *text);
 /* Replace in place every byte that plain_text() refuses by '?'. */
 void plain_make(char *text);

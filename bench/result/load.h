@@ -41,7 +41,7 @@ struct load_cell {
 	const char *machine, *machine_name, *cpu_model; /* that it ran on; "": not known */
 	unsigned int seq, rep, tasks;
 	uint64_t seed; /* of the boot; 0: not known */
-	bool warmup_boot, expected, conserved;
+	bool warmup_boot, expected;
 	enum cell_verdict verdict;
 	struct load_metric *metrics;
 	struct load_note *notes;

@@ -369,7 +369,6 @@ int load_cell_parse(struct load_run *run, const json_t *j, struct load_cell *c, 
 	err = err ?: get_unsigned(j, "tasks", &c->tasks, e);
 	err = err ?: get_bool(j, "warmup_boot", false, &c->warmup_boot, e);
 	err = err ?: get_bool(j, "expected", false, &c->expected, e);
-	err = err ?: get_bool(json_object_get(j, "conservation"), "ok", true, &c->conserved, e);
 	err = err ?: check_mode(run, j, e);
 	err = err ?: parse_verdict(run, j, c, e);
 	err = err ?: join_names(run, j, "workloads", &c->workloads, e);

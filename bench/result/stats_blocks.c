@@ -157,19 +157,3 @@ void stats_compare(const struct stats_arm *a, const struct stats_arm *b, double 
 
 	stats_blocks_compare(&block, 1, alpha, c);
 }
-
-void stats_compare_typical(const double *a, size_t na, const double *b, size_t nb,
-			   struct stats_change *c)
-{
-	const struct stats_block block = {{na, NAN, NAN}, {nb, NAN, NAN}, a, b};
-
-	stats_blocks_compare_typical(&block, 1, c);
-}
-
-void stats_test(const struct stats_change *total, const double *a, size_t na, const double *b,
-		size_t nb, double margin, struct stats_evidence *e)
-{
-	const struct stats_block block = {{na, NAN, NAN}, {nb, NAN, NAN}, a, b};
-
-	stats_blocks_test(total, &block, 1, margin, e);
-}

@@ -20,23 +20,6 @@
  */
 void stats_compare(const struct stats_arm *a, const struct stats_arm *b, double alpha,
 		   struct stats_change *c);
-/*
- * The change of the typical boot, from the logarithms of the boots' figures, where stats_compare()
- * looks at the total. A claim must hold for both (the larger p of two tests is a p of "either
- * holds": Berger, Technometrics 24, 1982), so that a skewed tail cannot make one. All NAN: fewer
- * than two boots in an arm, or a figure that is not positive.
- */
-void stats_compare_typical(const double *a, size_t na, const double *b, size_t nb,
-			   struct stats_change *c);
-/*
- * Both p, not yet adjusted; @e->rank is stats_rank_p(), which is the dearest by far, and the
- * caller's. @total: of stats_compare(). The larger p of the total and of the typical boot, for
- * which the ranks stand in where a boot is zero; without any spread or standard error
- * stats_apart_p(). same is NAN with too few boots for the rank test: equal digits of two promise
- * nothing of a third.
- */
-void stats_test(const struct stats_change *total, const double *a, size_t na, const double *b,
-		size_t nb, double margin, struct stats_evidence *e);
 
 /* What one machine gave of one figure: its boots of both arms, and what stands for all of them. */
 struct stats_block {
@@ -53,7 +36,12 @@ struct stats_block {
  */
 void stats_blocks_compare(const struct stats_block *blocks, size_t n, double alpha,
 			  struct stats_change *c);
-/* stats_compare_typical() likewise. */
+/*
+ * The change of the typical boot, from the logarithms of the boots' figures, where
+ * stats_blocks_compare() looks at the total. A claim must hold for both (the larger p of two tests
+ * is a p of "either holds": Berger, Technometrics 24, 1982), so that a skewed tail cannot make one.
+ * All NAN: fewer than two boots in an arm, or a figure that is not positive.
+ */
 void stats_blocks_compare_typical(const struct stats_block *blocks, size_t n,
 				  struct stats_change *c);
 /*
@@ -65,7 +53,13 @@ void stats_blocks_compare_typical(const struct stats_block *blocks, size_t n,
 double stats_blocks_rank_p(const struct stats_block *blocks, size_t n);
 /* The smallest p that it can give. */
 double stats_blocks_rank_floor(const struct stats_block *blocks, size_t n);
-/* stats_test() likewise, without @e->rank. */
+/*
+ * Both p, not yet adjusted; @e->rank is stats_blocks_rank_p(), which is the dearest by far, and the
+ * caller's. @total: of stats_blocks_compare(). The larger p of the total and of the typical boot,
+ * for which the ranks stand in where a boot is zero; without any spread or standard error
+ * stats_apart_p(). same is NAN with too few boots for the rank test: equal digits of two promise
+ * nothing of a third.
+ */
 void stats_blocks_test(const struct stats_change *total, const struct stats_block *blocks, size_t n,
 		       double margin, struct stats_evidence *e);
 

@@ -140,8 +140,7 @@ static bool line_times(struct parser *p, const char *line)
 		p->have |= HAVE_STDDEV;
 		return true;
 	}
-	if (LINE(line, "rate limit schedule lag: avg %lf (max %lf) ms", &s->lag_ms,
-		 &s->lag_max_ms)) {
+	if (LINE(line, "rate limit schedule lag: avg %lf (max %*f) ms", &s->lag_ms)) {
 		p->have |= HAVE_LAG;
 		return true;
 	}

@@ -36,7 +36,7 @@ struct pg_summary {
 	uint64_t skipped; /* with rate and latency limit */
 	uint64_t late;	  /* with a latency limit */
 	double latency_ms, stddev_ms;
-	double lag_ms, lag_max_ms; /* with a rate */
+	double lag_ms; /* with a rate */
 	/*
 	 * Connecting: of all clients before the load (version 14 on), or the mean per connection
 	 * when every transaction has its own; NAN in version 13, which does not print it.
