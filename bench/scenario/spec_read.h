@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "bench/scenario/spec.h"
-#include "bench/scenario/spec_ini.h"
+#include "bench/host/ini.h"
 
 #define SPEC_CELL_PREFIX "cell " /* of a section's name */
 

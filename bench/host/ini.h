@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* INI text as a list of entries that know where they stand; spec*.c give them a meaning. */
-#ifndef HB_SPEC_INI_H
-#define HB_SPEC_INI_H
+/* INI text as a list of entries that know where they stand; the reader gives them a meaning. */
+#ifndef HB_INI_H
+#define HB_INI_H
 
 #include <stddef.h>
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "bench/base/plain.h"
-#include "bench/scenario/spec_ini.h"
+#include "bench/host/ini.h"
 
 /* libinih cuts section names at 49 bytes without a word. */
 #define SECTION_MAX 49
