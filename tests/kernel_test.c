@@ -416,7 +416,11 @@ static void test_wrong_descriptions(void **state)
 	put_variant("w", "timed = maybe\nfragments = config/a.config\n");
 	expect_error("w", -EINVAL, "timed = maybe");
 	put_variant("w", "description = again\nfragments = config/a.config\n");
-	expect_error("w", -EINVAL, "given twice");
+	expect_error("w", -EINVAL, "w.ini:3: the key stands in this section already");
+	put_variant("w", "fragments = config/a.config\n[more]\n");
+	expect_error("w", -EINVAL, "w.ini:4: section [more] is unknown; only [kernel] is allowed");
+	put_variant("w", "fragments =\n");
+	expect_error("w", -EINVAL, "w.ini:3: key 'fragments' has no value");
 	put_variant("w", "note = nothing to configure\n");
 	expect_error("w", -EINVAL, "give fragments");
 }

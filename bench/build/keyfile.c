@@ -1,23 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <ini.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/base/plain.h"
 #include "bench/build/keyfile.h"
-
-struct reading {
-	const char *section;
-	const struct keyfile_row *rows;
-	char what[256]; /* the first thing wrong */
-};
-
-static int refuse(struct reading *r, const char *fmt, const char *a, const char *b)
-{
-	if (!*r->what)
-		snprintf(r->what, sizeof(r->what), fmt, a, b);
-	return 0;
-}
+#include "bench/host/ini.h"
 
 /* The rows' names, for the message. */
 static void allowed(const struct keyfile_row *rows, char *buf, size_t len)
@@ -29,43 +15,53 @@ static void allowed(const struct keyfile_row *rows, char *buf, size_t len)
 		n += snprintf(buf + n, len - n, "%s%s", n ? ", " : "", rows->name);
 }
 
-static int take(void *arg, const char *section, const char *name, const char *value)
+static int entry_take(struct ini_entry *entry, const struct keyfile_row *rows, struct hb_error *e)
 {
-	struct reading *r = arg;
+	const struct keyfile_row *row = rows;
 	char names[160];
 
-	if (strcmp(section, r->section))
-		return refuse(r, "section [%s] is unknown; only [%s] is allowed", section,
-			      r->section);
-	for (const struct keyfile_row *row = r->rows; row->name; row++) {
-		if (strcmp(row->name, name))
-			continue;
-		if (*row->value)
-			return refuse(r, "key '%s' is given twice%s", name, "");
-		if (!*value)
-			return refuse(r, "key '%s' has no value%s", name, "");
-		if (!plain_text(value))
-			return refuse(r, "key '%s' has control characters, or is not UTF-8%s", name,
-				      "");
-		*row->value = strdup(value);
-		return *row->value ? 1 : refuse(r, "out of memory%s%s", "", "");
+	while (row->name && strcmp(row->name, entry->key))
+		row++;
+	if (!row->name) {
+		allowed(rows, names, sizeof(names));
+		return hb_error_set(e, -EINVAL, "key '%s' is unknown; known: %s", entry->key,
+				    names);
 	}
-	allowed(r->rows, names, sizeof(names));
-	return refuse(r, "key '%s' is unknown; known: %s", name, names);
+	if (!*entry->value)
+		return hb_error_set(e, -EINVAL, "key '%s' has no value", entry->key);
+	*row->value = HB_STEAL(entry->value);
+	return 0;
+}
+
+static int section_take(const struct ini_file *f, const struct ini_section *s, const char *wanted,
+			const struct keyfile_row *rows, struct hb_error *e)
+{
+	int rc = 0;
+
+	if (strcmp(s->name, wanted))
+		return hb_error_set(e, -EINVAL,
+				    "%s:%d: section [%s] is unknown; only [%s] is allowed", f->path,
+				    s->line, s->name, wanted);
+	for (size_t i = 0; i < s->n && !rc; i++) {
+		rc = entry_take(&s->entries[i], rows, e);
+		if (rc)
+			ini_error_place(e, rc, f, &s->entries[i]);
+	}
+	return rc;
 }
 
 int keyfile_read(const char *path, const char *section, const struct keyfile_row *rows,
 		 struct hb_error *e)
 {
-	struct reading r = {.section = section, .rows = rows};
-	int line = ini_parse(path, take, &r);
+	HB_FREE char *text = NULL;
+	struct ini_file f;
+	int rc = hb_file_read(path, &text, NULL);
 
-	if (line == -1)
-		return hb_error_set(e, -ENOENT, "cannot read %s", path);
-	if (line == -2)
-		return hb_error_set(e, -ENOMEM, "out of memory");
-	if (line > 0)
-		return hb_error_set(e, -EINVAL, "%s:%d: %s", path, line,
-				    *r.what ? r.what : "neither [section] nor key = value");
-	return 0;
+	if (rc)
+		return hb_error_set(e, rc, "cannot read %s: %s", path, strerror(-rc));
+	rc = ini_file_parse(&f, path, text, e);
+	for (size_t i = 0; i < f.n && !rc; i++)
+		rc = section_take(&f, &f.sections[i], section, rows, e);
+	ini_file_free(&f);
+	return rc;
 }

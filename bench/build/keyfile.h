@@ -12,8 +12,9 @@ struct keyfile_row {
 
 /*
  * Read @path, which may hold only section @section and the keys of @rows (ended by a NULL name).
- * -ENOENT: no file; -EINVAL: anything unknown, empty or said twice, with file and line. Values
- * that were read before an error are in place and the caller's to free.
+ * -ENOENT: no file; -EINVAL: anything unknown, empty or said twice, with file and line; other
+ * errors as hb_file_read(). Values that were read before an error are in place and the caller's to
+ * free.
  */
 int keyfile_read(const char *path, const char *section, const struct keyfile_row *rows,
 		 struct hb_error *e);
