@@ -189,6 +189,13 @@ int hb_file_write_atomic(const char *path, const void *data, size_t len)
 	return err;
 }
 
+bool hb_is_one_of(const char *text, const char *const *list)
+{
+	while (*list && strcmp(*list, text))
+		list++;
+	return *list;
+}
+
 int hb_parse_u64(const char *s, uint64_t *v)
 {
 	unsigned long long n;

@@ -67,6 +67,8 @@ char *hb_file_line(const char *path);
 int hb_file_write(const char *path, const char *text);
 /* Write to a temporary neighbour, fsync, rename: the file is whole or absent. */
 int hb_file_write_atomic(const char *path, const void *data, size_t len);
+/* Is @text one of @list, which ends with NULL? */
+bool hb_is_one_of(const char *text, const char *const *list);
 /* Decimal, or 0x hexadecimal, without sign; the whole string must be used. */
 int hb_parse_u64(const char *s, uint64_t *v);
 /* Read an unsigned decimal from a one-value file such as /proc/sys/vm/nr_hugepages. */

@@ -75,14 +75,6 @@ static const struct load_cell *first_with_notes(const struct compare_arm *arm, c
 	return NULL;
 }
 
-static bool is_one_of(const char *key, const char *const *keys)
-{
-	for (; *keys; keys++)
-		if (!strcmp(key, *keys))
-			return true;
-	return false;
-}
-
 /* Notes of one boot per cell and arm whose key is one of @keys (NULL at the end). */
 static void facts(const struct compare_model *m, struct doc *d, const char *heading,
 		  const char *const *keys)
@@ -96,7 +88,7 @@ static void facts(const struct compare_model *m, struct doc *d, const char *head
 				first_with_notes(&m->arms[a], m->groups[g].cell);
 
 			for (unsigned int k = 0; c && k < c->nnotes; k++)
-				if (is_one_of(c->notes[k].key, keys) &&
+				if (hb_is_one_of(c->notes[k].key, keys) &&
 				    add_proof(&list, &n, &c->notes[k], m->groups[g].cell,
 					      m->arms[a].label))
 					d->failed = true;

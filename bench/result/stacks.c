@@ -42,14 +42,6 @@ static bool entry_name(const char *text, char *name, size_t len)
 	return true;
 }
 
-static bool one_of(const char *name, const char *const *list)
-{
-	for (; *list; list++)
-		if (!strcmp(name, *list))
-			return true;
-	return false;
-}
-
 static void chain_add(struct stack *s, const char *name)
 {
 	static const char *const scheduler[] = {"__schedule",
@@ -60,7 +52,7 @@ static void chain_add(struct stack *s, const char *name)
 						NULL};
 	size_t used = strlen(s->chain);
 
-	if (one_of(name, scheduler) || used + strlen(name) + 4 > sizeof(s->chain))
+	if (hb_is_one_of(name, scheduler) || used + strlen(name) + 4 > sizeof(s->chain))
 		return;
 	snprintf(s->chain + used, sizeof(s->chain) - used, "%s%s", used ? " < " : "", name);
 }
@@ -120,7 +112,7 @@ static void take_line(struct stack *s, const char *text, json_t *counts)
 	} else if (text[0] == '?') {
 		return; /* an entry the unwinder is not sure of */
 	} else if (s->open && entry_name(text, name, sizeof(name))) {
-		if (one_of(name, outside))
+		if (hb_is_one_of(name, outside))
 			stack_close(s, counts);
 		else
 			chain_add(s, name);

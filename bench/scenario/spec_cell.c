@@ -277,11 +277,7 @@ static int observe_split(struct spec_cell *cell, struct hb_error *e)
 	if (rc)
 		return hb_error_prefix(e, rc, "observe");
 	json_array_foreach (cell->observed, i, name) {
-		const char *const *known = wire_observe;
-
-		while (*known && strcmp(*known, json_string_value(name)))
-			known++;
-		if (!*known)
+		if (!hb_is_one_of(json_string_value(name), wire_observe))
 			return hb_error_set(e, -EINVAL,
 					    "observe = %s: there are vmstat, status, kprobes, "
 					    "locks and pmu",
