@@ -613,7 +613,7 @@ static void test_machine_of_half_the_speed(void **state)
 	s.boots = 8;
 	text = text_report(&s);
 	assert_non_null(strstr(text, "faults-1 faults, 1/s\n     7476 ±1.4%    9385 ±1.6% "
-				     "+25.8% +23.8..+27.9 better  8+8\n"));
+				     "+25.8% +23.8..+27.9 better  8+8"));
 	assert_non_null(strstr(text, "\nBoots come from 2 machines: node0 (Example CPU 0; 24 "
 				     "boots), node1\n(Example CPU 0; 24 boots).\n"));
 	assert_non_null(strstr(text, "\nDifferences are taken within machines, which are "
