@@ -198,19 +198,13 @@ static int status(void)
 
 static int usage_check(const struct metal_args *a)
 {
-	struct hb_error e = {""};
-	const char *wrong = NULL;
-
-	if (a->what && (a->run.scenario || a->run.yes || json_array_size(a->run.overrides)))
-		wrong = "--status, --abort and --continue are of the run under way; they take "
-			"nothing else";
-	else if (!a->what && !a->run.scenario)
-		wrong = "no scenario; give -s NAME (`hugebench list` shows the names)";
-	else if (a->run.name && store_name_check(a->run.name, &e))
-		wrong = e.text;
-	if (wrong)
-		fprintf(stderr, "hugebench: %s\n", wrong);
-	return wrong ? -EINVAL : 0;
+	if (!a->what)
+		return plan_usage_check(&a->run);
+	if (!a->run.scenario && !a->run.yes && !a->run.name && !json_array_size(a->run.overrides))
+		return 0;
+	fprintf(stderr, "hugebench: --status, --abort and --continue are of the run under way; "
+			"they take nothing else\n");
+	return -EINVAL;
 }
 
 static int carry_out(struct metal_args *a)
