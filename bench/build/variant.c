@@ -174,10 +174,11 @@ static int anchor(const char *file, char **path)
 	return 0;
 }
 
-static int parse_flag(const char *file, const char *key, const char *text, int dflt, int *flag,
+/* yes where it is not said */
+static int parse_flag(const char *file, const char *key, const char *text, int *flag,
 		      struct hb_error *e)
 {
-	*flag = dflt;
+	*flag = 1;
 	if (!text || !hb_parse_bool(text, flag))
 		return 0;
 	return hb_error_set(e, -EINVAL, "%s: %s = %s: yes or no is wanted", file, key, text);
@@ -253,9 +254,9 @@ static int variant_parse(const char *root, struct variant *v, struct hb_error *e
 		    anchor(v->file, &v->modules)))
 		rc = hb_error_set(e, -ENOMEM, "out of memory");
 	if (!rc)
-		rc = parse_flag(v->file, "timed", timed, 1, &v->timed, e);
+		rc = parse_flag(v->file, "timed", timed, &v->timed, e);
 	if (!rc)
-		rc = parse_flag(v->file, "strict", strict, 1, &v->strict, e);
+		rc = parse_flag(v->file, "strict", strict, &v->strict, e);
 	if (!rc && !v->source.tree && !v->source.tarball && !v->bzimage && !v->package)
 		rc = source_load(root, source ? source : "linux-5.10", &v->source, e);
 	if (!rc)

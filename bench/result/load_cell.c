@@ -91,11 +91,12 @@ static int get_unsigned(const json_t *j, const char *key, unsigned int *out, str
 	return err;
 }
 
-static int get_bool(const json_t *j, const char *key, bool dflt, bool *out, struct hb_error *e)
+/* false where it is not said */
+static int get_bool(const json_t *j, const char *key, bool *out, struct hb_error *e)
 {
 	const json_t *v = json_object_get(j, key);
 
-	*out = dflt;
+	*out = false;
 	if (!v || json_is_null(v))
 		return 0;
 	if (!json_is_boolean(v))
@@ -177,7 +178,7 @@ static int parse_metric(struct load_run *run, const json_t *j, struct load_metri
 	err = err ?: get_string(run, j, "better", true, &better, e);
 	err = err ?: parse_kind(kind, &m->kind, e);
 	err = err ?: parse_better(better, &m->better, e);
-	err = err ?: get_bool(j, "primary", false, &m->primary, e);
+	err = err ?: get_bool(j, "primary", &m->primary, e);
 	err = err ?: get_unsigned(j, "tasks", &m->tasks, e);
 	err = err ?: parse_figures(run, j, m, e);
 	return err ? hb_error_prefix(e, err, "metric %s.%s", m->source, m->name) : 0;
@@ -367,8 +368,8 @@ int load_cell_parse(struct load_run *run, const json_t *j, struct load_cell *c, 
 	err = err ?: get_unsigned(j, "rep", &c->rep, e);
 	c->seed = json_integer_value(json_object_get(j, "seed"));
 	err = err ?: get_unsigned(j, "tasks", &c->tasks, e);
-	err = err ?: get_bool(j, "warmup_boot", false, &c->warmup_boot, e);
-	err = err ?: get_bool(j, "expected", false, &c->expected, e);
+	err = err ?: get_bool(j, "warmup_boot", &c->warmup_boot, e);
+	err = err ?: get_bool(j, "expected", &c->expected, e);
 	err = err ?: check_mode(run, j, e);
 	err = err ?: parse_verdict(run, j, c, e);
 	err = err ?: join_names(run, j, "workloads", &c->workloads, e);

@@ -9,15 +9,15 @@
 #include "bench/host/place.h"
 #include "bench/scenario/spec_read.h"
 
-static int names_check(const json_t *names, const char *what, struct hb_error *e)
+static int names_check(const json_t *names, struct hb_error *e)
 {
 	size_t i;
 	json_t *name;
 
 	json_array_foreach (names, i, name)
 		if (!name_ok(json_string_value(name), NAME_LONGEST_CHOSEN))
-			return hb_error_set(e, -EINVAL, "'%s' cannot name a %s",
-					    json_string_value(name), what);
+			return hb_error_set(e, -EINVAL, "'%s' cannot name a kernel",
+					    json_string_value(name));
 	return 0;
 }
 
@@ -53,7 +53,7 @@ static int kernels_read(struct spec *spec, struct hb_error *e)
 		if (place_is(json_string_value(json_array_get(spec->kernels, i))))
 			rc = name_place(spec, i, e);
 	if (!rc)
-		rc = names_check(spec->kernels, "kernel", e);
+		rc = names_check(spec->kernels, e);
 	return rc ? hb_error_prefix(e, rc == -ENOMEM ? rc : -EINVAL, "kernels") : 0;
 }
 

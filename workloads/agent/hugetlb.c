@@ -228,8 +228,8 @@ json_t *hugetlb_pool_json(const struct hugetlb_pool *p)
 	return j;
 }
 
-static int counters_same(const char *where, const struct hugetlb_counters *a,
-			 const struct hugetlb_counters *b, struct hb_error *e)
+static int counters_same(const struct hugetlb_counters *a, const struct hugetlb_counters *b,
+			 struct hb_error *e)
 {
 	const struct {
 		const char *name;
@@ -244,16 +244,16 @@ static int counters_same(const char *where, const struct hugetlb_counters *a,
 	for (size_t i = 0; i < ARRAY_SIZE(row); i++)
 		if (row[i].before != row[i].after)
 			return hb_error_set(e, -EUCLEAN,
-					    "%s of %s was %" PRIu64 " before and is %" PRIu64
-					    " after",
-					    row[i].name, where, row[i].before, row[i].after);
+					    "%s of the system was %" PRIu64
+					    " before and is %" PRIu64 " after",
+					    row[i].name, row[i].before, row[i].after);
 	return 0;
 }
 
 int hugetlb_pool_conserved(const struct hugetlb_pool *before, const struct hugetlb_pool *after,
 			   struct hb_error *e)
 {
-	int rc = counters_same("the system", &before->all, &after->all, e);
+	int rc = counters_same(&before->all, &after->all, e);
 
 	for (unsigned int n = 0; n < before->nnodes && !rc; n++) {
 		uint64_t was = before->node[n].total - before->node[n].free,
