@@ -50,6 +50,7 @@ void report_published(const struct compare_model *m, struct doc *d); /* report_p
 void report_capacity(const struct compare_model *m, struct doc *d,
 		     const struct plot_set *pictures);		   /* report_capacity.c */
 void report_closing(const struct compare_model *m, struct doc *d); /* report_closing.c */
+void report_again(const struct compare_model *m, struct doc *d);   /* report_again.c */
 /* What unclear verdicts leave open; then what the tables do not show (report_findings.c). */
 void report_unclear(const struct compare_model *m, struct doc *d);
 void report_findings(const struct compare_model *m, struct doc *d, const struct plot_set *pictures);
