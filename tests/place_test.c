@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "bench/host/place.h"
+#include "bench/host/kernel_place.h"
 #include "bench/build/variant.h"
 #include "bench/scenario/spec.h"
 #include "tests/put.h"

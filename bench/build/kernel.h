@@ -26,11 +26,11 @@ struct kernel {
 };
 
 /*
- * Find variant @name, which may be a place (place.h), build it unless the cache has it for exactly
- * these inputs (source, patches, fragments, compiler), check the wanted CONFIG_ symbols. Progress
- * goes to stderr. -ENOENT: no such variant (message lists them); -ENODEV: source or tools missing
- * (message has the command); -EIO: a patch does not apply or the build failed (message names the
- * log). Release with kernel_free().
+ * Find variant @name, which may be a place (kernel_place.h), build it unless the cache has it for
+ * exactly these inputs (source, patches, fragments, compiler), check the wanted CONFIG_ symbols.
+ * Progress goes to stderr. -ENOENT: no such variant (message lists them); -ENODEV: source or tools
+ * missing (message has the command); -EIO: a patch does not apply or the build failed (message
+ * names the log). Release with kernel_free().
  */
 int kernel_resolve(const char *name, struct kernel *k, struct hb_error *e);
 /* The same for the clone at @root with the existing cache directory @cache. */

@@ -7,7 +7,7 @@
 #include "bench/base/plain.h"
 #include "bench/base/units.h"
 #include "bench/build/keyfile.h"
-#include "bench/host/place.h"
+#include "bench/host/kernel_place.h"
 #include "bench/build/variant.h"
 
 /* Where descriptions are: below kernels/, then $HUGEBENCH_KERNELS; the first one found wins. */

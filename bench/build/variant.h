@@ -26,7 +26,7 @@ struct variant {
 };
 
 /*
- * Read variant @name of the clone at @root, or make up that of a place (place.h), which is
+ * Read variant @name of the clone at @root, or make up that of a place (kernel_place.h), which is
  * configured by timed.config as far as it knows the symbols. "STEM.N", where there is no file of
  * that name, is variant STEM with the first N of its patches. -ENOENT: there is none, the message
  * lists those there are; -EINVAL: the description is wrong, the message has file and line. Release

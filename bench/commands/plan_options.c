@@ -4,7 +4,7 @@
 #include "bench/base/units.h"
 #include "bench/commands/commands.h"
 #include "bench/commands/plan_options.h"
-#include "bench/host/place.h"
+#include "bench/host/kernel_place.h"
 
 #define JOBS_MAX 1024
 

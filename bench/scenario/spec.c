@@ -6,7 +6,7 @@
 #include "bench/base/json.h"
 #include "bench/base/exact.h"
 #include "bench/base/plain.h"
-#include "bench/host/place.h"
+#include "bench/host/kernel_place.h"
 #include "bench/scenario/spec_read.h"
 
 static int names_check(const json_t *names, struct hb_error *e)

@@ -75,7 +75,7 @@ struct spec {
 	json_t *overrides; /* array of "key=value", as given */
 	struct spec_scenario scenario;
 	json_t *kernels;    /* array of names, at least one */
-	json_t *places;	    /* {NAME: place} of the kernels that were given so (place.h) */
+	json_t *places;	    /* {NAME: place} of the kernels that were given so (kernel_place.h) */
 	unsigned int vcpus; /* the number it was loaded with */
 	bool of_vcpus;	    /* some cell's tasks or clients are given in vCPUs */
 	struct spec_cell *cells;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Kernels that are named by where they are: ~/linux@v6.6, /boot/vmlinuz-6.1.0-40-amd64. */
-#ifndef HB_PLACE_H
-#define HB_PLACE_H
+#ifndef HB_KERNEL_PLACE_H
+#define HB_KERNEL_PLACE_H
 
 #include "bench/base/util.h"
 

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bench/host/place.h"
+#include "bench/host/kernel_place.h"
 
 /* As long as the name of an arm may be (spec_name_ok()). */
 #define NAME_MAX_LENGTH 40
