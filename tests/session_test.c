@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "bench/guest/session.h"
+#include "bench/guest/session_state.h"
 #include "bench/result/load.h"
 
 struct fixture {
@@ -189,6 +190,25 @@ static void test_cell_deadline(void **state)
 	assert_true(hb_now_ns() - start < 14 * NSEC_PER_SEC);
 }
 
+/* A guest of 64 GiB has time to fill them; the host's own memory is not ours to fill. */
+static void test_deadline_grows_with_memory(void **state)
+{
+	struct fixture *f = *state;
+	struct session_config c = {.planned = f->planned, .vm = {.mode = VM_KVM}};
+	struct session s = {.c = &c};
+
+	assert_int_equal(session_most_ns(&s), 60 * NSEC_PER_SEC);
+	c.vm.memory = 64ULL << 30;
+	assert_int_equal(session_most_ns(&s), (60 + 64 * 15) * NSEC_PER_SEC);
+	c.vm.memory = 512ULL << 20;
+	assert_int_equal(session_most_ns(&s), 67500 * (NSEC_PER_SEC / 1000));
+	c.vm.mode = VM_EXACT;
+	assert_int_equal(session_most_ns(&s), 60 * NSEC_PER_SEC);
+	json_object_set_new(f->planned, "deadline_s", json_integer(0));
+	c.vm.mode = VM_KVM;
+	assert_int_equal(session_most_ns(&s), 0);
+}
+
 static void test_garbage(void **state)
 {
 	expect(*state, "garbage", "INVALID", "not a frame");
@@ -299,6 +319,7 @@ int main(void)
 		T(test_phase_deadline),
 		T(test_flood),
 		T(test_cell_deadline),
+		T(test_deadline_grows_with_memory),
 		T(test_garbage),
 		T(test_died),
 		T(test_result_before_hello),

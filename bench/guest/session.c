@@ -16,6 +16,7 @@
 #include "bench/build/cpio.h"
 #include "bench/base/exact.h"
 #include "bench/guest/session_state.h"
+#include "bench/host/memory.h"
 
 /* Between two looks at QEMU's events and at the interrupt flag. */
 #define TICK_NS (SEC / 10)
@@ -34,6 +35,12 @@
 /* A frame from the guest may be on its way for this long. */
 #define FRAME_LATE_NS (SEC / 2)
 
+/* What its memory adds to a guest's deadlines: the agent fills most of it before it measures. */
+static uint64_t memory_allowance(const struct session *s)
+{
+	return s->c->native || session_is_exact(s) ? 0 : memory_slowest_ns(s->c->vm.memory);
+}
+
 /* Planned length of a step plus what it may take beyond; generous, for a loaded host is no bug. */
 static uint64_t step_timeout(const struct session *s, enum session_step step)
 {
@@ -48,6 +55,7 @@ static uint64_t step_timeout(const struct session *s, enum session_step step)
 	};
 	uint64_t planned = step == STEP_WARMUP	  ? session_spec(s, "warmup_ns")
 			   : step == STEP_MEASURE ? session_spec(s, "measure_ns")
+			   : step == STEP_SETUP	  ? memory_allowance(s)
 						  : 0;
 
 	if (step == STEP_BOOT)
@@ -394,9 +402,27 @@ static double exact_deadline(const struct session *s)
 	return EXACT_BEYOND_S + insn * s->c->vm.vcpus / EXACT_INSN_PER_S;
 }
 
+uint64_t session_most_ns(const struct session *s)
+{
+	double planned = json_number_value(json_object_get(s->c->planned, "deadline_s"));
+
+	if (session_is_exact(s) && planned <= 0)
+		planned = exact_deadline(s);
+	return planned > 0 ? (uint64_t)(planned * SEC) + memory_allowance(s) : 0;
+}
+
+/* From here on the guest runs: QEMU's start, which takes as long as its memory, has its own limit.
+ */
+static void deadline_begin(struct session *s)
+{
+	uint64_t most = session_most_ns(s);
+
+	session_enter(s, STEP_BOOT);
+	s->deadline = most ? s->step_started + most : 0;
+}
+
 static int run_guest(struct session *s, json_t **cell, struct hb_error *e)
 {
-	double deadline_s = json_number_value(json_object_get(s->c->planned, "deadline_s"));
 	HB_FREE char *placement = NULL;
 	char started[32];
 	time_t now = time(NULL);
@@ -405,12 +431,10 @@ static int run_guest(struct session *s, json_t **cell, struct hb_error *e)
 
 	strftime(started, sizeof(started), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
 	s->started = s->step_started = hb_now_ns();
-	if (session_is_exact(s) && deadline_s <= 0)
-		deadline_s = exact_deadline(s);
-	s->deadline = deadline_s > 0 ? s->started + (uint64_t)(deadline_s * SEC) : 0;
 	rc = start_guest(s, e);
 	if (rc)
 		return rc;
+	deadline_begin(s);
 	if (s->vm)
 		placement = strdup(vm_placement(s->vm));
 	rc = converse(s, e);

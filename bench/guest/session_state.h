@@ -61,6 +61,11 @@ void session_tell(struct session *s, const json_t *frame);
  */
 uint64_t session_spec(const struct session *s, const char *key);
 bool session_is_exact(const struct session *s);
+/*
+ * How long the cell may take once its guest runs: what is planned, and for the guest's memory what
+ * filling that takes; in mode exact by its instructions. 0: as long as it likes.
+ */
+uint64_t session_most_ns(const struct session *s);
 /* The stream to the agent. */
 int session_fd(const struct session *s);
 

@@ -22,12 +22,11 @@
 #include "bench/guest/quiet.h"
 #include "bench/guest/vm.h"
 
-#define HUGE_PAGE_BYTES (2ULL << 20)
-#define NODE_MIN_BYTES	(64ULL << 20)
-#define APIC_MAX	254u
-/* Populating 13 ms per 2 MiB page, seen on a slow host, makes 7 s of a GiB. */
-#define START_TIMEOUT_NS(bytes) ((60 + 15 * ((bytes) >> 30)) * NSEC_PER_SEC)
-#define COMMAND_TIMEOUT_NS	(10 * NSEC_PER_SEC)
+#define HUGE_PAGE_BYTES	   (2ULL << 20)
+#define NODE_MIN_BYTES	   (64ULL << 20)
+#define APIC_MAX	   254u
+#define START_TIMEOUT_NS   (60 * NSEC_PER_SEC) /* and for its memory: memory_slowest_ns() */
+#define COMMAND_TIMEOUT_NS (10 * NSEC_PER_SEC)
 /* For the guest to take one key off the line before the next break. */
 #define KEY_GAP_NS	(NSEC_PER_SEC / 2)
 #define QUIT_TIMEOUT_NS (2 * NSEC_PER_SEC)
@@ -545,7 +544,8 @@ static int pin(struct vm *vm, unsigned int vcpus, struct hb_error *e)
 
 static int bring_up(struct vm *vm, const struct vm_config *c, int qmp_fd, struct hb_error *e)
 {
-	int rc = qmp_open(qmp_fd, hb_now_ns() + START_TIMEOUT_NS(c->memory), &vm->qmp, e);
+	uint64_t deadline = hb_now_ns() + START_TIMEOUT_NS + memory_slowest_ns(c->memory);
+	int rc = qmp_open(qmp_fd, deadline, &vm->qmp, e);
 
 	if (!rc)
 		rc = pin(vm, c->vcpus, e);

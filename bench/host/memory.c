@@ -66,6 +66,11 @@ int memory_huge_free(const char *root, uint64_t *bytes)
 	return rc;
 }
 
+uint64_t memory_slowest_ns(uint64_t bytes)
+{
+	return (bytes >> 20) * 15 * NSEC_PER_SEC / 1024;
+}
+
 uint64_t memory_node_bytes(uint64_t bytes, unsigned int nodes)
 {
 	return bytes / nodes / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;

@@ -26,14 +26,19 @@ struct memory {
 	char text[256];			   /* for the record */
 };
 
+/*
+ * How long a pass over @bytes of fresh memory may take: 15 s for a GiB. 7 s, 13 ms for each 2 MiB,
+ * were seen on a host without memory behind its pages.
+ */
+uint64_t memory_slowest_ns(uint64_t bytes);
 /* What a node gets when @bytes are shared out evenly to @nodes, whole 2 MiB pages; bytes. */
 uint64_t memory_node_bytes(uint64_t bytes, unsigned int nodes);
 /*
  * Make and fill the files for guests of @bytes on @nodes nodes, each node's on the host node that
  * @p names for it. -ENOSPC when the host would be left with too little, with what would fit; -EINTR
  * when *@interrupted (may be NULL) became non-zero. Takes long where the host has no memory behind
- * its pages yet: 13 ms per 2 MiB were seen. A second caller on the machine waits until the first
- * has its memory, and then counts on what that left. Release with memory_close(), in every case.
+ * its pages yet: memory_slowest_ns(). A second caller on the machine waits until the first has its
+ * memory, and then counts on what that left. Release with memory_close(), in every case.
  */
 int memory_open(const struct placement *p, unsigned int nodes, uint64_t bytes,
 		const volatile int *interrupted, struct memory *m, struct hb_error *e);
