@@ -85,6 +85,7 @@ static void list_options(FILE *out, char **argv)
 static void command_line(FILE *out, const struct guest_size *g, const struct placement *p)
 {
 	static const struct hostqemu qemu = {.words = {"qemu"}};
+	static const int memory[VM_MAX_NODES] = {10, 11, 12, 13, 14, 15, 16, 17};
 	struct vm_config c = {.mode = VM_KVM,
 			      .bzimage = "/k",
 			      .initramfs = "/i",
@@ -92,6 +93,7 @@ static void command_line(FILE *out, const struct guest_size *g, const struct pla
 			      .vcpus = g->vcpus,
 			      .nodes = g->nodes,
 			      .memory = g->memory,
+			      .memory_fd = memory,
 			      .placement = p};
 	struct vm_wiring w = {.data_fd = 7, .qmp_fd = 8, .console_fd = 9};
 	struct hb_error e = {""};

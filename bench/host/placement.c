@@ -123,8 +123,8 @@ void placement_plan(hwloc_topology_t t, unsigned int vcpus, unsigned int nodes, 
 	p->unbound = host_nodes > 1;
 	if (vcpus > VM_MAX_VCPUS || nodes > VM_MAX_NODES || cores < (int)vcpus) {
 		snprintf(p->text, sizeof(p->text),
-			 "vCPUs not pinned: %u vCPUs, the host has %d cores; memory not bound",
-			 vcpus, cores < 0 ? 0 : cores);
+			 "vCPUs not pinned: %u vCPUs, the host has %d core%s; memory not bound",
+			 vcpus, cores < 0 ? 0 : cores, cores == 1 ? "" : "s");
 		return;
 	}
 	wide = node_width(t, per_node, nodes);
