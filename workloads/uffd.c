@@ -5,17 +5,13 @@
  */
 #include <fcntl.h>
 #include <linux/falloc.h>
-#include <linux/userfaultfd.h>
-#include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "workloads/agent/antagonist.h"
+#include "workloads/agent/userfault.h"
 
 struct uffd_options {
 	struct antagonist_options common;
@@ -47,13 +43,9 @@ static const struct metric_row metrics[] = {
 
 /* Of one task; the thread writes the counters, the task reads them after a touch. */
 struct filler {
-	int fd, stop;
-	pthread_t thread;
-	bool running;
-	uint64_t page, size;
+	struct userfault fault;
 	uint8_t *map, *zero; /* the mapping, and a page's worth of zeroes */
 	_Atomic uint64_t copies, races;
-	_Atomic int error;
 };
 
 /*
@@ -76,88 +68,33 @@ static int uffd_setup(struct instance *in, struct hb_error *e)
 	return antagonist_setup(in, e);
 }
 
-/* Keep errno for the task, which waits in a fault: without the registration that ends. */
-static void give_up(struct filler *f)
-{
-	struct uffdio_range all = {(uintptr_t)f->map, f->size};
-
-	atomic_store(&f->error, errno);
-	ioctl(f->fd, UFFDIO_UNREGISTER, &all);
-}
-
-static void fill(struct filler *f, uint64_t addr)
-{
-	struct uffdio_copy copy = {
-		.dst = addr & ~(f->page - 1),
-		.src = (uintptr_t)f->zero,
-		.len = f->page,
-	};
-	struct uffdio_range range = {copy.dst, f->page};
-
-	if (ioctl(f->fd, UFFDIO_COPY, &copy) == 0) {
-		atomic_fetch_add(&f->copies, 1);
-		return;
-	}
-	if (errno != EEXIST && errno != EFAULT && errno != EAGAIN && errno != ENOENT) {
-		give_up(f);
-		return;
-	}
-	atomic_fetch_add(&f->races, 1);
-	if (ioctl(f->fd, UFFDIO_WAKE, &range) < 0)
-		give_up(f);
-}
-
-static void *filler_main(void *arg)
+static void fill(void *arg, uint64_t address)
 {
 	struct filler *f = arg;
-	struct pollfd fds[] = {{f->fd, POLLIN, 0}, {f->stop, POLLIN, 0}};
-	struct uffd_msg msg;
 
-	while (!fds[1].revents) {
-		if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR) {
-			atomic_store(&f->error, errno);
-			break;
-		}
-		if (fds[0].revents & POLLIN && read(f->fd, &msg, sizeof(msg)) == sizeof(msg) &&
-		    msg.event == UFFD_EVENT_PAGEFAULT)
-			fill(f, msg.arg.pagefault.address);
-	}
-	return NULL;
+	atomic_fetch_add(userfault_copy(&f->fault, address, f->zero) ? &f->copies : &f->races, 1);
 }
 
 static int filler_start(struct filler *f, const struct antagonist *a, struct hb_error *e)
 {
-	struct uffdio_api api = {.api = UFFD_API};
-	struct uffdio_register reg = {.mode = UFFDIO_REGISTER_MODE_MISSING};
 	int err = antagonist_map(a, &f->map, e);
 
 	if (err)
 		return err;
-	f->page = a->page;
-	f->size = a->size;
 	f->zero = calloc(1, a->page);
-	f->stop = eventfd(0, EFD_CLOEXEC);
-	f->fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-	reg.range.start = (uintptr_t)f->map;
-	reg.range.len = a->size;
-	if (!f->zero || f->stop < 0 || f->fd < 0 || ioctl(f->fd, UFFDIO_API, &api) < 0 ||
-	    ioctl(f->fd, UFFDIO_REGISTER, &reg) < 0)
-		return hb_error_set(e, -errno, "userfaultfd on huge pages: %m");
-	err = -pthread_create(&f->thread, NULL, filler_main, f);
-	f->running = !err;
-	return err ? hb_error_set(e, err, "thread: %s", strerror(-err)) : 0;
+	if (!f->zero)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	f->fault.map = f->map;
+	f->fault.bytes = a->size;
+	f->fault.page = a->page;
+	f->fault.fill = fill;
+	f->fault.arg = f;
+	return userfault_begin(&f->fault, e);
 }
 
 static void filler_free(struct filler *f)
 {
-	uint64_t one = 1;
-
-	if (f->running && hb_write_all(f->stop, &one, sizeof(one)) == 0)
-		pthread_join(f->thread, NULL);
-	if (f->fd >= 0)
-		close(f->fd);
-	if (f->stop >= 0)
-		close(f->stop);
+	userfault_end(&f->fault);
 	free(f->zero);
 	free(f);
 }
@@ -168,7 +105,6 @@ static int uffd_task_init(struct task *t, struct hb_error *e)
 
 	if (!f)
 		return hb_error_set(e, -ENOMEM, "no memory");
-	f->fd = f->stop = -1;
 	t->priv = f;
 	return filler_start(f, t->in->priv, e);
 }
@@ -191,10 +127,7 @@ static int uffd_once(struct task *t, struct hb_error *e)
 		task_latency(t, FILL_LATENCY, task_ticks_to_ns(task_ticks() - start));
 	task_count(t, COPIES, copies);
 	task_count(t, RACES, atomic_exchange(&f->races, 0));
-	if (atomic_load(&f->error))
-		return hb_error_set(e, -atomic_load(&f->error), "UFFDIO_COPY: %s",
-				    strerror(atomic_load(&f->error)));
-	return 0;
+	return userfault_check(&f->fault, e);
 }
 
 static int uffd_run(struct task *t, struct hb_error *e)

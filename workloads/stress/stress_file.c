@@ -3,18 +3,13 @@
  * uffd. */
 #include <fcntl.h>
 #include <linux/falloc.h>
-#include <linux/userfaultfd.h>
-#include <poll.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "workloads/agent/userfault.h"
 #include "workloads/stress/stress.h"
 
 #define PUNCH_PAGES  8
@@ -114,95 +109,35 @@ static int truncate_step(struct stress_task *st, struct hb_error *e)
 /* A uffd actor's mapping has every missing page filled by a thread of its own. */
 struct uffd {
 	struct stress_task *st;
-	int fd, stop;
-	pthread_t thread;
+	struct userfault fault;
 	uint8_t *page;		 /* what is copied in: empty but for the task's word */
 	_Atomic uint64_t copied; /* by the thread; the task takes it over into its counter */
-	_Atomic int error;
 };
 
-static void uffd_fill(struct uffd *u, uint64_t addr)
+static void uffd_fill(void *arg, uint64_t addr)
 {
+	struct uffd *u = arg;
 	struct stress_task *st = u->st;
 	struct stress_shared *sh = st->stress->shared;
 	unsigned int me = st->task->index, index = (addr - (uintptr_t)st->map) / STRESS_HUGE_PAGE;
 	struct stress_word w = {STRESS_FILE_SHARED, me, index, 0};
-	struct uffdio_copy copy = {
-		.dst = addr & ~(STRESS_HUGE_PAGE - 1),
-		.src = (uintptr_t)u->page,
-		.len = STRESS_HUGE_PAGE,
-	};
 	uint64_t word;
 
 	atomic_store(&sh->inflight[me], atomic_load(&sh->clock) + 1);
 	w.generation = atomic_fetch_add(&sh->clock, 1) + 1;
 	word = stress_word_pack(w);
 	memcpy(u->page + stress_word_offset(me), &word, sizeof(word));
-	if (ioctl(u->fd, UFFDIO_COPY, &copy) == 0) {
+	if (userfault_copy(&u->fault, addr, u->page))
 		atomic_fetch_add(&u->copied, 1);
-		return;
-	}
-	/* Somebody was faster, or the page is past i_size now: let the fault run again. */
-	if (errno == EEXIST || errno == EFAULT || errno == EAGAIN || errno == ENOENT) {
-		struct uffdio_range range = {copy.dst, STRESS_HUGE_PAGE};
-
-		ioctl(u->fd, UFFDIO_WAKE, &range);
-		return;
-	}
-	atomic_store(&u->error, errno);
-}
-
-static void *uffd_thread(void *arg)
-{
-	struct uffd *u = arg;
-	struct pollfd fds[] = {{u->fd, POLLIN, 0}, {u->stop, POLLIN, 0}};
-	struct uffd_msg msg;
-
-	while (!fds[1].revents && !atomic_load(&u->error)) {
-		if (poll(fds, 2, -1) < 0) {
-			if (errno == EINTR)
-				continue;
-			atomic_store(&u->error, errno);
-			break;
-		}
-		if (fds[0].revents & POLLIN && read(u->fd, &msg, sizeof(msg)) == sizeof(msg) &&
-		    msg.event == UFFD_EVENT_PAGEFAULT)
-			uffd_fill(u, msg.arg.pagefault.address);
-	}
-	return NULL;
-}
-
-static int uffd_open(struct stress_task *st, struct hb_error *e)
-{
-	struct uffdio_api api = {.api = UFFD_API};
-	struct uffdio_register reg = {
-		.range = {(uintptr_t)st->map, st->stress->options->size},
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK), err;
-
-	if (fd < 0)
-		return hb_error_set(e, -errno, "userfaultfd (CONFIG_USERFAULTFD): %m");
-	if (ioctl(fd, UFFDIO_API, &api) == 0 && ioctl(fd, UFFDIO_REGISTER, &reg) == 0)
-		return fd;
-	err = hb_error_set(e, -errno, "userfaultfd: API or registration: %m");
-	close(fd);
-	return err;
 }
 
 static void uffd_exit(struct stress_task *st)
 {
 	struct uffd *u = st->priv;
-	uint64_t one = 1;
 
 	if (!u)
 		return;
-	if (u->thread && hb_write_all(u->stop, &one, sizeof(one)) == 0)
-		pthread_join(u->thread, NULL);
-	if (u->fd >= 0)
-		close(u->fd);
-	if (u->stop >= 0)
-		close(u->stop);
+	userfault_end(&u->fault);
 	free(u->page);
 	free(u);
 	st->priv = NULL;
@@ -211,25 +146,20 @@ static void uffd_exit(struct stress_task *st)
 static int uffd_init(struct stress_task *st, struct hb_error *e)
 {
 	struct uffd *u = calloc(1, sizeof(*u));
-	int err;
 
 	if (!u)
 		return hb_error_set(e, -ENOMEM, "no memory");
 	st->priv = u;
 	u->st = st;
-	u->stop = eventfd(0, EFD_CLOEXEC);
 	u->page = calloc(1, STRESS_HUGE_PAGE);
-	u->fd = uffd_open(st, e);
-	err = u->fd < 0 ? u->fd : 0;
-	if (!err && (u->stop < 0 || !u->page))
-		err = hb_error_set(e, -ENOMEM, "no memory or file descriptor for userfaultfd");
-	if (!err)
-		err = -pthread_create(&u->thread, NULL, uffd_thread, u);
-	if (err) {
-		u->thread = 0;
-		uffd_exit(st);
-	}
-	return err;
+	if (!u->page)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	u->fault.map = st->map;
+	u->fault.bytes = st->stress->options->size;
+	u->fault.page = STRESS_HUGE_PAGE;
+	u->fault.fill = uffd_fill;
+	u->fault.arg = u;
+	return userfault_begin(&u->fault, e);
 }
 
 /*
@@ -251,11 +181,8 @@ static int uffd_step(struct stress_task *st, struct hb_error *e)
 		uffd_fill(u, (uintptr_t)st->map + index * STRESS_HUGE_PAGE);
 	stress_check_fresh(st, index, &before);
 	atomic_store(&st->stress->shared->inflight[st->task->index], 0);
-	if (atomic_load(&u->error))
-		return hb_error_set(e, -atomic_load(&u->error), "UFFDIO_COPY: %s",
-				    strerror(atomic_load(&u->error)));
 	task_count(st->task, STRESS_UFFD_COPIES, atomic_exchange(&u->copied, 0));
-	return 0;
+	return userfault_check(&u->fault, e);
 }
 
 const struct stress_actor stress_file_actors[] = {
