@@ -606,6 +606,7 @@ static void test_machines(void **state)
 static void test_machine_of_half_the_speed(void **state)
 {
 	HB_FREE char *other = hb_strf("%s/two", dir), *text = NULL, *strata = NULL;
+	HB_FREE char *contrary = NULL;
 	struct synthetic s = synthetic_default(other);
 
 	(void)state;
@@ -620,6 +621,13 @@ static void test_machine_of_half_the_speed(void **state)
 				     "weighted by their\nboots;"));
 	assert_non_null(strstr(text, "\nfaults-1 faults            +25.8%                   "
 				     "±1.1% -\n"));
+	assert_null(strstr(text, "Machines disagree"));
+	/* what cancels out is not the same */
+	s.contrary = 1;
+	contrary = text_report(&s);
+	assert_non_null(strstr(contrary, "\nMachines disagree: faults-1 faults is "));
+	assert_non_null(strstr(contrary, "on node0, -"));
+	s.contrary = 0;
 	/* of other models of CPU each has cells of its own */
 	s.models = 1;
 	strata = text_report(&s);

@@ -87,7 +87,48 @@ static void spread_table(const struct compare_model *m, struct doc *d, struct st
 	}
 }
 
-/* A change beyond its interval that not all machines share. */
+/*
+ * Machines of which each has a change beyond its own interval, with it; *@both: some up, some down.
+ * The intervals are of Bonferroni's width, or one of many machines would differ by chance.
+ */
+static char *apart(const struct compare_model *m, const struct stats_block *blocks, bool *both)
+{
+	bool up = false, down = false;
+	char *list = strdup("");
+
+	for (unsigned int i = 0; i < m->nmachines; i++) {
+		HB_FREE char *percent = NULL, *text = NULL;
+		struct stats_change own;
+
+		stats_compare(&blocks[i].a, &blocks[i].b, STATS_ALPHA / m->nmachines, &own);
+		if (!(own.log_low * own.log_high > 0))
+			continue;
+		up = up || own.log_low > 0;
+		down = down || own.log_low < 0;
+		percent = report_percent(own.log_ratio);
+		text = percent ? hb_strf("%s on %s", percent, m->machines[i].name) : NULL;
+		list = with_comma(list, text);
+	}
+	*both = up && down;
+	return list;
+}
+
+/* What the machines do not share of @c, as the end of a sentence; "": nothing. */
+static char *disagreement(const struct compare_model *m, const struct comparison *c,
+			  const struct stats_block *blocks)
+{
+	bool both, clear = c->change.log_low * c->change.log_high > 0;
+	HB_FREE char *names = clear ? others(m, c, blocks) : NULL;
+	HB_FREE char *each = apart(m, blocks, &both);
+
+	if (!each || (clear && !names))
+		return NULL;
+	if (both)
+		return hb_strf("but %s", each);
+	return clear && *names ? hb_strf("and goes the other way on %s", names) : strdup("");
+}
+
+/* A change that not all machines share; also where they cancel out and none is left. */
 void report_disagreement(const struct compare_model *m, struct doc *d)
 {
 	HB_FREE struct stats_block *blocks = calloc(m->nmachines + 1, sizeof(*blocks));
@@ -95,18 +136,16 @@ void report_disagreement(const struct compare_model *m, struct doc *d)
 	d->failed = d->failed || !blocks;
 	for (size_t i = 0; i < m->ncomparisons && !d->failed && m->nmachines > 1; i++) {
 		const struct comparison *c = &m->comparisons[i];
-		HB_FREE char *label = NULL, *names = NULL, *percent = NULL;
+		HB_FREE char *label = NULL, *what = NULL, *percent = NULL;
 
-		if (!(c->change.log_low * c->change.log_high > 0) || !is_blocked(m, c, blocks))
+		if (!is_blocked(m, c, blocks))
 			continue;
 		percent = report_percent(c->change.log_ratio);
-		names = others(m, c, blocks);
+		what = disagreement(m, c, blocks);
 		label = compare_label(m, c->group, c->metric);
-		if (names && label && percent && *names)
-			doc_paragraph(d,
-				      "Machines disagree: %s is %s over all of them (%s), and "
-				      "goes the other way on %s.",
-				      label, percent, stats_verdict_name(c->verdict), names);
+		if (what && label && percent && *what)
+			doc_paragraph(d, "Machines disagree: %s is %s over all of them (%s), %s.",
+				      label, percent, stats_verdict_name(c->verdict), what);
 	}
 }
 
