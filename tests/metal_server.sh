@@ -45,6 +45,17 @@ stop() {
 	hugebench metal --abort
 }
 
+# What a power cut in the middle of tidying up leaves: kernels and the unit, no state.
+tidy() {
+	mkdir -p /var/lib/hugebench/metal /etc/systemd/system
+	touch /var/lib/hugebench/metal/vmlinuz-base /etc/systemd/system/hugebench-metal.service
+	hugebench doctor | grep -A 1 '^warn *metal'
+	hugebench doctor --restore
+	leftovers
+	hugebench doctor | grep '^warn *metal'
+	hugebench doctor --restore
+}
+
 # A run that is given up before its first boot.
 give_up() {
 	$run --name given-up --pause 10m $1 &
@@ -65,6 +76,7 @@ give_up() {
 first() {
 	touch /root/begun
 	stop >/root/stopped 2>&1
+	tidy >/root/tidied 2>&1
 	give_up $1 >/root/given-up 2>&1
 	$run --name metal --pause 0s $1
 	echo $? >/root/status

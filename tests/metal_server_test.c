@@ -230,6 +230,19 @@ static void a_run_stops(void **state)
 			fail_msg("no '%s' in: %s", want[i], said);
 }
 
+/* What a power cut may leave is named and removed, once. */
+static void doctor_tidies_up(void **state)
+{
+	HB_FREE char *said = on_disk("tidied");
+	const char *named = strstr(said, "a run of `hugebench metal` left ");
+
+	(void)state;
+	if (!named || !strstr(named, "mend: hugebench doctor --restore\n") ||
+	    !strstr(said, "\ndoctor: removed what `hugebench metal` left behind\n"
+			  "doctor: nothing to put back\n"))
+		fail_msg("%s", said);
+}
+
 /* Before the run: one that was given up, which another one could not take the place of. */
 static void a_run_is_given_up(void **state)
 {
@@ -368,6 +381,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_run_stops),
+		cmocka_unit_test(doctor_tidies_up),
 		cmocka_unit_test(a_run_is_given_up),
 		cmocka_unit_test(the_plan_is_carried_out),
 		cmocka_unit_test(undisturbed_boots_are_ok),
