@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Between the repetitions of a plan: how many there will be, which cells need them, when to end. */
 #include <math.h>
-#include <string.h>
 
 #include "bench/base/json.h"
 #include "bench/base/units.h"

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "bench/base/json.h"
 #include "bench/run/slurm.h"
