@@ -366,12 +366,13 @@ static void exact_boots_made_twice(void **state)
 	json_change(boot, made_elsewhere);
 	assert_int_equal(merge_run(command_results, "twice", &part, 1, &count, &dir, &e), 0);
 	assert_int_equal(count.known, 1);
-	assert_int_equal(count.repeated, 36);
+	/* the others are copies */
+	assert_int_equal(count.repeated, 1);
 	assert_int_equal(count.differing, 0);
 	same = report_of(dir);
 	assert_non_null(strstr(same, "\n1 boot repeats one that another machine made, with the"));
 	json_change(boot, with_another_digit);
-	expect_command("merge", 1, "36 boots were made twice: 35 with the same digits, 1 with",
+	expect_command("merge", 1, "boots made twice: 0 with the same digits, 1 with others",
 		       "twice", part);
 	other = report_of(dir);
 	assert_non_null(strstr(other, "INVALID in 1 of 6 boots: made again on\n"

@@ -53,9 +53,8 @@ static void say(const struct merge_count *c)
 	fputc('\n', stderr);
 	if (c->repeated)
 		fprintf(stderr,
-			"hugebench: %u boots were made twice: %u with the same digits, %u with "
-			"others\n",
-			c->repeated, c->repeated - c->differing, c->differing);
+			"hugebench: boots made twice: %u with the same digits, %u with others\n",
+			c->repeated - c->differing, c->differing);
 	if (c->missing)
 		fprintf(stderr, "hugebench: %u blocks are missing\n", c->missing);
 	if (c->unexpected)

@@ -85,7 +85,8 @@ int merge_repeat(json_t *record, const json_t *ours, const json_t *theirs,
 {
 	HB_FREE char *found = NULL;
 
-	if (!is_ok(ours) || !is_ok(theirs))
+	/* With the same times, too, it is a copy of the same boot. */
+	if (!is_ok(ours) || !is_ok(theirs) || json_equal(ours, theirs))
 		return 0;
 	found = difference(ours, theirs);
 	if (!found || note(record, theirs, found))

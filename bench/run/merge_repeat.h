@@ -7,8 +7,9 @@
 
 /*
  * Compare the two cell.json of a boot, of the run whose run.json is @record and of a copy. The
- * outcome goes into "repeated" of @record, which is not written here, and is counted. A boot that
- * is not OK on either side has no digits: nothing is said of it. 0 or -ENOMEM.
+ * outcome goes into "repeated" of @record, which is not written here, and is counted. Nothing is
+ * said of a boot that is not OK on either side, for it has no digits, nor of one that was copied. 0
+ * or -ENOMEM.
  */
 int merge_repeat(json_t *record, const json_t *ours, const json_t *theirs,
 		 struct merge_count *count, struct hb_error *e);
