@@ -4,7 +4,8 @@
  * 13: "tps = N (including connections establishing)" and "(excluding ...)", no connection time;
  * 14: "initial connection time = N ms", or "average connection time" with -C, and one tps;
  *     a first line with the versions;
- * 15: "maximum number of tries", failed transactions, failures beside the statements.
+ * 15: "maximum number of tries", failed transactions, failures beside the statements;
+ * 18: what a script processed, and its tps, on a line of their own.
  */
 #include "workloads/postgres/summary.h"
 
@@ -200,6 +201,9 @@ static bool line_script(struct parser *p, const char *line)
 	return LINE(line, " - weight: %lu (targets %lf%% of total)", &n, &share) ||
 	       LINE(line, " - %lu transactions (%lf%% of total, tps = %lf)", &script->transactions,
 		    &share, &tps) ||
+	       LINE(line, " - %lu transactions (%lf%% of total)", &n, &share) ||
+	       LINE(line, " - number of transactions actually processed: %lu (tps = %lf)",
+		    &script->transactions, &tps) ||
 	       LINE(line, " - number of failed transactions: %lu (%lf%%)", &n, &d) ||
 	       LINE(line, " - number of transactions skipped: %lu (%lf%%)", &n, &d) ||
 	       LINE(line, " - number of transactions skipped: %lu (%lf %%)", &n, &d) ||
