@@ -3,7 +3,7 @@
 #include "bench/base/util.h"
 
 #define SHIFT_ONE   3				   /* of one vCPU */
-#define UNIT_NS	    32				   /* see exact_shift() */
+#define UNIT_NS	    16				   /* see exact_shift() */
 #define TICK_NS	    10				   /* of QEMU's HPET */
 #define FEW	    (EXACT_TIMERS / EXACT_PERIODS) /* vCPUs for which the timers make bursts */
 #define FEW_TIMES   4				   /* Q / vcpus of few */
@@ -85,7 +85,7 @@ static void draw_periods(uint64_t shortest, unsigned int vcpus, uint64_t seed,
 static json_t *timers(unsigned int vcpus, uint64_t seed, unsigned int turn)
 {
 	unsigned int all = exact_all_vcpus(vcpus), burst = 1;
-	uint64_t insns = turn < MANY_LENGTH ? turn : MANY_LENGTH, apart = ticks(all * 3 / 4, vcpus);
+	uint64_t insns = turn < MANY_LENGTH ? turn : MANY_LENGTH, apart = ticks(all * 7 / 8, vcpus);
 	uint64_t periods[EXACT_PERIODS];
 	json_t *list = json_array();
 

@@ -31,7 +31,7 @@
 
 /*
  * 2^shift ns of the virtual clock pass with an instruction of any CPU (-icount shift=), so that
- * vcpus << shift ns are an instruction of each: about 32 ns, with many CPUs as many as there are.
+ * vcpus << shift ns are an instruction of each: about 16 ns, with many CPUs as many as there are.
  */
 unsigned int exact_shift(unsigned int vcpus);
 /* Q: vCPUs of QEMU in all, idle ones with them; a multiple of @vcpus, 1 for one. */
