@@ -151,8 +151,7 @@ static void check_load(json_t *rows, const char *root)
 	if (load > 0.5 && load > 0.1 * cpus)
 		add(rows, "load", "warn", "ps -eo pid,pcpu,comm --sort=-pcpu | head",
 		    "%.2f in the last minute on %ld CPUs: other work takes part in every figure, "
-		    "but "
-		    "those of mode exact",
+		    "but those of mode exact",
 		    load, cpus);
 	else
 		add(rows, "load", "ok", "", "%.2f in the last minute", load);
