@@ -192,7 +192,8 @@ static bool cell_hangs(const struct run *r, const char *id)
 	return hangs;
 }
 
-static int measure(const struct metal_state *s, bool *hangs, pid_t *holder, struct hb_error *e)
+/* A machine that hangs once the state says that it measures is reset: the watchdog comes first. */
+static int measure(struct metal_state *s, bool *hangs, pid_t *holder, struct hb_error *e)
 {
 	struct run r;
 	int rc = run_begin(&r, s, e), at = rc ? -1 : boot_index(&r, s->cell);
@@ -205,6 +206,10 @@ static int measure(const struct metal_state *s, bool *hangs, pid_t *holder, stru
 		*holder = watchdog_hold(cell_most(b.planned), &none);
 		if (*holder < 0)
 			fprintf(stderr, "hugebench: no watchdog: %s\n", none.text);
+		s->measuring = true;
+		rc = metal_state_store(METAL_DIRECTORY, s, e);
+	}
+	if (!rc) {
 		fprintf(stderr, "hugebench: metal: measuring %s\n", s->cell);
 		rc = run_cell(&r, &b, e);
 	}
@@ -220,14 +225,10 @@ static int be_an_arm(struct metal_state *s, enum metal_step step, struct hb_erro
 	bool hangs = false;
 	pid_t holder = -1;
 
-	if (step == METAL_MEASURE && !abort_asked()) {
-		s->measuring = true;
-		if (!metal_state_store(METAL_DIRECTORY, s, &failed) &&
-		    measure(s, &hangs, &holder, &failed)) {
-			fprintf(stderr, "hugebench: %s\n", failed.text);
-			s->error = strdup(failed.text);
-			metal_state_store(METAL_DIRECTORY, s, NULL);
-		}
+	if (step == METAL_MEASURE && !abort_asked() && measure(s, &hangs, &holder, &failed)) {
+		fprintf(stderr, "hugebench: %s\n", failed.text);
+		s->error = strdup(failed.text);
+		metal_state_store(METAL_DIRECTORY, s, NULL);
 	}
 	if (!hangs)
 		watchdog_release(holder);
