@@ -165,7 +165,7 @@ static void test_exact_vcpus_take_turns(void **state)
 	c.vcpus = 4;
 	all = line(&c, -1, -1);
 	has(all, "-accel tcg,thread=single ");
-	has(all, "-icount shift=3,sleep=off ");
+	has(all, "-icount shift=2,sleep=off ");
 	has(all, "hpet=on");
 	has(all, " idle=poll maxcpus=1 hpet=disable nr_cpus=4 ");
 	has(all, "-global hpet.timers=32 ");
