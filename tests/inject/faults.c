@@ -22,6 +22,7 @@
 
 #define WORKERS_PER_CPU 2
 #define RARE_EVERY	3
+#define TRIES_MOST	5
 
 struct site site;
 
@@ -56,7 +57,7 @@ uint64_t below(struct fault *f, uint64_t n)
 
 void moment(struct fault *f)
 {
-	hb_sleep_until_ns(hb_now_ns() + below(f, f->kind->ground->length_ns * 3 / 4));
+	hb_sleep_until_ns(hb_now_ns() + below(f, (f->kind->ground->length_ns * 3 / 4) >> f->tries));
 }
 
 /* The kind of the @i-th fault: all of them, and those that take their time in every third round. */
@@ -92,21 +93,33 @@ static void take_up(struct fault *f)
 	complain(f, "the second attempt ends with %d: %.300s", status, text);
 }
 
-static void one(struct fault *f)
+/* A first attempt, and the fault. */
+static void strike(struct fault *f)
 {
-	struct ground *g = f->kind->ground;
 	HB_FREE char *said = hb_strf("%s/output", site.top);
 	unsigned int left;
-	json_t *before;
 
 	if (said)
 		unlink(said);
-	g->reset(f->number + 1);
+	f->missed = false;
+	f->kind->ground->reset(f->number + 1);
 	f->kind->inject(f);
 	unsetenv("fake");
 	left = leftovers_end(LEFTOVERS_GRACE_NS);
 	if (left)
 		complain(f, "%u processes are left", left);
+}
+
+/* An attempt that the fault came too late for is made again, with an earlier moment. */
+static void one(struct fault *f)
+{
+	struct ground *g = f->kind->ground;
+	unsigned int left;
+	json_t *before;
+
+	strike(f);
+	while (f->missed && ++f->tries < TRIES_MOST)
+		strike(f);
 	before = g->finished();
 	take_up(f);
 	left = leftovers_end(LEFTOVERS_GRACE_NS);

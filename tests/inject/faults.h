@@ -55,8 +55,9 @@ struct fault {
 	const struct kind *kind;
 	unsigned long number;
 	uint64_t seed;
-	bool missed;   /* the attempt was over before */
-	char why[512]; /* the first thing that is not as it should be; "": all is */
+	bool missed;	    /* the attempt was over before */
+	unsigned int tries; /* attempts that were; each halves what moment() waits at most */
+	char why[512];	    /* the first thing that is not as it should be; "": all is */
 };
 
 /* Where this process works. */

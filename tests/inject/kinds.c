@@ -51,7 +51,7 @@ static void inject_errno(struct fault *f)
 	HB_FREE char *path = hb_strf("%s/%s", site.top, f->kind->ground->below);
 
 	set_number("FAULT_ERRNO", f->kind->number);
-	set_number("FAULT_AT", 1 + below(f, CHANGES));
+	set_number("FAULT_AT", 1 + below(f, CHANGES >> f->tries));
 	setenv("FAULT_BELOW", path, 1);
 	setenv("LD_PRELOAD", site.preload, 1);
 	/* Made too few changes to come to the one that fails. */
