@@ -21,8 +21,7 @@ static const struct argp_option options[] = {
 	{"scenario", 's', "FILE|NAME", 0, "what to measure (`hugebench list` shows the names)", 0},
 	{"option", 'o', "KEY=VALUE", 0,
 	 "change the scenario: a key of [scenario], CELL:KEY of one cell, or KEY of every cell "
-	 "that has "
-	 "it; may be repeated",
+	 "that has it; may be repeated",
 	 0},
 	{"cells", 'c', "A,B", 0, "only these cells; shell patterns, e.g. 'faults-*'", 0},
 	{"kernels", 'k', "A,B", 0,
@@ -30,13 +29,11 @@ static const struct argp_option options[] = {
 	{"mode", KEY_MODE, "M", 0, "auto, parallel, kvm, emulated, native or exact", 0},
 	{"budget", KEY_BUDGET, "TIME", 0,
 	 "choose the number of boots so that the run takes at most this long, e.g. 20m (the "
-	 "default "
-	 "where the scenario names no number)",
+	 "default where the scenario names no number)",
 	 0},
 	{"jobs", 'j', "N", 0,
 	 "boots side by side (default: in mode exact as many as there are CPUs and memory for; "
-	 "else "
-	 "1)",
+	 "else 1)",
 	 0},
 	{"name", KEY_NAME, "RUN", 0, "of the run (default: scenario and time)", 0},
 	{"results", KEY_RESULTS, "DIR", 0, "directory of the runs (default: results/ of the clone)",

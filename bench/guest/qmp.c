@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bench/base/json.h"
 #include "bench/guest/qmp.h"
 
 /* The largest answer that is asked for (query-cpus-fast) is some KiB. */
@@ -280,21 +281,12 @@ int qmp_vcpu_threads(struct qmp *q, pid_t *tid, unsigned int max, uint64_t deadl
 	return rc;
 }
 
-/* The counters of one vCPU, out of query-stats' answer for it. */
-static void counts_add(struct qmp_kvm_counts *counts, const json_t *vcpu)
+/* A counter of one vCPU, out of query-stats' answer for it. */
+static uint64_t count_of(const json_t *vcpu, const char *name)
 {
-	const json_t *stat;
-	size_t i;
+	const json_t *stat = json_find(json_object_get(vcpu, "stats"), "name", name);
 
-	json_array_foreach (json_object_get(vcpu, "stats"), i, stat) {
-		const char *name = json_string_value(json_object_get(stat, "name"));
-		json_int_t value = json_integer_value(json_object_get(stat, "value"));
-
-		if (name && !strcmp(name, "exits"))
-			counts->exits += value;
-		if (name && !strcmp(name, "insn_emulation"))
-			counts->emulated += value;
-	}
+	return json_integer_value(json_object_get(stat, "value"));
 }
 
 int qmp_kvm_counts(struct qmp *q, uint64_t deadline_ns, struct qmp_kvm_counts *counts,
@@ -312,8 +304,10 @@ int qmp_kvm_counts(struct qmp *q, uint64_t deadline_ns, struct qmp_kvm_counts *c
 	rc = qmp_command(q, "query-stats", what, deadline_ns, &vcpus, e);
 	if (rc)
 		return rc;
-	json_array_foreach (vcpus, i, vcpu)
-		counts_add(counts, vcpu);
+	json_array_foreach (vcpus, i, vcpu) {
+		counts->exits += count_of(vcpu, "exits");
+		counts->emulated += count_of(vcpu, "insn_emulation");
+	}
 	rc = json_array_size(vcpus) ? 0 : hb_error_set(e, -EREMOTEIO, "QMP: KVM has no counters");
 	json_decref(vcpus);
 	return rc;

@@ -62,7 +62,7 @@ int metal_state_store(const char *directory, const struct metal_state *s, struct
 	if (!rc)
 		rc = json_write(path, j, JSON_INDENT(1));
 	json_decref(j);
-	return rc ? hb_error_set(e, rc, "%s: %s", path, strerror(-rc)) : 0;
+	return rc ? hb_error_set(e, rc, "%s: %s", path ? path : directory, strerror(-rc)) : 0;
 }
 
 int metal_state_remove(const char *directory, struct hb_error *e)
