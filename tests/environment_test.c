@@ -16,9 +16,11 @@ static json_t *was, *now;
 static int setup(void **state)
 {
 	(void)state;
-	was = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:[i, i]}", "host_id", "one", "boot_id",
-			"b1", "qemu", "7.2.22", "image", "feed", "host_kernel", "6.1", "agent",
-			"a1", "vcpu_cpus", 0, 1);
+	was = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:[i, i], s:{s:s, s:s}, s:{s:s}}",
+			"format", ENVIRONMENT_FORMAT, "host_id", "one", "boot_id", "b1", "qemu",
+			"7.2.22", "image", "feed", "host_kernel", "6.1", "agent", "a1", "vcpu_cpus",
+			0, 1, "build_ids", "base", "1111", "ready", "2222", "compilers", "base",
+			"gcc 12");
 	now = json_deep_copy(was);
 	return was && now ? 0 : -1;
 }
@@ -110,13 +112,66 @@ static void test_machines_share_a_run(void **state)
 	expect("kvm", ENVIRONMENT_MACHINES, "QEMU differs (7.2.22, 10.0.2)");
 }
 
-/* What was not known then is no difference. */
-static void test_unknown_is_no_difference(void **state)
+/* On either side. */
+static void test_absent_is_a_difference(void **state)
 {
 	(void)state;
 	json_object_del(now, "qemu");
 	set("clock", json_string("tsc"));
+	expect("kvm", ENVIRONMENT_SITTINGS,
+	       "host's clock differs (not known, tsc); QEMU differs (7.2.22, not known)");
+	expect("exact", ENVIRONMENT_RUNS, "QEMU differs (7.2.22, not known)");
+}
+
+/* What an earlier version did not record is no difference, what it did is one. */
+static void test_earlier_version(void **state)
+{
+	(void)state;
+	json_object_del(was, "format");
+	json_object_del(was, "qemu");
+	json_object_del(was, "compilers");
+	json_object_del(json_object_get(was, "build_ids"), "ready");
 	expect("kvm", ENVIRONMENT_SITTINGS, NULL);
+	set("image", json_string("beef"));
+	expect("kvm", ENVIRONMENT_SITTINGS, "guest image differs (feed, beef)");
+}
+
+/* A run that no guest has run of yet, and one of blocks. */
+static void test_place_is_settled_late(void **state)
+{
+	(void)state;
+	json_object_del(now, "vcpu_cpus");
+	expect("kvm", ENVIRONMENT_SITTINGS, NULL);
+	expect("kvm", ENVIRONMENT_RUNS, NULL);
+}
+
+/* A run goes on with its own kernels alone; another run may be of others. */
+static void test_kernels(void **state)
+{
+	(void)state;
+	json_object_set_new(json_object_get(now, "build_ids"), "ready", json_string("3333"));
+	json_object_set_new(json_object_get(now, "compilers"), "base", json_string("gcc 14"));
+	json_object_set_new(json_object_get(now, "compilers"), "ready", json_string("gcc 14"));
+	for (enum environment_scope s = 0; s <= ENVIRONMENT_MACHINES; s++)
+		expect("exact", s,
+		       s == ENVIRONMENT_RUNS
+			       ? NULL
+			       : "build-id of kernel ready differs (2222, 3333); compiler of "
+				 "kernel base differs (gcc 12, gcc 14); compiler of kernel ready "
+				 "differs (not known, gcc 14)");
+}
+
+static void test_kernels_are_added(void **state)
+{
+	json_t *o = environment_of_host(), *wanted = json_pack("{s:s, s:s}", "a", "1", "b", "2");
+
+	(void)state;
+	assert_int_equal(environment_add_kernel(o, "a", "1", "gcc"), 0);
+	assert_int_equal(environment_add_kernel(o, "b", "2", NULL), 0);
+	assert_true(json_equal(json_object_get(o, "build_ids"), wanted));
+	assert_int_equal(json_object_size(json_object_get(o, "compilers")), 1);
+	json_decref(wanted);
+	json_decref(o);
 }
 
 static void test_news(void **state)
@@ -185,7 +240,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_native_changes_kernels, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_boot_of_the_host_is_of_a_run, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_machines_share_a_run, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_unknown_is_no_difference, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_absent_is_a_difference, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_earlier_version, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_place_is_settled_late, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_kernels, setup, teardown),
+		cmocka_unit_test(test_kernels_are_added),
 		cmocka_unit_test_setup_teardown(test_news, setup, teardown),
 		cmocka_unit_test(test_this_host),
 		cmocka_unit_test(test_guest),

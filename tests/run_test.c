@@ -160,29 +160,85 @@ static void missing_cells_are_resumed(void **state)
 	assert_int_equal(before.st_ino, after.st_ino); /* a finished cell is not touched */
 }
 
-/* What has changed since the run began is named, and nothing is measured. */
-static void other_environment_is_refused(void **state)
+/* Take the first boot of run @name away, change what @change does of its environment. */
+static void begin_otherwise(const char *name, void (*change)(json_t *environment))
 {
-	HB_FREE char *file = path_of("results/moved/run.json"), *missing = NULL;
-	json_t *run, *plan, *environment;
+	HB_FREE char *file = path_of("results/%s/run.json", name), *missing = NULL;
+	json_t *run = json_of(name, "run.json"), *plan = json_of(name, "plan.json");
 
-	(void)state;
-	write_scenario(scenario);
-	expect_run(0, "report.txt", "-s!", "--name", "moved");
-	run = json_of("moved", "run.json");
-	environment = json_object_get(run, "environment");
-	assert_true(json_is_string(json_object_get(environment, "boot_id")));
-	json_object_set_new(environment, "cpu_model", json_string("Other"));
+	change(json_object_get(run, "environment"));
 	assert_int_equal(json_dump_file(run, file, 0), 0);
-	json_decref(run);
-	plan = json_of("moved", "plan.json");
-	missing = path_of("results/moved/cells/%s",
+	missing = path_of("results/%s/cells/%s", name,
 			  json_string_value(json_object_get(
 				  json_array_get(json_object_get(plan, "cells"), 0), "id")));
 	json_decref(plan);
+	json_decref(run);
 	assert_int_equal(hb_remove_all(missing), 0);
+}
+
+static void other_cpu(json_t *environment)
+{
+	assert_true(json_is_string(json_object_get(environment, "boot_id")));
+	json_object_set_new(environment, "cpu_model", json_string("Other"));
+}
+
+static void other_build(json_t *environment)
+{
+	json_t *build_ids = json_object_get(environment, "build_ids");
+
+	assert_int_equal(json_object_size(build_ids), 1);
+	json_object_set_new(build_ids, json_object_iter_key(json_object_iter(build_ids)),
+			    json_string("feed"));
+}
+
+static void no_clock(json_t *environment)
+{
+	json_object_del(environment, "clock");
+}
+
+static void no_clock_earlier(json_t *environment)
+{
+	json_object_del(environment, "clock");
+	json_object_del(environment, "format");
+}
+
+/* What has changed since the run began is named, and nothing is measured. */
+static void other_environment_is_refused(void **state)
+{
+	(void)state;
+	write_scenario(scenario);
+	expect_run(0, "report.txt", "-s!", "--name", "moved");
+	begin_otherwise("moved", other_cpu);
 	expect_run(2, "CPU differs (Other, ", "--resume", "--name", "moved");
 	assert_int_equal(cells_of("moved", false), 3);
+}
+
+static void other_build_is_refused(void **state)
+{
+	(void)state;
+	write_scenario(scenario);
+	expect_run(0, "report.txt", "-s!", "--name", "rebuilt");
+	begin_otherwise("rebuilt", other_build);
+	expect_run(2, " differs (feed, ", "--resume", "--name", "rebuilt");
+	assert_int_equal(cells_of("rebuilt", false), 3);
+}
+
+/* Unless an earlier hugebench did not record it. */
+static void unknown_environment_is_refused(void **state)
+{
+	json_t *run;
+
+	(void)state;
+	write_scenario(scenario);
+	expect_run(0, "report.txt", "-s!", "--name", "unclear");
+	begin_otherwise("unclear", no_clock);
+	expect_run(2, "host's clock differs (not known, ", "--resume", "--name", "unclear");
+	assert_int_equal(cells_of("unclear", false), 3);
+	begin_otherwise("unclear", no_clock_earlier);
+	expect_run(0, "[4/4]", "--resume", "--name", "unclear");
+	run = json_of("unclear", "run.json");
+	assert_null(json_object_get(json_object_get(run, "environment"), "format"));
+	json_decref(run);
 }
 
 static pid_t start_slow(const char *name)
@@ -446,6 +502,8 @@ int main(void)
 		cmocka_unit_test(unexpected_verdict_is_one),
 		cmocka_unit_test(missing_cells_are_resumed),
 		cmocka_unit_test(other_environment_is_refused),
+		cmocka_unit_test(other_build_is_refused),
+		cmocka_unit_test(unknown_environment_is_refused),
 		cmocka_unit_test(interrupt_keeps_finished_cells),
 		cmocka_unit_test(second_interrupt_is_forced),
 		cmocka_unit_test(killed_run_is_resumed),

@@ -19,9 +19,13 @@ enum {
 	IN_EXACT = 2,
 	IN_NATIVE = 4,
 	IN_METAL = 8,
-	OF_A_RUN = 16, /* between sittings of one run alone */
-	ANYWHERE = 32, /* between machines too */
+	OF_A_RUN = 16,	/* within one run alone: two runs may differ by it */
+	ANYWHERE = 32,	/* between machines too */
+	BY_KERNEL = 64, /* {NAME: text}, a text for each arm */
+	BY_GUEST = 128, /* not known before the first guest, and of blocks by each boot alone */
 };
+
+#define IN_ALL (IN_GUEST | IN_EXACT | IN_NATIVE | IN_METAL)
 
 static const struct {
 	const char *key, *what;
@@ -36,11 +40,13 @@ static const struct {
 	{"boot_id", "boot of the host", IN_GUEST | OF_A_RUN},
 	{"qemu", "QEMU", IN_GUEST | IN_EXACT | ANYWHERE},
 	{"accelerator", "accelerator", IN_GUEST | ANYWHERE},
-	{"vcpu_cpus", "CPUs of the vCPUs", IN_GUEST},
-	{"qemu_cpus", "CPUs of QEMU's other threads", IN_GUEST},
-	{"guest_memory", "memory behind the guest", IN_GUEST},
+	{"vcpu_cpus", "CPUs of the vCPUs", IN_GUEST | BY_GUEST},
+	{"qemu_cpus", "CPUs of QEMU's other threads", IN_GUEST | BY_GUEST},
+	{"guest_memory", "memory behind the guest", IN_GUEST | BY_GUEST},
 	{"image", "guest image", IN_GUEST | IN_EXACT | ANYWHERE},
 	{"agent", "agent", IN_NATIVE | IN_METAL | ANYWHERE},
+	{"build_ids", "build-id of kernel", IN_ALL | ANYWHERE | OF_A_RUN | BY_KERNEL},
+	{"compilers", "compiler of kernel", IN_ALL | ANYWHERE | OF_A_RUN | BY_KERNEL},
 };
 
 char *environment_cpu_model(char *buf, size_t len)
@@ -110,6 +116,17 @@ static void add_allowed_cpus(json_t *o)
 	hwloc_bitmap_free(set);
 }
 
+int environment_add_kernel(json_t *o, const char *name, const char *build_id, const char *compiler)
+{
+	json_t *build_ids = json_object_get(o, "build_ids");
+	json_t *compilers = json_object_get(o, "compilers");
+
+	if (json_object_set_new(build_ids, name, json_string(build_id)) ||
+	    (compiler && json_object_set_new(compilers, name, json_string(compiler))))
+		return -ENOMEM;
+	return 0;
+}
+
 json_t *environment_of_host(void)
 {
 	char cpu[128], id[DIGEST_LEN + 1];
@@ -119,10 +136,11 @@ json_t *environment_of_host(void)
 	if (uname(&u))
 		return NULL;
 	host_id(environment_cpu_model(cpu, sizeof(cpu)), host_name(&u), id);
-	o = json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "host_id", id, "host_name", host_name(&u),
-		      "cpu_model", cpu, "cpus", (json_int_t)sysconf(_SC_NPROCESSORS_ONLN),
-		      "host_memory", (json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE),
-		      "host_kernel", u.release);
+	o = json_pack("{s:i, s:s, s:s, s:s, s:I, s:I, s:s, s:{}, s:{}}", "format",
+		      ENVIRONMENT_FORMAT, "host_id", id, "host_name", host_name(&u), "cpu_model",
+		      cpu, "cpus", (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "host_memory",
+		      (json_int_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE), "host_kernel",
+		      u.release, "build_ids", "compilers");
 	if (!o)
 		return NULL;
 	add_allowed_cpus(o);
@@ -177,40 +195,79 @@ static unsigned int mode_bit(const char *mode)
 
 static bool counts(unsigned int where, const char *mode, enum environment_scope scope)
 {
-	return (where & mode_bit(mode)) && (scope == ENVIRONMENT_SITTINGS || !(where & OF_A_RUN)) &&
+	return (where & mode_bit(mode)) && (scope != ENVIRONMENT_RUNS || !(where & OF_A_RUN)) &&
 	       (scope != ENVIRONMENT_MACHINES || (where & ANYWHERE));
+}
+
+/* Of an earlier version: what it has not was not recorded then. */
+static bool is_earlier(const json_t *environment)
+{
+	return !json_object_get(environment, "format");
 }
 
 /* A value as a reader takes it in; owned by the caller. */
 static char *value_text(const json_t *v)
 {
+	if (!v)
+		return strdup("not known");
 	return json_is_string(v) ? strdup(json_string_value(v))
 				 : json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
 }
 
-/* Append "what differs (a, b)" to *@all. */
-static int add_difference(char **all, const char *what, const json_t *a, const json_t *b)
+/* Append "WHAT[ OF] differs (a, b)" to *@all. */
+static int add_difference(char **all, const char *what, const char *of, const json_t *a,
+			  const json_t *b)
 {
 	HB_FREE char *before = *all, *was = value_text(a), *is = value_text(b);
 
-	*all = was && is ? hb_strf("%s%s%s differs (%s, %s)", before ? before : "",
-				   before ? "; " : "", what, was, is)
+	*all = was && is ? hb_strf("%s%s%s%s%s differs (%s, %s)", before ? before : "",
+				   before ? "; " : "", what, of ? " " : "", of ? of : "", was, is)
 			 : NULL;
 	return *all ? 0 : -ENOMEM;
+}
+
+/* What differs of two values, either of which may be absent, if that @excused no difference. */
+static int compare(char **all, const char *what, const char *of, const json_t *a, const json_t *b,
+		   bool excused)
+{
+	if ((!a && !b) || (a && b && json_equal(a, b)) || ((!a || !b) && excused))
+		return 0;
+	return add_difference(all, what, of, a, b);
+}
+
+/* The same for two values that have a text for each kernel. */
+static int compare_kernels(char **all, const char *what, const json_t *a, const json_t *b,
+			   bool excused)
+{
+	const char *name;
+	json_t *value;
+	int rc = 0;
+
+	json_object_foreach ((json_t *)a, name, value)
+		rc = rc ?: compare(all, what, name, value, json_object_get(b, name), excused);
+	json_object_foreach ((json_t *)b, name, value)
+		if (!rc && !json_object_get(a, name))
+			rc = compare(all, what, name, NULL, value, excused);
+	return rc;
 }
 
 int environment_difference(const json_t *was, const json_t *now, const char *mode,
 			   enum environment_scope scope, char **text)
 {
+	bool earlier = is_earlier(was) || is_earlier(now);
 	int rc = 0;
 
 	*text = NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(members) && !rc; i++) {
 		const json_t *a = json_object_get(was, members[i].key);
 		const json_t *b = json_object_get(now, members[i].key);
+		unsigned int where = members[i].where;
 
-		if (a && b && counts(members[i].where, mode, scope) && !json_equal(a, b))
-			rc = add_difference(text, members[i].what, a, b);
+		if (!counts(where, mode, scope))
+			continue;
+		rc = where & BY_KERNEL ? compare_kernels(text, members[i].what, a, b, earlier)
+				       : compare(text, members[i].what, NULL, a, b,
+						 earlier || (where & BY_GUEST));
 	}
 	return rc;
 }

@@ -13,10 +13,18 @@
 #include "bench/host/memory.h"
 #include "bench/host/placement.h"
 
+#define ENVIRONMENT_FORMAT 2 /* member "format"; the first one had none */
+
 /* "model name" of the first CPU, "" when it cannot be read; returns @buf. */
 char *environment_cpu_model(char *buf, size_t len);
-/* The members about this machine; new reference, NULL without memory. */
+/* The members about this machine, and of no kernels yet; new reference, NULL without memory. */
 json_t *environment_of_host(void);
+/*
+ * Add the kernel of arm @name, the build-id and what it was compiled by (NULL: not known, it was
+ * not built here). 0 or -ENOMEM.
+ */
+int environment_add_kernel(json_t *environment, const char *name, const char *build_id,
+			   const char *compiler);
 /* Add to @environment where the guests' @vcpus run and their memory lies. 0 or -ENOMEM. */
 int environment_add_guest(json_t *environment, const struct placement *p, unsigned int vcpus,
 			  const struct memory *m);
@@ -24,14 +32,15 @@ int environment_add_guest(json_t *environment, const struct placement *p, unsign
 /* Whose environments are held against each other. */
 enum environment_scope {
 	ENVIRONMENT_SITTINGS, /* of one run */
-	ENVIRONMENT_RUNS,     /* the boot of the host does not count */
+	ENVIRONMENT_RUNS,     /* may be of other kernels, and other boots of the host */
 	ENVIRONMENT_MACHINES, /* that share a run: only what all of them must have alike */
 };
 
 /*
  * What differs between @was and @now, of what figures of @mode depend on, each with both values:
- * "QEMU differs (7.2.22, 10.0.2); ...". Members that either lacks do not count. *@text is NULL when
- * nothing differs, else the caller's; 0 or -ENOMEM.
+ * "QEMU differs (7.2.22, 10.0.2); ...". A member that one of them lacks is "not known" there, a
+ * difference, unless one was recorded by an earlier version, or no guest had run then. *@text is
+ * NULL when nothing differs, else the caller's; 0 or -ENOMEM.
  */
 int environment_difference(const json_t *was, const json_t *now, const char *mode,
 			   enum environment_scope scope, char **text);

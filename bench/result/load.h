@@ -76,7 +76,7 @@ struct load_run {
  */
 int load_run(const char *dir, struct load_run **run, struct hb_error *e);
 void load_free(struct load_run *run);
-/* The "environment" of a run.json; of one without it what it says elsewhere. New reference. */
+/* The "environment" of a run.json, and what an earlier version has elsewhere. New reference. */
 json_t *load_environment(const json_t *run);
 /* Name a damage; -ENOMEM. The same text is kept once. */
 int load_problem(struct load_run *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

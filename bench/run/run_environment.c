@@ -2,6 +2,7 @@
 /* The environment of a sitting, and whether it is that of the run. */
 #include <string.h>
 
+#include "bench/base/build_id.h"
 #include "bench/build/hostqemu.h"
 #include "bench/host/digest.h"
 #include "bench/host/environment.h"
@@ -33,8 +34,32 @@ static int add_guest(const struct run *r, json_t *o, struct hb_error *e)
 		       : 0;
 }
 
+/* The running kernel, which has no other name than its arm's. */
+static int add_running(const struct run *r)
+{
+	char build_id[BUILD_ID_HEX];
+
+	running_build_id(build_id, sizeof(build_id));
+	return environment_add_kernel(r->environment, json_string_value(json_array_get(r->arms, 0)),
+				      build_id, NULL);
+}
+
+static int add_kernels(const struct run *r, struct hb_error *e)
+{
+	int rc = run_is_native(r) ? add_running(r) : 0;
+
+	for (size_t i = 0; i < r->nkernels && !rc; i++)
+		rc = environment_add_kernel(r->environment, r->kernels[i].name,
+					    r->kernels[i].build_id, r->kernels[i].compiler);
+	return rc ? hb_error_set(e, rc, "no memory") : 0;
+}
+
 int run_environment(struct run *r, struct hb_error *e)
 {
+	int rc = add_kernels(r, e);
+
+	if (rc)
+		return rc;
 	return run_has_guest(r) ? add_guest(r, r->environment, e) : add_agent(r, r->environment, e);
 }
 
@@ -60,6 +85,7 @@ int run_environment_same(const struct run *r, struct hb_error *e)
 int run_environment_guest(struct run *r, const struct memory *m, struct hb_error *e)
 {
 	json_t *known = json_object_get(r->record, "environment");
+	bool earlier = !json_object_get(known, "format");
 	int rc;
 
 	if (!run_has_guest(r))
@@ -72,5 +98,8 @@ int run_environment_guest(struct run *r, const struct memory *m, struct hb_error
 	rc = run_environment_same(r, e);
 	if (!rc)
 		rc = json_object_update_missing(known, r->environment) ? -ENOMEM : 0;
+	/* What its first boots had of that is not known. */
+	if (earlier)
+		json_object_del(known, "format");
 	return rc ? rc : run_record_status(r, "running", e);
 }

@@ -90,6 +90,7 @@ static int kernels_recorded(struct run *r, struct hb_error *e)
 		*mine = (struct kernel){
 			.name = json_text_dup(k, "name"),
 			.build_id = json_text_dup(k, "build_id"),
+			.compiler = json_text_dup(k, "compiler"),
 			.broken = json_text_dup(k, "broken"),
 			.config = file ? hb_strf("%s/%s", r->store.dir, file) : NULL,
 		};
@@ -101,21 +102,6 @@ static int kernels_recorded(struct run *r, struct hb_error *e)
 			return rc;
 	}
 	return 0;
-}
-
-/* Is the kernel of arm @i the one that the run began with? */
-static int same_kernel(const struct run *r, size_t i, struct hb_error *e)
-{
-	const json_t *was = json_array_get(json_object_get(r->record, "kernels"), i);
-	const char *build_id = json_string_value(json_object_get(was, "build_id"));
-
-	if (build_id && !strcmp(build_id, r->kernels[i].build_id))
-		return 0;
-	return hb_error_set(
-		e, -EINVAL,
-		"kernel %s has build-id %s now, the run %s began with %s; begin a new run",
-		r->kernels[i].name, r->kernels[i].build_id, r->store.name,
-		build_id ? build_id : "another");
 }
 
 static int same_native(const struct run *r, struct hb_error *e)
@@ -134,8 +120,6 @@ static int same_everything(const struct run *r, struct hb_error *e)
 {
 	int rc = run_is_native(r) ? same_native(r, e) : 0;
 
-	for (size_t i = 0; i < r->nkernels && !rc; i++)
-		rc = same_kernel(r, i, e);
 	return rc ? rc : run_environment_same(r, e);
 }
 
