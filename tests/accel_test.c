@@ -6,12 +6,16 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "bench/base/json.h"
+#include "bench/build/hostqemu.h"
 #include "bench/guest/accel.h"
+#include "bench/host/environment.h"
 
 #define NOBODY 65534
 
@@ -58,6 +62,44 @@ static void a_failed_probe_is_not_kept(void **state)
 	assert_int_not_equal(access(kept, F_OK), 0);
 }
 
+/* A kept answer with the key of this machine as it is now. */
+static void keep(int works)
+{
+	HB_FREE char *at = hb_strf("%s/hugebench", cache);
+	HB_FREE char *file = hb_strf("%s/accel.json", at), *key = NULL;
+	struct hb_error e = {""};
+	struct hostqemu qemu;
+	struct utsname u;
+	char cpu[128];
+	json_t *j;
+
+	assert_int_equal(uname(&u), 0);
+	assert_int_equal(hostqemu_look(&qemu, &e), 0);
+	key = hb_strf("%s %s | %s | %s", u.release, u.version,
+		      environment_cpu_model(cpu, sizeof(cpu)), qemu.identity);
+	hostqemu_free(&qemu);
+	j = json_pack("{s:s, s:b, s:s}", "key", key, "works", works, "reason", "kept");
+	assert_int_equal(hb_mkdir_all(at), 0);
+	assert_int_equal(json_write(file, j, 0), 0);
+	json_decref(j);
+}
+
+/* An earlier version kept failures, which a machine that has been mended still finds. */
+static void a_kept_failure_is_not_believed(void **state)
+{
+	struct accel a;
+
+	(void)state;
+	if (access("/dev/kvm", R_OK | W_OK))
+		skip();
+	keep(true);
+	assert_true(accel_known(&a));
+	assert_true(a.works);
+	assert_string_equal(a.reason, "kept");
+	keep(false);
+	assert_false(accel_known(&a));
+}
+
 /* 77: /dev/kvm is open to anybody, or is not there. */
 static int ask_as_nobody(void)
 {
@@ -89,6 +131,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(software_is_told_from_hardware),
 		cmocka_unit_test(a_failed_probe_is_not_kept),
+		cmocka_unit_test(a_kept_failure_is_not_believed),
 		cmocka_unit_test(without_permission_the_group_is_named),
 	};
 

@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What goes into the guest: ELF closures, the initramfs, the database, the root image. */
 #include <errno.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "bench/host/child.h"
+#include "bench/host/paths.h"
 #include "bench/build/database.h"
 #include "bench/build/elfinfo.h"
 #include "bench/build/initramfs.h"
@@ -175,6 +179,74 @@ static void test_initramfs(void **state)
 	agent_files_free(&a);
 }
 
+static char *image_files(void)
+{
+	char *out = NULL;
+
+	assert_int_equal(
+		run("XDG_CACHE_HOME=$PWD/cache bin/hugebench image --scale 0 2>/dev/null", &out),
+		0);
+	return out;
+}
+
+/* What `hugebench selftests` leaves beside the command is in the guests of its own runs alone. */
+static void test_selftests_change_no_image(void **state)
+{
+	HB_FREE char *command = paths_beside("../hugebench"), *agent = paths_beside("fake_guest");
+	HB_FREE char *line =
+		hb_strf("mkdir bin && cp %s bin && cp %s bin/hugebench-agent", command, agent);
+	HB_FREE char *before = NULL, *after = NULL, *out = NULL;
+
+	(void)state;
+	assert_int_equal(run(line, &out), 0);
+	before = image_files();
+	assert_non_null(strstr(before, "initramfs"));
+	free(out);
+	assert_int_equal(run("mkdir bin/selftests && cp /bin/true bin/selftests", &out), 0);
+	after = image_files();
+	assert_string_equal(before, after);
+}
+
+/* Is PostgreSQL another one, of the same version, when a program of it is? 77: not to be tried. */
+static int find_rebuilt(const struct hostpg *pg)
+{
+	HB_FREE char *program = hb_strf("%s/pgbench", pg->bin);
+	HB_FREE char *rebuilt = hb_strf("%s/pgbench", dir), *out = NULL;
+	HB_FREE char *line = hb_strf("cp %s pgbench && echo >>pgbench", program);
+	struct hostpg anew;
+
+	if (run(line, &out) || unshare(CLONE_NEWNS | (geteuid() ? CLONE_NEWUSER : 0)) ||
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount(rebuilt, program, NULL, MS_BIND, NULL))
+		return 77;
+	if (hostpg_find(dir, &anew, NULL) || strcmp(pg->identity, anew.identity))
+		return 1;
+	return strcmp(pg->hash, anew.hash) ? 0 : 2;
+}
+
+static void test_postgres_rebuilt(void **state)
+{
+	struct hb_error e = {.text = ""};
+	struct hostpg pg;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	if (hostpg_find(dir, &pg, &e)) {
+		print_message("%s\n", e.text);
+		skip();
+	}
+	pid = fork();
+	if (!pid)
+		_exit(find_rebuilt(&pg));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	hostpg_free(&pg);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void test_database_and_root_image(void **state)
 {
 	HB_FREE char *image = hb_strf("%s/root.ext4", dir), *stage = hb_strf("%s/stage", dir);
@@ -184,6 +256,7 @@ static void test_database_and_root_image(void **state)
 	struct agent_files a;
 	struct hostpg pg;
 	mode_t callers;
+	char *bin;
 	struct stat st;
 
 	(void)state;
@@ -211,6 +284,15 @@ static void test_database_and_root_image(void **state)
 	assert_int_equal(stat(control, &st), 0);
 	assert_int_equal(st.st_size, 8192);
 	database_free(&again);
+	/* Another PostgreSQL, whatever its version is called, has none yet, and cannot make one. */
+	bin = pg.bin;
+	pg.bin = dir;
+	pg.hash[0] ^= 1;
+	assert_int_equal(database_resolve(dir, &pg, 1, &again, &e), -EIO);
+	pg.hash[0] ^= 1;
+	assert_int_equal(database_resolve(dir, &pg, 1, &again, &e), 0);
+	database_free(&again);
+	pg.bin = bin;
 
 	fake_agent(&a);
 	/* The guest's files are for the server's user too, however private the caller's are. */
@@ -253,6 +335,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_build_id, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_agent_missing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_initramfs, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_selftests_change_no_image, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_postgres_rebuilt, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_database_and_root_image, setup, teardown),
 	};
 

@@ -550,12 +550,18 @@ static void test_environment_is_closed(void **state)
 	put("tree/Makefile", makefile);
 	setenv("KCPPFLAGS", "-DX", 1);
 	setenv("HB_ANYTHING", "1", 1);
+	setenv("CCACHE_PREFIX", "distcc", 1);
+	setenv("CCACHE_DIR", "/nonexistent/ccache", 1);
 	expect_error("plain", -EIO, "allnoconfig");
 	unsetenv("KCPPFLAGS");
 	unsetenv("HB_ANYTHING");
+	unsetenv("CCACHE_PREFIX");
+	unsetenv("CCACHE_DIR");
 	assert_int_equal(hb_file_read(seen, &text, NULL), 0);
 	assert_null(strstr(text, "KCPPFLAGS"));
 	assert_null(strstr(text, "HB_ANYTHING"));
+	assert_null(strstr(text, "CCACHE_PREFIX"));
+	assert_non_null(strstr(text, "CCACHE_DIR=/nonexistent/ccache"));
 	assert_non_null(strstr(text, "PATH="));
 	assert_non_null(strstr(text, "KBUILD_BUILD_TIMESTAMP="));
 }

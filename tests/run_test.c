@@ -333,6 +333,7 @@ static void write_costly(double seconds)
  * spent. */
 static void budget_ends_a_run(void **state)
 {
+	HB_FREE char *report = path_of("results/spent/report.txt"), *text = NULL;
 	json_t *run, *plan;
 	size_t planned;
 
@@ -357,6 +358,10 @@ static void budget_ends_a_run(void **state)
 	assert_non_null(strstr(json_string_value(json_object_get(run, "repetitions_reason")),
 			       "; resumed after repetition "));
 	json_decref(run);
+	assert_int_equal(hb_file_read(report, &text, NULL), 0);
+	for (char *c = text; (c = strchr(c, '\n'));)
+		*c = ' ';
+	assert_non_null(strstr(text, "; resumed after repetition "));
 	json_decref(plan);
 }
 

@@ -298,6 +298,38 @@ static void test_git_tree(void **state)
 	expect_refusal(&old, -ENODEV, "Needed a single revision");
 }
 
+/* What git says beside a right answer, here that a name is ambiguous, is no part of it. */
+static void test_git_warns(void **state)
+{
+	HB_FREE char *tree = hb_strf("%s/tree", dir), *label = hb_strf("%s@old", tree);
+	struct source head = {.tree = tree}, old = {.tree = tree, .ref = "old"};
+	HB_FREE char *head_before = NULL, *head_after = NULL, *old_before = NULL, *old_after = NULL;
+	char *argv[] = {"git", "rev-parse", "--verify", "old^{commit}", NULL};
+	struct child c = {.directory = tree};
+	HB_FREE char *words = NULL;
+	struct source_id id;
+
+	(void)state;
+	make_tree();
+	head_before = identity(&head, NULL);
+	old_before = identity(&old, NULL);
+	git("branch old");
+	git("update-ref refs/heads/HEAD HEAD");
+	assert_int_equal(child_capture(&c, argv, &words), 0);
+	assert_non_null(strstr(words, "warning: "));
+	head_after = identity(&head, NULL);
+	old_after = identity(&old, NULL);
+	assert_string_equal(head_before, head_after);
+	assert_string_equal(old_before, old_after);
+	assert_int_equal(source_identify(&old, dir, &id, NULL), 0);
+	assert_string_equal(id.label, label);
+	source_id_free(&id);
+	put("tree/f", "two\n");
+	free(head_after);
+	head_after = unpacked(&head, "f");
+	assert_string_equal(head_after, "two\n");
+}
+
 /* What is checked out is taken whatever state the index is in, or refused; the label says dirty. */
 static void test_git_dirty(void **state)
 {
@@ -458,6 +490,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_package_description, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_package_identity, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_git_tree, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_git_warns, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_git_dirty, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_git_unmerged, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_git_of_someone_else, setup, teardown),

@@ -29,13 +29,16 @@
 #define COMPLAINTS 700
 #define COMPLAINT  200
 
-/* What a build sees of the caller's environment; a trailing '*' stands for any end. */
-static const char *const build_seen[] = {"PATH",    "HOME",  "TMPDIR", "USER",
-					 "LOGNAME", "SHELL", "XDG_*",  "CCACHE_*"};
+/*
+ * What a build sees of the caller's environment; a trailing '*' stands for any end. Of ccache where
+ * it keeps what it has compiled, and whether it does: neither has a say in what comes out.
+ */
+static const char *const build_seen[] = {"PATH",  "HOME",  "TMPDIR",	 "USER",	  "LOGNAME",
+					 "SHELL", "XDG_*", "CCACHE_DIR", "CCACHE_DISABLE"};
 /* Variables that kbuild knows and that whoever set them may expect to be used. */
-static const char *const build_refused[] = {"ARCH",    "CROSS_COMPILE", "LD",
-					    "KCFLAGS", "KAFLAGS",	"KCPPFLAGS",
-					    "HOSTCC",  "LLVM_IAS",	"LOCALVERSION"};
+static const char *const build_refused[] = {"ARCH",	    "CROSS_COMPILE", "LD",     "KCFLAGS",
+					    "KAFLAGS",	    "KCPPFLAGS",     "HOSTCC", "LLVM_IAS",
+					    "LOCALVERSION", "CCACHE_*"};
 
 /* All that would differ from build to build and gets into the image. */
 #define BUILD_ENV                                                                                  \
