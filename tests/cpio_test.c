@@ -11,7 +11,9 @@
 
 #include <cmocka.h>
 
+#include "bench/base/util.h"
 #include "bench/build/cpio.h"
+#include "tests/put.h"
 
 struct archive {
 	FILE *file;
@@ -117,6 +119,45 @@ static void test_file_contents(void **state)
 	free(data);
 }
 
+/* The contents of a directory in the order of their names, whose owner is the one that was given.
+ */
+static void test_tree(void **state)
+{
+	static const char *const names[] = {"var/db", "var/db/a", "var/db/b", "var/db/b/c"};
+	static const unsigned long modes[] = {S_IFDIR | 0700, S_IFREG | 0640, S_IFDIR | 0750,
+					      S_IFREG | 0640};
+	char path[] = "/tmp/cpio_test.XXXXXX";
+	struct archive *a = *state;
+	HB_FREE char *link = NULL;
+	mode_t before = umask(027);
+	const char *at;
+
+	assert_non_null(mkdtemp(path));
+	link = hb_strf("%s/l", path);
+	put_file("c", "%s/b/c", path);
+	put_file("aaaaa", "%s/a", path);
+	assert_int_equal(cpio_add_tree(a->file, "var/db", path, 105, 106), 0);
+	assert_int_equal(cpio_end(a->file), 0);
+	at = a->text;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		size_t name = 110 + strlen(names[i]) + 1;
+
+		assert_string_equal(at + 110, names[i]);
+		assert_int_equal(field(at, 1), modes[i]);
+		assert_int_equal(field(at, 2), 105);
+		assert_int_equal(field(at, 3), 106);
+		at += (name + 3) / 4 * 4 + (field(at, 6) + 3) / 4 * 4;
+	}
+	assert_string_equal(at + 110, "TRAILER!!!");
+	assert_int_equal(field(at, 2), 0);
+	/* The server would not start with a part of it. */
+	assert_int_equal(symlink("a", link), 0);
+	assert_int_equal(cpio_add_tree(a->file, "var/db", path, 105, 106), -EINVAL);
+	assert_int_equal(cpio_add_tree(a->file, "x", "/nonexistent", 0, 0), -ENOENT);
+	hb_remove_all(path);
+	umask(before);
+}
+
 /* A full device must not pass for a written archive. */
 static void test_write_error(void **state)
 {
@@ -136,6 +177,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_node, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_file_contents, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tree, setup, teardown),
 		cmocka_unit_test(test_write_error),
 	};
 

@@ -14,13 +14,14 @@
 #define TASKS 3
 #define SEC   NSEC_PER_SEC
 
-enum row { OPS, PAGES, LATENCY, SIZE };
+enum row { OPS, PAGES, LATENCY, SIZE, SPEED };
 
 static const struct metric_row rows[] = {
 	[OPS] = {"ops", METRIC_RATE, "1/s", METRIC_HIGHER, 1, "operations"},
 	[PAGES] = {"pages", METRIC_COUNT, "pages", METRIC_NEITHER, 0, "pages"},
 	[LATENCY] = {"latency", METRIC_HIST, "ns", METRIC_LOWER, 0, "of an operation"},
 	[SIZE] = {"size", METRIC_GAUGE, "KiB", METRIC_LOWER, 0, "at the end"},
+	[SPEED] = {"speed", METRIC_GAUGE, "1/s", METRIC_HIGHER, 0, "as somebody else counts it"},
 	METRIC_END,
 };
 
@@ -118,6 +119,10 @@ static void exact_figures_are_in_instructions(void **state)
 {
 	struct fixture *f = *state;
 
+	instance_gauge(&f->in[0], SIZE, 12);
+	instance_gauge(&f->in[0], SPEED, 250);
+	assert_int_equal(figures(f), 0);
+	assert_true(number(metric(f, "w", "speed"), "value") == 250);
 	f->cell.exact = 1;
 	task_clock.insn_ns = 32;
 	assert_int_equal(figures(f), 0);
@@ -129,6 +134,11 @@ static void exact_figures_are_in_instructions(void **state)
 	assert_true(fabs(number(metric(f, "w", "ops"), "value") - (60 + 80 + 90) * 32 / 1000.) <
 		    1e-9);
 	assert_null(json_object_get(metric(f, "w", "ops"), "seconds"));
+	/* A second is a thousand million ns, of which a million instructions take 32 million. */
+	assert_true(fabs(number(metric(f, "w", "speed"), "value") - 250 * 32 / 1000.) < 1e-9);
+	assert_string_equal(json_string_value(json_object_get(metric(f, "w", "speed"), "unit")),
+			    "1/Minsn");
+	assert_true(number(metric(f, "w", "size"), "value") == 12);
 }
 
 static void rate_is_a_sum_over_own_windows(void **state)

@@ -164,8 +164,8 @@ static void test_initramfs(void **state)
 
 	(void)state;
 	fake_agent(&a);
-	assert_int_equal(initramfs_write(&a, one, &e), 0);
-	assert_int_equal(initramfs_write(&a, two, &e), 0);
+	assert_int_equal(initramfs_write(&a, NULL, NULL, one, &e), 0);
+	assert_int_equal(initramfs_write(&a, NULL, NULL, two, &e), 0);
 	assert_int_equal(digest_of_file(one, hash_one), 0);
 	assert_int_equal(digest_of_file(two, hash_two), 0);
 	assert_string_equal(hash_one, hash_two);
@@ -175,7 +175,7 @@ static void test_initramfs(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
 		if (!memmem(data, len, wanted[i], strlen(wanted[i]) + 1))
 			fail_msg("%s is not in the archive", wanted[i]);
-	assert_int_equal(initramfs_write(&a, "/nonexistent/x", &e), -ENOENT);
+	assert_int_equal(initramfs_write(&a, NULL, NULL, "/nonexistent/x", &e), -ENOENT);
 	agent_files_free(&a);
 }
 
@@ -250,6 +250,7 @@ static void test_postgres_rebuilt(void **state)
 static void test_database_and_root_image(void **state)
 {
 	HB_FREE char *image = hb_strf("%s/root.ext4", dir), *stage = hb_strf("%s/stage", dir);
+	HB_FREE char *memory = hb_strf("%s/memory.cpio", dir);
 	HB_FREE char *control = NULL, *pid = NULL, *command = NULL, *out = NULL;
 	struct hb_error e = {.text = ""};
 	struct database db, again;
@@ -321,6 +322,15 @@ static void test_database_and_root_image(void **state)
 			 0);
 	assert_int_equal(strncmp(out, "5\n", 2), 0);
 	assert_non_null(strstr(out, "Mode:  0644"));
+	/* All of it in an initramfs, below the directories that lead there. */
+	assert_int_equal(initramfs_write(&a, &pg, &db, memory, &e), 0);
+	free(command);
+	command = hb_strf("grep -aoE 'var/lib/hugebench(/pgdata/(global/pg_control|PG_VERSION))?|"
+			  "usr/lib/postgresql/%ld/bin/(postgres|pgbench)' memory.cpio | sort -u | "
+			  "wc -l",
+			  strtol(pg.version, NULL, 10));
+	assert_int_equal(run(command, &out), 0);
+	assert_string_equal(out, "5\n");
 	agent_files_free(&a);
 	database_free(&db);
 	hostpg_free(&pg);

@@ -279,6 +279,9 @@ uint64_t task_random(struct task *t);
  */
 void task_pace(struct task *t, uint64_t *next_ns, double rate);
 
+/* What a rate "per second" is per, in ns of the guest's clock: see task_pace(). */
+double cell_second_ns(const struct cell *cell);
+
 /* For report(): a METRIC_GAUGE or METRIC_EXACT value of row @row. */
 void instance_gauge(struct instance *in, unsigned int row, double value);
 /* For setup(), prove(), report(): a fact for the cell's record, e.g. ("proof", "HugetlbPages 0 kB

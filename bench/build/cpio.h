@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Writer of cpio archives in the "newc" format, the one that Linux unpacks as initramfs
- * (Documentation/driver-api/early-userspace/buffer-format.rst). Owner 0:0, times 0 and inode 0
- * throughout, so that the same input gives the same bytes; hard links are not written.
+ * (Documentation/driver-api/early-userspace/buffer-format.rst). Owner 0:0 where none is given,
+ * times 0 and inode 0 throughout, so that the same input gives the same bytes; hard links are not
+ * written.
  *
  * Archives may be concatenated, also behind a compressed one, when each starts at a multiple of
  * four bytes: pad with zeros. What is written here always ends at such a multiple.
@@ -26,6 +27,11 @@ int cpio_add(FILE *out, const char *name, mode_t mode, const void *data, size_t 
 int cpio_add_node(FILE *out, const char *name, mode_t mode, unsigned int major, unsigned int minor);
 /* Add the contents of the host's file @path as regular file @name with permissions @permissions. */
 int cpio_add_file(FILE *out, const char *name, mode_t permissions, const char *path);
+/*
+ * Add the host's directory @path as @name, with all that is in it, in the order of the names, owned
+ * by @uid and @gid. -EINVAL for what is neither a file nor a directory.
+ */
+int cpio_add_tree(FILE *out, const char *name, const char *path, uid_t uid, gid_t gid);
 /* The entry that ends an archive; flushes. */
 int cpio_end(FILE *out);
 

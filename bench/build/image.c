@@ -21,6 +21,7 @@ struct ingredients {
 	struct hostpg pg;
 	struct database db;
 	unsigned int scale;
+	bool disk; /* else an initramfs */
 	char key[CACHE_KEY_LEN + 1];
 };
 
@@ -41,16 +42,18 @@ static int image_key(struct ingredients *in)
 		digest_text(d, "agent", in->agent.hash);
 		digest_text(d, "postgres", in->pg.hash);
 		digest_text(d, "database", in->db.key ? in->db.key : "");
+		if (in->scale && !in->disk)
+			digest_text(d, "kind", "initramfs");
 	}
 	return digest_end(d, in->key);
 }
 
-static int ingredients_find(struct ingredients *in, unsigned int scale, bool selftests,
+static int ingredients_find(struct ingredients *in, unsigned int scale, bool disk, bool selftests,
 			    struct hb_error *e)
 {
 	int rc;
 
-	*in = (struct ingredients){.cache = paths_cache(e), .scale = scale};
+	*in = (struct ingredients){.cache = paths_cache(e), .scale = scale, .disk = disk};
 	if (!in->cache)
 		return -ENOENT;
 	rc = agent_files_find(&in->agent, selftests, e);
@@ -66,7 +69,7 @@ static int ingredients_find(struct ingredients *in, unsigned int scale, bool sel
 /* The entry's name in the cache directory and what is in it. */
 static const char *entry_file(const struct ingredients *in)
 {
-	return in->scale ? "root.ext4" : "initramfs.cpio";
+	return in->disk ? "root.ext4" : "initramfs.cpio";
 }
 
 static int entry_make(const struct ingredients *in, const char *dir, struct hb_error *e)
@@ -84,8 +87,8 @@ static int entry_make(const struct ingredients *in, const char *dir, struct hb_e
 	rc = hb_mkdir_empty(work, e);
 	if (rc)
 		return rc;
-	rc = in->scale ? rootfs_write(&in->agent, &in->pg, &in->db, stage, path, e)
-		       : initramfs_write(&in->agent, path, e);
+	rc = in->disk ? rootfs_write(&in->agent, &in->pg, &in->db, stage, path, e)
+		      : initramfs_write(&in->agent, &in->pg, in->scale ? &in->db : NULL, path, e);
 	if (!rc) {
 		manifest = json_pack("{s:s, s:i, s:s}", "key", in->key, "scale", in->scale,
 				     "postgres", in->pg.identity ? in->pg.identity : "");
@@ -134,12 +137,12 @@ static int entry_resolve(const struct ingredients *in, char **file, int *held, s
 	return *file ? 0 : hb_error_set(e, -ENOMEM, "out of memory");
 }
 
-/* One of the two files: with a database or with the agent alone. */
-static int resolve_one(unsigned int scale, bool selftests, char **file, int *held,
+/* A disk or an initramfs, with a database or with the agent alone. */
+static int resolve_one(unsigned int scale, bool disk, bool selftests, char **file, int *held,
 		       struct image *img, struct hb_error *e)
 {
 	struct ingredients in;
-	int rc = ingredients_find(&in, scale, selftests, e);
+	int rc = ingredients_find(&in, scale, disk, selftests, e);
 
 	if (!rc)
 		rc = entry_resolve(&in, file, held, e);
@@ -154,14 +157,16 @@ static int resolve_one(unsigned int scale, bool selftests, char **file, int *hel
 	return rc;
 }
 
-int image_resolve(unsigned int pg_scale, bool selftests, struct image *img, struct hb_error *e)
+int image_resolve(unsigned int pg_scale, bool memory, bool selftests, struct image *img,
+		  struct hb_error *e)
 {
 	int rc;
 
 	*img = (struct image){.held = {-1, -1}};
-	rc = resolve_one(0, selftests, &img->initramfs, &img->held[0], img, e);
-	if (!rc && pg_scale)
-		rc = resolve_one(pg_scale, selftests, &img->root, &img->held[1], img, e);
+	rc = resolve_one(memory ? pg_scale : 0, false, selftests, &img->initramfs, &img->held[0],
+			 img, e);
+	if (!rc && pg_scale && !memory)
+		rc = resolve_one(pg_scale, true, selftests, &img->root, &img->held[1], img, e);
 	if (rc)
 		image_free(img);
 	return rc;

@@ -8,18 +8,19 @@
 struct image {
 	char *id;	 /* SHA-256 of what went in */
 	char *root;	 /* ext4 root image: agent, PostgreSQL, prepared database; NULL without
-			    PostgreSQL */
-	char *initramfs; /* cpio with the agent alone */
+			    PostgreSQL, or when all is in memory */
+	char *initramfs; /* cpio with the agent; in memory: with all of the root's, too */
 	char *postgres;	 /* "15.18", or NULL */
 	int held[2];	 /* open while the files may not be removed to make room */
 };
 
 /*
  * Make the image unless the cache has it. @pg_scale: pgbench scale of the prepared database, 0: an
- * image without PostgreSQL. @selftests: with the kernel's selftests. Progress goes to stderr.
- * Release with image_free().
+ * image without PostgreSQL. @memory: all is in the initramfs, and there is no disk. @selftests:
+ * with the kernel's selftests. Progress goes to stderr. Release with image_free().
  */
-int image_resolve(unsigned int pg_scale, bool selftests, struct image *img, struct hb_error *e);
+int image_resolve(unsigned int pg_scale, bool memory, bool selftests, struct image *img,
+		  struct hb_error *e);
 void image_free(struct image *img);
 
 #endif

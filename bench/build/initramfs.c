@@ -109,10 +109,10 @@ static int add_parents(FILE *out, const char *name, json_t *made)
 	return 0;
 }
 
-static int add_files(FILE *out, const json_t *files)
+static int add_files(FILE *out, const json_t *files, json_t *made)
 {
-	json_t *made = json_object(), *host;
 	const char *guest;
+	json_t *host;
 	int rc = made ? 0 : -ENOMEM;
 
 	json_object_foreach ((json_t *)files, guest, host) {
@@ -121,11 +121,10 @@ static int add_files(FILE *out, const json_t *files)
 		if (!rc)
 			rc = cpio_add_file(out, guest + 1, 0755, json_string_value(host));
 	}
-	json_decref(made);
 	return rc;
 }
 
-static int write_base(FILE *out, const struct agent_files *a)
+static int write_base(FILE *out, const struct agent_files *a, json_t *made)
 {
 	static const char *const dirs[] = {"dev", "proc", "sys", "run"};
 	int rc = cpio_add(out, "tmp", S_IFDIR | 01777, NULL, 0);
@@ -136,10 +135,19 @@ static int write_base(FILE *out, const struct agent_files *a)
 	if (!rc)
 		rc = cpio_add_node(out, "dev/console", S_IFCHR | 0600, 5, 1);
 	if (!rc)
-		rc = add_files(out, a->libraries);
+		rc = add_files(out, a->libraries, made);
+	return rc ? rc : cpio_add_file(out, "init", 0755, a->agent);
+}
+
+static int write_database(FILE *out, const struct hostpg *pg, const struct database *db,
+			  json_t *made)
+{
+	const char *name = DATABASE_GUEST_PATH + 1;
+	int rc = add_files(out, pg->files, made);
+
 	if (!rc)
-		rc = cpio_add_file(out, "init", 0755, a->agent);
-	return rc ? rc : cpio_end(out);
+		rc = add_parents(out, name, made);
+	return rc ? rc : cpio_add_tree(out, name, db->directory, db->uid, db->gid);
 }
 
 static int finish(FILE *out, int rc, const char *path, struct hb_error *e)
@@ -149,24 +157,39 @@ static int finish(FILE *out, int rc, const char *path, struct hb_error *e)
 	return rc ? hb_error_set(e, rc, "cannot write %s: %s", path, strerror(-rc)) : 0;
 }
 
-int initramfs_write(const struct agent_files *a, const char *path, struct hb_error *e)
+int initramfs_write(const struct agent_files *a, const struct hostpg *pg, const struct database *db,
+		    const char *path, struct hb_error *e)
 {
+	json_t *made = json_object(); /* directories that are in it */
 	FILE *out = fopen(path, "we");
+	int rc;
 
-	if (!out)
-		return hb_error_set(e, -errno, "cannot write %s: %s", path, strerror(errno));
-	return finish(out, write_base(out, a), path, e);
+	if (!out) {
+		rc = -errno;
+		json_decref(made);
+		return hb_error_set(e, rc, "cannot write %s: %s", path, strerror(-rc));
+	}
+	rc = write_base(out, a, made);
+	if (!rc && db)
+		rc = write_database(out, pg, db, made);
+	if (!rc)
+		rc = cpio_end(out);
+	json_decref(made);
+	return finish(out, rc, path, e);
 }
 
 int initramfs_write_addition(const json_t *files, const char *script_name, const char *script,
 			     const char *path, struct hb_error *e)
 {
 	FILE *out = fopen(path, "we");
+	json_t *made;
 	int rc;
 
 	if (!out)
 		return hb_error_set(e, -errno, "cannot write %s: %s", path, strerror(errno));
-	rc = add_files(out, files);
+	made = json_object();
+	rc = add_files(out, files, made);
+	json_decref(made);
 	if (!rc)
 		rc = cpio_add(out, script_name, S_IFREG | 0755, script, strlen(script));
 	if (!rc)

@@ -7,6 +7,8 @@
 
 #include "bench/base/util.h"
 #include "bench/build/cache.h"
+#include "bench/build/database.h"
+#include "bench/build/hostpg.h"
 
 struct agent_files {
 	char *agent;	   /* hugebench-agent on the host */
@@ -21,8 +23,12 @@ struct agent_files {
 int agent_files_find(struct agent_files *a, bool selftests, struct hb_error *e);
 void agent_files_free(struct agent_files *a);
 
-/* Write the initramfs: the agent is /init. */
-int initramfs_write(const struct agent_files *a, const char *path, struct hb_error *e);
+/*
+ * Write the initramfs: the agent is /init. With @db, else NULL, it is all that the guest has:
+ * PostgreSQL's files, too, and the database at DATABASE_GUEST_PATH.
+ */
+int initramfs_write(const struct agent_files *a, const struct hostpg *pg, const struct database *db,
+		    const char *path, struct hb_error *e);
 /*
  * Write an addition to an initramfs: the files {"/guest/path": "/host/path"} and a script that the
  * kernel runs as rdinit=/@script_name.

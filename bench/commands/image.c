@@ -53,7 +53,7 @@ int cmd_image(int argc, char **argv)
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &scale))
 		return EXIT_USAGE;
-	rc = image_resolve(scale, false, &img, &e);
+	rc = image_resolve(scale, false, false, &img, &e);
 	if (rc) {
 		fprintf(stderr, "hugebench image: %s\n", e.text);
 		return EXIT_HOST;

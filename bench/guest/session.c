@@ -216,16 +216,20 @@ static int add_padding(const struct session *s, FILE *out)
 /* Append the file @path to @out, padded to the four bytes that archives begin at. */
 static int append_archive(FILE *out, const char *path)
 {
-	HB_FREE char *data = NULL;
-	size_t size;
-	int rc = hb_file_read(path, &data, &size);
+	HB_FCLOSE FILE *in = fopen(path, "re");
+	size_t size = 0, n;
+	char part[65536];
 
-	if (rc)
-		return rc;
-	return fwrite(data, 1, size, out) == size &&
-			       fwrite("\0\0\0", 1, -size & 3, out) == (-size & 3)
-		       ? 0
-		       : -EIO;
+	if (!in)
+		return -errno;
+	while ((n = fread(part, 1, sizeof(part), in))) {
+		if (fwrite(part, 1, n, out) != n)
+			return -EIO;
+		size += n;
+	}
+	if (ferror(in) || fwrite("\0\0\0", 1, -size & 3, out) != (-size & 3))
+		return -EIO;
+	return 0;
 }
 
 /* Exact mode: no input during the run, so the specification is part of the initramfs. */

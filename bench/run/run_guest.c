@@ -4,6 +4,12 @@
 
 #include "bench/run/run.h"
 
+/*
+ * What a disk does is done at the host's time, so in mode exact the database is in the initramfs,
+ * which QEMU puts below the PC's hole at 3 GiB, beside the kernel.
+ */
+#define EXACT_SCALE_MOST 16
+
 bool run_is_native(const struct run *r)
 {
 	return !strcmp(r->mode, "native");
@@ -34,6 +40,19 @@ bool run_takes_turns(const struct run *r)
 const char *run_bzimage(const struct run *r, const struct kernel *k)
 {
 	return run_takes_turns(r) ? k->bzimage_exact : k->bzimage;
+}
+
+int run_image_resolve(struct run *r, struct hb_error *e)
+{
+	bool memory = run_vm_mode(r) == VM_EXACT;
+
+	if (memory && r->postgres_scale > EXACT_SCALE_MOST)
+		return hb_error_set(e, -EINVAL,
+				    "postgres.scale = %u: mode exact has the database in memory, "
+				    "where there is room for %d; the scenario postgres-exact has "
+				    "sizes for it",
+				    r->postgres_scale, EXACT_SCALE_MOST);
+	return image_resolve(r->postgres_scale, memory, r->selftests, &r->image, e);
 }
 
 void run_image(const struct run *r, struct vm_config *vm)

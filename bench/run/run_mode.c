@@ -94,7 +94,8 @@ static char *exact_unfit(const struct run *r)
 	if (r->spec.scenario.vcpus > EXACT_VCPUS_MAX)
 		return hb_strf("it has %d vCPUs at most", EXACT_VCPUS_MAX);
 	if (r->postgres_scale)
-		return strdup("PostgreSQL's database is on a disk");
+		return strdup("PostgreSQL takes several times as long in it; --mode exact takes "
+			      "that time");
 	if (!qemu || qemu->number < QEMU_STEADY)
 		return strdup("there is no QEMU 8.2 or later");
 	for (size_t i = 0; i < r->nkernels; i++) {

@@ -448,7 +448,7 @@ int run_prepare(struct run *r, struct hb_error *e)
 		if (!rc)
 			rc = run_kernels_exact(r, e);
 		if (!rc)
-			rc = image_resolve(r->postgres_scale, r->selftests, &r->image, e);
+			rc = run_image_resolve(r, e);
 	}
 	if (!rc)
 		rc = run_environment(r, e);

@@ -218,7 +218,7 @@ int run_take_up(struct run *r, struct hb_error *e)
 	if (!rc && run_has_guest(r)) {
 		rc = run_kernels(r, e) ?: run_kernels_exact(r, e);
 		if (!rc)
-			rc = image_resolve(r->postgres_scale, r->selftests, &r->image, e);
+			rc = run_image_resolve(r, e);
 	}
 	if (!rc)
 		rc = run_environment(r, e);

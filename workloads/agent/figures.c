@@ -52,6 +52,13 @@ static double rate_ns(const struct cell *cell)
 	return cell->exact ? 1e6 * task_clock.insn_ns : 1e9;
 }
 
+static bool is_rate(const char *unit)
+{
+	size_t n = strlen(unit);
+
+	return n > 2 && !strcmp(unit + n - 2, "/s");
+}
+
 /* The task's own measured window, in what rates are per; 0 when it had none. */
 static double window(const struct instance *in, unsigned int task)
 {
@@ -67,12 +74,10 @@ static double window(const struct instance *in, unsigned int task)
  */
 static char *unit_here(const struct cell *cell, const char *unit)
 {
-	size_t n = strlen(unit);
-
 	if (cell->exact && !strcmp(unit, NANOSECONDS))
 		return strdup("insn");
-	if (cell->exact && n > 2 && !strcmp(unit + n - 2, "/s"))
-		return hb_strf("%.*s/Minsn", (int)n - 2, unit);
+	if (cell->exact && is_rate(unit))
+		return hb_strf("%.*s/Minsn", (int)strlen(unit) - 2, unit);
 	return strdup(unit);
 }
 
@@ -162,6 +167,10 @@ static int put_metric(json_t *metrics, const struct instance *in, unsigned int r
 	if (gauge && is_time(m))
 		json_object_set_new(j, "value",
 				    json_real(json_number_value(gauge) / task_clock.insn_ns));
+	else if (gauge && is_rate(m->unit))
+		json_object_set_new(
+			j, "value",
+			json_real(json_number_value(gauge) * (rate_ns(in->cell) / 1e9)));
 	else if (gauge)
 		json_object_set(j, "value", gauge);
 	else if (m->kind == METRIC_HIST)

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "workloads/workload.h"
+
 #define TRACING "/sys/kernel/tracing"
 /* Tasks that may sleep in one probed function at a time; kretprobes beyond are lost. */
 #define PROBE_DEPTH 512
@@ -164,7 +166,7 @@ int functime_hist(const char *text, struct hist *h, struct hb_error *e)
 					    "the kernel's histogram has a line that is not known: "
 					    "%.80s",
 					    p);
-		hist_add(all, ns, hits);
+		hist_add(all, task_latency_unit(ns), hits);
 	}
 	if (all->count != expected)
 		return hb_error_set(e, -EBADMSG,

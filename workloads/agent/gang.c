@@ -170,8 +170,7 @@ bool task_advance(struct task *t)
 	return phase < PHASE_DRAIN;
 }
 
-/* What a rate is per, in ns of the guest's clock. */
-static double pace_second(const struct cell *cell)
+double cell_second_ns(const struct cell *cell)
 {
 	return cell->exact ? (double)TASK_PACE_INSN * task_clock.insn_ns : NSEC_PER_SEC;
 }
@@ -188,7 +187,8 @@ void task_pace(struct task *t, uint64_t *next_ns, double rate)
 		hb_sleep_until_ns(now + PACE_SLICE_NS < *next_ns ? now + PACE_SLICE_NS : *next_ns);
 		now = hb_now_ns();
 	}
-	*next_ns = (now > *next_ns ? now : *next_ns) + (uint64_t)(pace_second(t->in->cell) / rate);
+	*next_ns =
+		(now > *next_ns ? now : *next_ns) + (uint64_t)(cell_second_ns(t->in->cell) / rate);
 }
 
 static bool is_hist(const struct metric_row *row)

@@ -176,10 +176,6 @@ int pg_config_check(const struct instance *in, struct hb_error *e)
 {
 	const struct pg_options *o = in->options;
 
-	if (in->cell->exact)
-		return hb_error_set(e, -EOPNOTSUPP,
-				    "PostgreSQL is not for mode exact: disk and several processes "
-				    "end the sameness");
 	if (in->ntasks != 1)
 		return hb_error_set(e, -EINVAL,
 				    "tasks = %u: must be 1, postgres.clients sets the load",

@@ -43,11 +43,19 @@ struct companion {
 
 static void probe_record(struct task_shared *s, const struct pg_probe_times *t)
 {
-	hist_record(s->hist[PG_PROBE_LAG], t->started - t->due);
-	hist_record(s->hist[PG_CONNECT_LATENCY], t->connected - t->due);
-	hist_record(s->hist[PG_FIRST_QUERY_LATENCY], t->queried - t->connected);
-	hist_record(s->hist[PG_DISCONNECT_LATENCY], t->gone - t->queried);
-	hist_record(s->hist[PG_SESSION_LATENCY], t->gone - t->due);
+	const struct {
+		enum pg_row row;
+		uint64_t from, to;
+	} rows[] = {
+		{PG_PROBE_LAG, t->due, t->started},
+		{PG_CONNECT_LATENCY, t->due, t->connected},
+		{PG_FIRST_QUERY_LATENCY, t->connected, t->queried},
+		{PG_DISCONNECT_LATENCY, t->queried, t->gone},
+		{PG_SESSION_LATENCY, t->due, t->gone},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		hist_record(s->hist[rows[i].row], task_latency_unit(rows[i].to - rows[i].from));
 }
 
 /* Sleep until @due, but notice the end of the phase. */
@@ -60,10 +68,17 @@ static void companion_sleep(struct companion *c, uint64_t due)
 		hb_sleep_until_ns(due - now < slice ? due : now + slice);
 }
 
+/* @rate of an option, per what stands for a second, as a rate per second of the guest's clock. */
+static double per_second(const struct cell *cell, double rate)
+{
+	return rate * NSEC_PER_SEC / cell_second_ns(cell);
+}
+
 static void *prober(void *arg)
 {
 	struct companion *c = arg;
-	struct pg_pace pace = {.start_ns = hb_now_ns(), .rate = c->o->probe_rate};
+	struct pg_pace pace = {.start_ns = hb_now_ns(),
+			       .rate = per_second(c->in->cell, c->o->probe_rate)};
 	struct pg_probe_times t;
 	uint64_t stop;
 
@@ -250,7 +265,7 @@ static int start_pgbench(struct task *t, struct pgbench **p, struct hb_error *e)
 			.connect = o->load == PG_LOAD_CHURN,
 			/* A statement prepared for one use only costs a round trip. */
 			.prepared = o->load != PG_LOAD_CHURN,
-			.rate = o->rate,
+			.rate = per_second(t->in->cell, o->rate),
 			.latency_limit_ns = o->latency_limit,
 			.seed = t->in->cell->seed & 0x7fffffff,
 			.scripts = scripts,
@@ -311,7 +326,8 @@ static int finish(struct task *t, struct pgbench *p, int phase, struct hb_error 
 		if (err)
 			return err;
 		snprintf(st->found->output, sizeof(st->found->output), "%s", pgbench_output(p));
-		return pg_summary_agrees(&st->found->summary, h->count, hist_mean(h) / 1e6, e);
+		return pg_summary_agrees(&st->found->summary, h->count,
+					 hist_mean(h) * task_clock.insn_ns / 1e6, e);
 	}
 	/* Nothing of the warm-up is kept; that it was too short for a transaction is no fault. */
 	err = pgbench_finish(p, &warmup, e);
@@ -367,7 +383,7 @@ static int read_fault_times(struct task *t, struct hb_error *e)
 				    strerror(-err));
 	err = functime_hist(text, h, e);
 	if (!err)
-		st->found->fault_ns = h->sum;
+		st->found->fault_ns = (double)h->sum * task_clock.insn_ns;
 	return err;
 }
 
