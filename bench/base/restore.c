@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #define RESTORE_FORMAT 1
-#define BOOT_ID	       "/proc/sys/kernel/random/boot_id"
 /* Huge pages of a process that has just been killed are in use for a moment longer. */
 #define WRITE_TRIES    20
 #define WRITE_PAUSE_NS 50000000ULL
@@ -84,7 +83,7 @@ static int note_store(const char *path, const json_t *note, struct hb_error *e)
 
 static json_t *note_new(void)
 {
-	HB_FREE char *boot = hb_file_line(BOOT_ID);
+	HB_FREE char *boot = hb_boot_id();
 
 	return json_pack("{s:i, s:i, s:I, s:s, s:[]}", "format", RESTORE_FORMAT, "pid",
 			 (int)getpid(), "start", process_start(getpid()), "boot_id",
@@ -108,7 +107,7 @@ static bool note_has(const json_t *values, const char *file)
 static bool note_of_this_boot(const json_t *note)
 {
 	const char *noted = json_string_value(json_object_get(note, "boot_id"));
-	HB_FREE char *boot = hb_file_line(BOOT_ID);
+	HB_FREE char *boot = hb_boot_id();
 
 	return noted && boot && !strcmp(noted, boot);
 }

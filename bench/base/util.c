@@ -131,6 +131,11 @@ char *hb_file_line(const char *path)
 	return text;
 }
 
+char *hb_boot_id(void)
+{
+	return hb_file_line("/proc/sys/kernel/random/boot_id");
+}
+
 int hb_write_all(int fd, const void *data, size_t len)
 {
 	const char *p = data;

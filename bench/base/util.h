@@ -67,6 +67,10 @@ char *hb_file_line(const char *path);
 int hb_file_write(const char *path, const char *text);
 /* Write to a temporary neighbour, fsync, rename: the file is whole or absent. */
 int hb_file_write_atomic(const char *path, const void *data, size_t len);
+/* Tells this boot of the running kernel from every other; owned by the caller, NULL when it cannot
+ * be read.
+ */
+char *hb_boot_id(void);
 /* Is @text one of @list, which ends with NULL? */
 bool hb_is_one_of(const char *text, const char *const *list);
 /* Decimal, or 0x hexadecimal, without sign; the whole string must be used. */

@@ -11,7 +11,6 @@
 
 #define HOST_ID_LEN 16
 #define CLOCK	    "/sys/devices/system/clocksource/clocksource0/current_clocksource"
-#define BOOT_ID	    "/proc/sys/kernel/random/boot_id"
 
 /* In which modes a member has a say in the figures. */
 enum {
@@ -90,13 +89,20 @@ static void host_id(const char *cpu, const char *name, char *id)
 	id[HOST_ID_LEN] = '\0';
 }
 
-/* A file's line into member @key, which is left out when there is none. */
-static void add_line(json_t *o, const char *key, const char *path)
+char *environment_clock(const char *root)
 {
-	HB_FREE char *line = hb_file_line(path);
+	HB_FREE char *path = hb_strf("%s" CLOCK, root);
 
-	if (line)
-		json_object_set_new(o, key, json_string(line));
+	return path ? hb_file_line(path) : NULL;
+}
+
+/* @text, which is freed, into member @key; that is left out when there is none. */
+static void add_text(json_t *o, const char *key, char *text)
+{
+	HB_FREE char *owned = text;
+
+	if (owned)
+		json_object_set_new(o, key, json_string(owned));
 }
 
 /* The CPUs that this process may use, "0-7,16". */
@@ -144,8 +150,8 @@ json_t *environment_of_host(void)
 	if (!o)
 		return NULL;
 	add_allowed_cpus(o);
-	add_line(o, "clock", CLOCK);
-	add_line(o, "boot_id", BOOT_ID);
+	add_text(o, "clock", environment_clock(""));
+	add_text(o, "boot_id", hb_boot_id());
 	return o;
 }
 

@@ -17,6 +17,11 @@
 
 /* "model name" of the first CPU, "" when it cannot be read; returns @buf. */
 char *environment_cpu_model(char *buf, size_t len);
+/*
+ * The clock source of the running kernel, "tsc"; owned by the caller, NULL when it cannot be read.
+ * @root stands before /sys: "" but in tests.
+ */
+char *environment_clock(const char *root);
 /* The members about this machine, and of no kernels yet; new reference, NULL without memory. */
 json_t *environment_of_host(void);
 /*

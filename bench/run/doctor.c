@@ -15,6 +15,7 @@
 #include "bench/guest/accel.h"
 #include "bench/run/doctor.h"
 #include "bench/host/child.h"
+#include "bench/host/environment.h"
 #include "bench/host/memory.h"
 #include "bench/host/paths.h"
 
@@ -41,16 +42,12 @@ static void add(json_t *rows, const char *check, const char *state, const char *
 					      state, "detail", detail, "mend", mend));
 }
 
-/* A small file's text without the line end; owned by the caller, NULL when it is not there. */
+/* As hb_file_line(), with @root before the path: "" but in tests. */
 static char *setting(const char *root, const char *path)
 {
 	HB_FREE char *full = hb_strf("%s%s", root, path);
-	char *text = NULL;
 
-	if (!full || hb_file_read(full, &text, NULL))
-		return NULL;
-	text[strcspn(text, "\n")] = '\0';
-	return text;
+	return full ? hb_file_line(full) : NULL;
 }
 
 static void check_governor(json_t *rows, const char *root)
@@ -173,8 +170,7 @@ static void check_swap(json_t *rows, const char *root)
 
 static void check_clocksource(json_t *rows, const char *root)
 {
-	HB_FREE char *clock =
-		setting(root, "/sys/devices/system/clocksource/clocksource0/current_clocksource");
+	HB_FREE char *clock = environment_clock(root);
 
 	if (!clock)
 		return;

@@ -29,17 +29,13 @@
 /* What the way from one kernel's services to those of the next may take. */
 #define BOOT_S 600
 
-/* One line of /proc; owned by the caller, "" when it cannot be read. */
-static char *proc_line(const char *path)
+/* The cell that the running kernel is to measure; owned by the caller; NULL: it is the machine's
+ * own kernel. */
+static char *booted_cell(void)
 {
-	char *line = hb_file_line(path);
+	HB_FREE char *line = hb_file_line("/proc/cmdline");
 
-	return line ? line : strdup("");
-}
-
-static char *boot_id(void)
-{
-	return proc_line("/proc/sys/kernel/random/boot_id");
+	return line ? metal_booted_cell(line) : NULL;
 }
 
 /* The lock on the state, held until *@fd is closed. -ENOENT: there is none. */
@@ -352,14 +348,14 @@ static int boot_arm(struct run *r, struct metal_state *s, int at, size_t done, s
 	const char *initrd = json_string_value(json_object_get(arm, "initrd"));
 	HB_FREE char *line = hb_strf("%s hugebench.metal=%s", json_text(arm, "command_line"),
 				     json_text(planned, "id"));
-	HB_FREE char *now = boot_id();
+	HB_FREE char *now = hb_boot_id();
 	unsigned int tries = s->tries + 1;
 	char left[32];
 	bool armed;
 	int rc;
 
 	if (!line || !now)
-		return hb_error_set(e, -ENOMEM, "no memory");
+		return hb_error_set(e, -ENOMEM, "no memory, or this boot has no id in /proc");
 	state_clear_boot(s);
 	s->cell = strdup(json_text(planned, "id"));
 	s->boot_id = strdup(now);
@@ -429,7 +425,7 @@ static unsigned int cells_unexpected(const struct run *r)
 static int be_the_own(struct metal_state *s, enum metal_outcome *outcome, char **dir,
 		      unsigned int *unexpected, struct hb_error *e)
 {
-	HB_FREE char *now = boot_id();
+	HB_FREE char *now = hb_boot_id();
 	enum metal_step step;
 	struct run r;
 	int rc;
@@ -483,8 +479,7 @@ void metal_environment(void)
 int metal_continue(enum metal_outcome *outcome, char **dir, unsigned int *unexpected,
 		   struct hb_error *e)
 {
-	HB_FREE char *line = proc_line("/proc/cmdline");
-	HB_FREE char *booted = metal_booted_cell(line), *now = boot_id();
+	HB_FREE char *booted = booted_cell(), *now = hb_boot_id();
 	HB_CLOSE int fd = -1;
 	struct metal_state s = {0};
 	int rc;
@@ -600,7 +595,7 @@ static int abort_now(struct metal_state *s, struct hb_error *e)
 
 int metal_abort(enum metal_outcome *outcome, struct hb_error *e)
 {
-	HB_FREE char *line = proc_line("/proc/cmdline"), *booted = metal_booted_cell(line);
+	HB_FREE char *booted = booted_cell();
 	uint64_t until = hb_now_ns() + ABORT_WAIT_NS;
 	HB_CLOSE int fd = -1;
 	struct metal_state s;
