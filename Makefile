@@ -230,7 +230,7 @@ check-kernels: all
 	$(Q)$(BUILD)/hugebench check $(if $(KERNELS),-k '$(KERNELS)')
 
 oracle: all
-	$(Q)$(BUILD)/hugebench oracle $(if $(KERNELS),-k '$(KERNELS)') $(if $(BUDGET),-b $(BUDGET))
+	$(Q)$(BUILD)/hugebench oracle $(if $(KERNELS),-k '$(KERNELS)') $(if $(BUDGET),-b $(BUDGET)) $(if $(MODE),-m $(MODE))
 
 selftests: all
 	$(Q)$(BUILD)/hugebench selftests $(if $(KERNELS),-k '$(KERNELS)')

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The table bug x kernel as it is printed. */
+/* What check and oracle print of a run. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,23 +39,28 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* What `hugebench check -S` prints of the run; the caller frees it. */
-static char *printed(void)
+/* What @command prints of the run with -S; the caller frees it. */
+static char *printed_by(int (*command)(int argc, char **argv))
 {
-	char name[] = "check", option[] = "-S", run[] = "run";
+	char name[] = "hugebench", option[] = "-S", run[] = "run";
 	char *argv[] = {name, option, run, NULL};
 	int out = dup(STDOUT_FILENO), status;
 	char *text = NULL;
 
 	assert_true(out >= 0);
 	assert_non_null(freopen(out_path, "w", stdout));
-	status = cmd_check(3, argv);
+	status = command(3, argv);
 	fflush(stdout);
 	assert_true(dup2(out, STDOUT_FILENO) >= 0);
 	close(out);
 	assert_int_equal(status, EXIT_OK);
 	assert_int_equal(hb_file_read(out_path, &text, NULL), 0);
 	return text;
+}
+
+static char *printed(void)
+{
+	return printed_by(cmd_check);
 }
 
 static void starts_with(const char *text, const char *table)
@@ -106,11 +111,68 @@ static void what_was_not_expected_is_marked(void **state)
 			  "faults-2  2 OK   2 OK\n");
 }
 
+static void seed_set(const char *id, int seed)
+{
+	HB_FREE char *cell = hb_strf("%s/cells/%s/cell.json", run_dir, id);
+	json_t *j = json_load_file(cell, 0, NULL);
+
+	assert_non_null(j);
+	json_object_set_new(j, "seed", json_integer(seed));
+	assert_int_equal(json_dump_file(j, cell, 0), 0);
+	json_decref(j);
+}
+
+/* A run of mode exact of one cell with three boots per arm, whose seeds fall. */
+static void write_schedules(const char *hangs)
+{
+	struct synthetic s = synthetic_default(run_dir);
+
+	s.mode = "exact";
+	s.boots = 3;
+	s.hang_kernel = hangs;
+	memset(s.tasks, 0, sizeof(s.tasks));
+	s.tasks[0] = 4;
+	assert_int_equal(synthetic_write(&s), 0);
+	seed_set("0001-base-faults-4-r1", 9);
+	seed_set("0002-hinode-faults-4-r1", 9);
+	seed_set("0003-base-faults-4-r2", 8);
+	seed_set("0004-hinode-faults-4-r2", 8);
+	seed_set("0005-base-faults-4-r3", 7);
+	seed_set("0006-hinode-faults-4-r3", 7);
+}
+
+/* In mode exact a boot is a schedule: the smallest seed that hangs, and how to see it again. */
+static void oracle_names_the_smallest_seed(void **state)
+{
+	HB_FREE char *text = NULL;
+
+	(void)state;
+	write_schedules("base");
+	text = printed_by(cmd_oracle);
+	starts_with(text, "base: HANG in 3 of 3 schedules, the smallest seed 7:\n"
+			  "  hugebench replay synthetic 0005-base-faults-4-r3\n"
+			  "  212 schedules per hour and CPU of this host\n");
+}
+
+/* 1 - 0.05^(1/3) = 63.2 %. */
+static void oracle_bounds_what_no_seed_showed(void **state)
+{
+	HB_FREE char *text = NULL;
+
+	(void)state;
+	write_schedules(NULL);
+	text = printed_by(cmd_oracle);
+	starts_with(text, "base: not seen in 3 schedules; with 95 % confidence in less than 63.2 % "
+			  "of them\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(heads_lose_what_all_names_have),
 		cmocka_unit_test(what_was_not_expected_is_marked),
+		cmocka_unit_test(oracle_names_the_smallest_seed),
+		cmocka_unit_test(oracle_bounds_what_no_seed_showed),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

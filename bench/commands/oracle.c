@@ -3,6 +3,7 @@
  * `hugebench oracle`: does fault x migrate x punch x memory failure deadlock? Fresh boots until a
  * budget is spent; then the hang with its chain, or how rare it must be for not having been seen.
  */
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,10 @@ struct oracle_args {
 static const struct argp_option options[] = {
 	{"boots", 'n', "N", 0, "boots per kernel (default: as many as the time allows)", 0},
 	{"budget", 'b', "TIME", 0, "time for all boots, e.g. 20m (default: 10m)", 0},
+	{"mode", 'm', "MODE", 0,
+	 "exact: search over seeds, each a schedule that can be replayed (default: what runs "
+	 "vCPUs at the same time)",
+	 0},
 	{0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -39,6 +44,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'b':
 		a->run.budget = arg;
 		return 0;
+	case 'm':
+		a->run.mode = arg;
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -50,10 +58,11 @@ struct outcome {
 	unsigned int boots, hangs;     /* boots that say something: OK, DIRTY or HANG */
 	unsigned int other;	       /* PANIC, INVALID, ...: the mix did not run to its end */
 	double exposure;	       /* s in which a hang would have been seen */
-	const struct load_cell *first; /* hang */
+	double host;		       /* s of the host that these boots took */
+	const struct load_cell *first; /* hang; in mode exact the one of the smallest seed */
 };
 
-static void take(struct outcome *o, const struct load_cell *c)
+static void take(struct outcome *o, const struct load_cell *c, bool exact)
 {
 	double seconds = (isnan(c->measure_ns) ? 0 : c->measure_ns) / 1e9 +
 			 (isnan(c->warmup_ns) ? 0 : c->warmup_ns) / 1e9;
@@ -64,14 +73,35 @@ static void take(struct outcome *o, const struct load_cell *c)
 	}
 	o->boots++;
 	o->exposure += seconds;
+	o->host += isnan(c->total_ns) ? 0 : c->total_ns / 1e9;
 	if (c->verdict != CELL_HANG)
 		return;
 	o->hangs++;
-	if (!o->first)
+	if (!o->first || (exact && c->seed < o->first->seed))
 		o->first = c;
 }
 
-static void print_outcome(const struct outcome *o)
+/* In mode exact a boot is a schedule, which its seed decides. */
+static void print_schedules(const struct outcome *o, const char *run)
+{
+	double most = rarity_probability(o->hangs, o->boots, LEVEL);
+
+	if (!o->boots)
+		printf("%s: no schedule came to its end\n", o->kernel);
+	else if (o->hangs)
+		printf("%s: HANG in %u of %u schedules, the smallest seed %" PRIu64 ":\n"
+		       "  hugebench replay %s %s\n",
+		       o->kernel, o->hangs, o->boots, o->first->seed, run, o->first->id);
+	else
+		printf("%s: not seen in %u schedules; with 95 %% confidence in less than %.3g %% "
+		       "of them\n",
+		       o->kernel, o->boots, 100 * most);
+	if (o->boots && o->host > 0)
+		printf("  %.0f schedules per hour and CPU of this host\n",
+		       o->boots / (o->host / 3600));
+}
+
+static void print_boots(const struct outcome *o)
 {
 	double per_boot = rarity_probability(o->hangs, o->boots, LEVEL);
 	double per_hour = rarity_rate(o->hangs, o->exposure / 3600, LEVEL);
@@ -85,6 +115,14 @@ static void print_outcome(const struct outcome *o)
 		printf("%s: not seen in %u boots of %.0f s; with 95 %% confidence fewer than %.3g "
 		       "per hour of this load, and in less than %.3g %% of such boots\n",
 		       o->kernel, o->boots, o->exposure / o->boots, per_hour, 100 * per_boot);
+}
+
+static void print_outcome(const struct outcome *o, const struct load_run *run, bool exact)
+{
+	if (exact)
+		print_schedules(o, run->name);
+	else
+		print_boots(o);
 	if (o->other)
 		printf("  %u further boot%s ended in another verdict and are not counted\n",
 		       o->other, o->other == 1 ? "" : "s");
@@ -100,6 +138,7 @@ static int outcome_compare(const void *a, const void *b)
 static int evaluate(const struct load_run *run, struct hb_error *e)
 {
 	HB_FREE struct outcome *o = calloc(run->ncells + 1, sizeof(*o));
+	bool exact = !strcmp(run->mode, "exact");
 	size_t n = 0;
 
 	if (!o)
@@ -114,11 +153,11 @@ static int evaluate(const struct load_run *run, struct hb_error *e)
 			k++;
 		if (k == n)
 			o[n++].kernel = c->kernel;
-		take(&o[k], c);
+		take(&o[k], c, exact);
 	}
 	qsort(o, n, sizeof(*o), outcome_compare);
 	for (size_t k = 0; k < n; k++)
-		print_outcome(&o[k]);
+		print_outcome(&o[k], run, exact);
 	return 0;
 }
 

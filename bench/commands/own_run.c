@@ -38,7 +38,8 @@ error_t own_run_parse(int key, char *arg, struct argp_state *state)
 		argp_error(state, "'%s': no argument is wanted", arg);
 		return EINVAL;
 	case ARGP_KEY_END:
-		if (a->show && (a->scenario || a->kernels || a->cells || a->budget || a->option))
+		if (a->show &&
+		    (a->scenario || a->kernels || a->cells || a->budget || a->option || a->mode))
 			argp_error(state, "--show prints a run as it is; leave the others out");
 		return 0;
 	default:
@@ -100,6 +101,7 @@ static int make_run(const struct own_run_args *a, const char *name, char *run, s
 	add(argv, &argc, "-c", a->cells);
 	add(argv, &argc, "--budget", a->budget);
 	add(argv, &argc, "-o", a->option);
+	add(argv, &argc, "--mode", a->mode);
 	saved = stdout_silence();
 	status = cmd_run(argc, argv);
 	stdout_restore(saved);

@@ -13,6 +13,7 @@
 struct own_run_args {
 	const char *scenario, *kernels, *cells, *budget; /* for `hugebench run` */
 	const char *option;				 /* KEY=VALUE, for -o */
+	const char *mode;				 /* for --mode */
 	const char *show;				 /* an existing run */
 };
 
