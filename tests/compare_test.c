@@ -756,6 +756,16 @@ static void test_machines(void **state)
 	assert_int_equal(c->verdict, STATS_BETTER);
 	assert_true(c->change.log_low < -log(1.25) && c->change.log_high > -log(1.25));
 	release(&l);
+	/* One is as much faster as the other is slower: that is not the same. */
+	s.contrary = 1;
+	s.boots = 24;
+	s.noise = 0.003;
+	build(&s, &l);
+	c = find(l.m, "faults-1", "faults", "hinode");
+	assert_true(c->adjusted.same < 0.05);
+	assert_int_equal(c->verdict, STATS_UNCLEAR);
+	assert_non_null(strstr(c->why, "a machine by itself"));
+	release(&l);
 }
 
 /* Different models of CPU are different cells, never one mean; in mode exact they do not matter. */

@@ -51,6 +51,18 @@ void report_capacity(const struct compare_model *m, struct doc *d,
 		     const struct plot_set *pictures);		   /* report_capacity.c */
 void report_closing(const struct compare_model *m, struct doc *d); /* report_closing.c */
 void report_again(const struct compare_model *m, struct doc *d);   /* report_again.c */
+/* Is it a percentile of so few values that it would be another name for the maximum? */
+bool report_is_sparse(const struct compare_model *m, const struct compare_group *g,
+		      unsigned int metric, unsigned int arm);
+/*
+ * Has a cell something to say of a main metric? A maximum is one value of one boot: it stands in a
+ * table of its own. A cell that has figures, but not this one, or percentiles of too few values,
+ * has not; one without any figure shows its verdict, of a distribution once.
+ */
+bool report_row_wanted(const struct compare_model *m, unsigned int group,
+		       const struct compare_metric *metric);
+/* Rows of the tables of main figures that hold no comparison. */
+void report_not_compared(const struct compare_model *m, struct doc *d);
 /* What unclear verdicts leave open; then what the tables do not show (report_findings.c). */
 void report_unclear(const struct compare_model *m, struct doc *d);
 void report_findings(const struct compare_model *m, struct doc *d, const struct plot_set *pictures);

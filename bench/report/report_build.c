@@ -17,15 +17,6 @@ static enum cell_verdict worst(const struct compare_tally *t)
 	return v;
 }
 
-/* A percentile of so few values that it would be another name for the maximum. */
-static bool is_sparse(const struct compare_model *m, const struct compare_group *g,
-		      unsigned int metric, unsigned int arm)
-{
-	const struct compare_figure *f = &g->figures[metric * m->narms + arm];
-
-	return f->arm.n && f->sparse && g->metrics[metric].quantile < 1;
-}
-
 /* The figure of an arm, or what happened instead of one. */
 static char *arm_text(const struct compare_model *m, struct report_notes *n, unsigned int group,
 		      unsigned int metric, unsigned int arm)
@@ -34,7 +25,7 @@ static char *arm_text(const struct compare_model *m, struct report_notes *n, uns
 	const struct compare_tally *t = &g->tally[arm];
 	unsigned int mark = report_note(m, n, group, arm);
 
-	if (metric < g->nmetrics && is_sparse(m, g, metric, arm))
+	if (metric < g->nmetrics && report_is_sparse(m, g, metric, arm))
 		return strdup("too few");
 	if (metric < g->nmetrics && g->figures[metric * m->narms + arm].arm.n)
 		return report_figure(&g->figures[metric * m->narms + arm], g->metrics[metric].unit);
@@ -145,31 +136,6 @@ static void metric_row(const struct compare_model *m, struct doc *d, struct repo
 	doc_row(d, cells);
 }
 
-/*
- * A maximum is one value of one boot: it stands in a table of its own. A cell that has figures, but
- * not this one, or percentiles of too few values, has nothing to say here; one without any figure
- * shows its verdict, of a distribution once.
- */
-static bool row_wanted(const struct compare_model *m, unsigned int group,
-		       const struct compare_metric *like)
-{
-	const struct compare_group *g = &m->groups[group];
-	unsigned int k = compare_find_metric(g, like->source, like->label);
-	bool first = isnan(like->quantile) || like->quantile == 0.5;
-	bool sparse = false;
-
-	if (!like->primary || like->quantile == 1 || (k == g->nmetrics && (g->nmetrics || !first)))
-		return false;
-	for (unsigned int a = 0; a < m->narms && k < g->nmetrics; a++) {
-		if (!g->figures[k * m->narms + a].arm.n)
-			continue;
-		sparse = is_sparse(m, g, k, a);
-		if (!sparse)
-			return true;
-	}
-	return !sparse;
-}
-
 static const char *table_name(const struct compare_metric *metric)
 {
 	return is_count(metric) ? "instructions per operation" : metric->name;
@@ -187,7 +153,7 @@ static char *common_boots(const struct compare_model *m, struct report_notes *n,
 		for (unsigned int g = first; g < last; g++) {
 			HB_FREE char *text = NULL;
 
-			if (!row_wanted(m, g, &metric[r]))
+			if (!report_row_wanted(m, g, &metric[r]))
 				continue;
 			text = boots_text(m, n, g, &metric[r], pair);
 			differ = differ || !text || (common && strcmp(common, text));
@@ -216,7 +182,7 @@ static void metric_table(const struct compare_model *m, struct doc *d, struct re
 		doc_column(d, "boots", true);
 	for (unsigned int r = 0; r < rows; r++)
 		for (unsigned int g = first; g < last; g++)
-			if (row_wanted(m, g, &metric[r]))
+			if (report_row_wanted(m, g, &metric[r]))
 				metric_row(m, d, n, g, &metric[r], pair, by_scale, !boots);
 }
 
@@ -258,7 +224,7 @@ static void single_table(const struct compare_model *m, struct doc *d, struct re
 			unsigned int k =
 				compare_find_metric(group, metric[r].source, metric[r].label);
 
-			if (row_wanted(m, g, &metric[r]))
+			if (report_row_wanted(m, g, &metric[r]))
 				doc_row(d, (char *const[]){
 						   row_label(group, &metric[r], by_scale),
 						   arm_text(m, n, g, k, 0),
@@ -378,7 +344,7 @@ static void main_row(const struct compare_model *m, struct doc *d, struct report
 	const struct compare_metric *metric = compare_metric(m, c);
 	const struct compare_pair *p = &m->pairs[c->pair];
 
-	if (!row_wanted(m, c->group, metric))
+	if (!report_row_wanted(m, c->group, metric))
 		return;
 	doc_row(d, (char *const[]){
 			   main_label(m, c->group, c->metric),
@@ -441,7 +407,7 @@ static void main_table_of_one(const struct compare_model *m, struct doc *d, stru
 
 		for (unsigned int k = 0; k < group->nmetrics; k++)
 			if (group->metrics[k].family == COMPARE_MAIN && group->metrics[k].judged &&
-			    row_wanted(m, g, &group->metrics[k]))
+			    report_row_wanted(m, g, &group->metrics[k]))
 				main_row_of_one(m, d, n, g, k);
 		if (!group->nmetrics)
 			doc_row(d, (char *const[]){strdup(group->cell), arm_text(m, n, g, 0, 0),
@@ -462,6 +428,7 @@ static void summary(const struct compare_model *m, struct doc *d, struct report_
 	for (unsigned int g = 0; g < m->ngroups; g++)
 		unequal_work(m, d, g);
 	report_disagreement(m, d);
+	report_not_compared(m, d);
 	report_unclear(m, d);
 }
 

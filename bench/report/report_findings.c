@@ -111,6 +111,32 @@ void report_unclear(const struct compare_model *m, struct doc *d)
 		      n, all, few, shown, 100 * WANTED, more);
 }
 
+void report_not_compared(const struct compare_model *m, struct doc *d)
+{
+	size_t rows = 0, without = 0, empty = 0;
+
+	for (size_t i = 0; i < m->ncomparisons; i++) {
+		const struct comparison *c = &m->comparisons[i];
+
+		if (!compare_is_main(m, c) || report_is_step(m, c->pair) ||
+		    !report_row_wanted(m, c->group, compare_metric(m, c)))
+			continue;
+		rows++;
+		without += isnan(c->change.log_ratio);
+	}
+	for (unsigned int p = 0; p < m->npairs; p++)
+		for (unsigned int g = 0; g < m->ngroups; g++)
+			empty += !m->pairs[p].control && !report_is_step(m, p) &&
+				 !m->groups[g].nmetrics;
+	if (!without && !empty)
+		return;
+	doc_paragraph(d,
+		      "Not compared: %zu of the %zu rows, which no count of main figures has: an "
+		      "arm has no boot with that figure, or one of too few values for the "
+		      "percentile.",
+		      without + empty, rows + empty);
+}
+
 /* The control arm differs from its partner by nothing: what it shows is noise. */
 static void noise_floor(const struct compare_model *m, struct doc *d)
 {

@@ -128,7 +128,10 @@ static char *disagreement(const struct compare_model *m, const struct comparison
 	return clear && *names ? hb_strf("and goes the other way on %s", names) : strdup("");
 }
 
-/* A change that not all machines share; also where they cancel out and none is left. */
+/*
+ * A change that not all machines share; also where they cancel out and none is left. Where the
+ * verdict is "same" none of them leaves what that means, or it would be another one.
+ */
 void report_disagreement(const struct compare_model *m, struct doc *d)
 {
 	HB_FREE struct stats_block *blocks = calloc(m->nmachines + 1, sizeof(*blocks));
@@ -138,7 +141,7 @@ void report_disagreement(const struct compare_model *m, struct doc *d)
 		const struct comparison *c = &m->comparisons[i];
 		HB_FREE char *label = NULL, *what = NULL, *percent = NULL;
 
-		if (!is_blocked(m, c, blocks))
+		if (c->verdict == STATS_SAME || !is_blocked(m, c, blocks))
 			continue;
 		percent = report_percent(c->change.log_ratio);
 		what = disagreement(m, c, blocks);

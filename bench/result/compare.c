@@ -12,6 +12,7 @@ static const char why_one[] = "one boot has no spread";
 static const char why_zero[] = "boots at zero have no ratio, and the ranks alone do not tell";
 static const char why_sparse[] = "fewer than 10 values above the percentile in a boot";
 static const char why_repeated[] = "repetitions within one boot are no boots";
+static const char why_apart[] = "a machine by itself differs by more than what is the same";
 static const char why_look[] = "before the first planned look";
 
 static struct compare_group *find_group(struct compare_model *m, const char *cell)
@@ -159,6 +160,7 @@ static void compare_one(struct compare_model *m, struct comparison *c, struct st
 	stats_blocks_test(&c->change, blocks, n, m->rule.margin, &c->raw);
 	c->raw.rank = stats_blocks_rank_p(blocks, n);
 	c->rank_floor = stats_blocks_rank_floor(blocks, n);
+	c->apart = compare_machine_leaves(blocks, n, m->rule.margin);
 }
 
 static int enumerate(struct compare_model *m)
@@ -193,7 +195,11 @@ static void judge(struct compare_model *m, struct comparison *c, size_t family)
 	const double scale = m->rule.alpha / rule.alpha;
 
 	c->verdict = stats_judge(&c->change, &c->adjusted, &rule, compare_metric(m, c)->better);
-	if (c->verdict == STATS_UNCLEAR && c->rank_floor > STATS_ALPHA)
+	/* Machines that cancel out are not the same. */
+	if (c->verdict == STATS_SAME && c->apart) {
+		c->verdict = STATS_UNCLEAR;
+		c->why = why_apart;
+	} else if (c->verdict == STATS_UNCLEAR && c->rank_floor > STATS_ALPHA)
 		c->why = why_few;
 	else if (c->verdict == STATS_UNCLEAR && isnan(c->change.se))
 		c->why = why_zero;

@@ -100,6 +100,7 @@ struct comparison {
 	struct stats_change change;
 	struct stats_evidence raw, adjusted; /* over the family; the rank test is not */
 	double rank_floor;		     /* the smallest p of the rank test with these boots */
+	bool apart; /* the change of a machine by itself is beyond the margin of "same" */
 	enum stats_verdict verdict;
 	const char *why; /* for an unclear verdict, one of a few fixed texts, or NULL */
 };
@@ -211,6 +212,11 @@ bool compare_arm_interval(const struct compare_figure *f, double alpha, double *
  */
 size_t compare_blocks(const struct compare_model *m, const struct comparison *c,
 		      struct stats_block *blocks);
+/*
+ * Is the change of one of several machines by itself beyond @margin, a log ratio? With its interval
+ * of Bonferroni's width, or one of many would be by chance.
+ */
+bool compare_machine_leaves(const struct stats_block *blocks, size_t n, double margin);
 /* The order of the machines of two boots, as that of m->machines. */
 int compare_machine_order(const struct load_cell *a, const struct load_cell *b);
 /* The index of the machine that @c ran on; m->nmachines: none of those with good boots. */

@@ -83,3 +83,15 @@ size_t compare_blocks(const struct compare_model *m, const struct comparison *c,
 	}
 	return m->nmachines;
 }
+
+bool compare_machine_leaves(const struct stats_block *blocks, size_t n, double margin)
+{
+	for (size_t i = 0; i < n && n > 1; i++) {
+		struct stats_change own;
+
+		stats_compare(&blocks[i].a, &blocks[i].b, STATS_ALPHA / n, &own);
+		if (own.log_low > margin || own.log_high < -margin)
+			return true;
+	}
+	return false;
+}
