@@ -158,7 +158,7 @@ int rootfs_write(const struct agent_files *a, const struct hostpg *pg, const str
 		 const char *stage, const char *path, struct hb_error *e)
 {
 	/* Its permissions are the guest's, whatever the caller's files are to have. */
-	mode_t callers = umask(022);
+	mode_t callers = umask(CHILD_UMASK);
 	int rc = hb_remove_all(stage);
 
 	if (!rc)

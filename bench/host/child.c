@@ -122,7 +122,7 @@ child_exec(const struct child *c, char *const argv[], int out, pid_t parent)
 	if (null < 0 || dup2(c->in ? c->in : null, STDIN_FILENO) < 0 ||
 	    dup2(c->err ? c->err : out, STDERR_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
 		_exit(126);
-	umask(022);
+	umask(CHILD_UMASK);
 	limits_set(c);
 	signals_set();
 	variables_set(c);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Running other programs. What they make must not hang on who calls us: each gets umask 022, the
+ * Running other programs. What they make must not hang on who calls us: each gets CHILD_UMASK, the
  * locale C.UTF-8, UTC, default signals with none blocked, the limits of resources that the system
  * allows, standard input from /dev/null and no descriptor beyond those that it is given.
  */
@@ -12,6 +12,8 @@
 #include "bench/base/util.h"
 
 #define CHILD_KEEPS 16
+/* What others are to read is made with it, by programs and by this one. */
+#define CHILD_UMASK 022
 
 /* When we die the program gets a signal, */
 enum child_death {
