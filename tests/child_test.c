@@ -10,9 +10,12 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "bench/host/child.h"
@@ -122,6 +125,72 @@ static void test_ends(void **state)
 	assert_int_equal(child_do((char *[]){"/nonexistent/program", NULL}, -1), 127);
 }
 
+/* Start a program that changes its user, as root alone can; tell its id to @out, and wait. */
+static void __attribute__((noreturn)) start_and_wait(int out, bool lifeline)
+{
+	char *argv[] = {
+		"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sleep", "100",
+		NULL};
+	struct child c = {.death = CHILD_KILL};
+	int fd[2];
+	pid_t pid;
+
+	if (pipe2(fd, O_CLOEXEC))
+		_exit(1);
+	c.lifeline = lifeline ? fd[0] : 0;
+	pid = child_start(&c, argv, STDOUT_FILENO);
+	close(fd[0]);
+	if (write(out, &pid, sizeof(pid)) == sizeof(pid))
+		pause();
+	_exit(1);
+}
+
+static bool is_nobody(pid_t pid)
+{
+	HB_FREE char *path = hb_strf("/proc/%d", pid);
+	struct stat st;
+
+	return !stat(path, &st) && st.st_uid == 65534;
+}
+
+/* Does a program that has become another user end when who started it is killed? */
+static bool ends_with_us(bool lifeline)
+{
+	struct pollfd p = {.events = POLLIN};
+	pid_t starter, program;
+	bool ends;
+	int fd[2];
+
+	assert_int_equal(pipe2(fd, O_CLOEXEC), 0);
+	starter = fork();
+	if (!starter)
+		start_and_wait(fd[1], lifeline);
+	close(fd[1]);
+	assert_int_equal(read(fd[0], &program, sizeof(program)), sizeof(program));
+	close(fd[0]);
+	for (int i = 0; i < 1000 && !is_nobody(program); i++)
+		usleep(10000);
+	assert_true(is_nobody(program));
+	p.fd = syscall(SYS_pidfd_open, program, 0);
+	assert_true(p.fd >= 0);
+	kill(starter, SIGKILL);
+	assert_int_equal(waitpid(starter, NULL, 0), starter);
+	ends = poll(&p, 1, lifeline ? 10000 : 300) == 1;
+	kill(program, SIGKILL);
+	close(p.fd);
+	return ends;
+}
+
+static void test_lifeline(void **state)
+{
+	(void)state;
+	if (geteuid() || !child_finds("setpriv"))
+		skip();
+	assert_true(ends_with_us(true));
+	/* What it is there for. */
+	assert_false(ends_with_us(false));
+}
+
 static void test_group(void **state)
 {
 	HB_FREE char *ours = hb_strf("%d\n", getpgrp());
@@ -143,6 +212,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_limits, teardown),
 		cmocka_unit_test_teardown(test_ends, teardown),
 		cmocka_unit_test_teardown(test_group, teardown),
+		cmocka_unit_test_teardown(test_lifeline, teardown),
 	};
 
 	return cmocka_run_group_tests_name("child", tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,6 +27,8 @@ static int confined(const char *inside, const char *outside)
 	HB_FREE char *text = NULL;
 	int rc = confine_writes(writable);
 
+	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+		return 6;
 	if (rc == -ENOSYS || rc == -EOPNOTSUPP)
 		return 77;
 	if (rc)

@@ -3,6 +3,7 @@
  * Cells in real guests with the fake guest as init: a good one, and the ways in which a guest
  * fails.
  */
+#include <pwd.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -20,6 +21,7 @@
 #include "bench/build/cpio.h"
 #include "bench/build/kernel.h"
 #include "bench/guest/session.h"
+#include "bench/guest/vm_user.h"
 #include "tests/leftovers.h"
 
 struct fixture {
@@ -178,12 +180,42 @@ static int children(void)
 	return n;
 }
 
+static uid_t qemu_user; /* while the guest ran */
+
+static void see_user(void *arg, const char *phase, const json_t *frame)
+{
+	HB_FREE char *path = hb_strf("/proc/self/task/%d/children", getpid());
+	HB_FREE char *text = NULL, *process = NULL;
+	struct stat st;
+
+	(void)arg;
+	(void)frame;
+	if (strcmp(phase, "measure"))
+		return;
+	assert_int_equal(hb_file_read(path, &text, NULL), 0);
+	process = hb_strf("/proc/%d", atoi(text));
+	assert_int_equal(stat(process, &st), 0);
+	qemu_user = st.st_uid;
+}
+
+/* Root's QEMU is somebody else, where that is possible. */
+static void expect_user(void)
+{
+	const char *why, *name = vm_user(&why);
+	const struct passwd *pw = name ? getpwnam(name) : NULL;
+
+	print_message("QEMU was user %u %s\n", qemu_user, why);
+	assert_int_equal(qemu_user, pw ? pw->pw_uid : geteuid());
+}
+
 static void test_ok(void **state)
 {
 	struct fixture *f = *state;
 	json_t *times;
 
+	f->progress = see_user;
 	expect(f, "ok", "OK", "");
+	expect_user();
 	assert_int_equal(children(), 0);
 	times = json_object_get(f->cell, "times");
 	print_message("boot %.2f s, shutdown %.2f s, total %.2f s\n",

@@ -32,14 +32,12 @@ static struct vm_config emulated(void)
 }
 
 /* The whole command line, words separated by blanks; owned by the caller. */
-static char *line(const struct vm_config *c, int node0, int node1)
+static char *line_of(const struct hostqemu *q, const struct vm_config *c, struct vm_wiring w)
 {
-	struct vm_wiring w = {
-		.data_fd = 7, .qmp_fd = 8, .console_fd = 9, .host_node = {node0, node1}};
 	struct hb_error e = {""};
 	char **argv, *all = strdup("");
 
-	if (vm_argv(&qemu, c, &w, &argv, &e))
+	if (vm_argv(q, c, &w, &argv, &e))
 		fail_msg("%s", e.text);
 	for (char **a = argv; *a; a++) {
 		char *longer = hb_strf("%s%s ", all, *a);
@@ -49,6 +47,14 @@ static char *line(const struct vm_config *c, int node0, int node1)
 	}
 	vm_argv_free(argv);
 	return all;
+}
+
+static char *line(const struct vm_config *c, int node0, int node1)
+{
+	return line_of(
+		&qemu, c,
+		(struct vm_wiring){
+			.data_fd = 7, .qmp_fd = 8, .console_fd = 9, .host_node = {node0, node1}});
 }
 
 static void has(const char *all, const char *part)
@@ -91,6 +97,32 @@ static void test_emulated(void **state)
 	has(all, "logfile=/r/console.log");
 	lacks(all, "-icount");
 	lacks(all, "-drive");
+	free(all);
+}
+
+/* QEMU may become another user where it is told to, and there alone. */
+static void test_user(void **state)
+{
+	const struct vm_wiring w = {.host_node = {-1, -1}, .user = "nobody"};
+	struct hostqemu later = qemu, earlier = qemu;
+	struct vm_config c = emulated();
+	char *all;
+
+	(void)state;
+	later.number = QEMU_NUMBER(9, 1);
+	all = line_of(&later, &c, w);
+	has(all, "-run-with user=nobody ");
+	has(all, "-sandbox on,obsolete=deny,spawn=deny ");
+	lacks(all, "-runas");
+	free(all);
+	earlier.number = QEMU_NUMBER(9, 0);
+	all = line_of(&earlier, &c, w);
+	has(all, "-runas nobody ");
+	lacks(all, "-run-with");
+	free(all);
+	all = line(&c, -1, -1);
+	lacks(all, "-runas");
+	lacks(all, "-run-with");
 	free(all);
 }
 
@@ -311,6 +343,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_emulated),
+		cmocka_unit_test(test_user),
 		cmocka_unit_test(test_kvm_keeps_the_hosts_cpu),
 		cmocka_unit_test(test_apic_ids_end_at_254),
 		cmocka_unit_test(test_exact_is_deterministic),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* QEMU: command line, start, watch, end. Every option is one that QEMU 7.2 to 10.0 understand. */
+/* QEMU: command line, start, watch, end. Every option is one that QEMU 7.2 to 10.0 understand;
+ * where they do not agree its version decides. */
 #include <fcntl.h>
 #include <libgen.h>
 #include <poll.h>
@@ -21,10 +22,12 @@
 #include "bench/host/memory.h"
 #include "bench/guest/quiet.h"
 #include "bench/guest/vm.h"
+#include "bench/guest/vm_user.h"
 
 #define HUGE_PAGE_BYTES	   (2ULL << 20)
 #define NODE_MIN_BYTES	   (64ULL << 20)
 #define APIC_MAX	   254u
+#define RUN_WITH_USER	   QEMU_NUMBER(9, 1) /* -run-with has user=, and -runas is on its way out */
 #define START_TIMEOUT_NS   (60 * NSEC_PER_SEC) /* and for its memory: memory_slowest_ns() */
 #define COMMAND_TIMEOUT_NS (10 * NSEC_PER_SEC)
 /* For the guest to take one key off the line before the next break. */
@@ -38,6 +41,7 @@
 struct vm {
 	pid_t pid;
 	int pidfd, data_fd, stderr_fd;
+	int lifeline;	/* QEMU is killed when it is closed (child.h) */
 	int console_fd; /* connected when something is to be typed on the serial console, else -1 */
 	struct sockaddr_un console_address; /* where QEMU listens for that */
 	socklen_t console_address_len;
@@ -199,6 +203,23 @@ char *vm_command_line(const struct vm_config *c)
 		       *own ? " " : "", own);
 }
 
+/*
+ * A guest that has taken QEMU over starts no program and gains no rights. The filter that denies
+ * it other rights denies QEMU to become another user, too: that one has no_new_privs (confine.h)
+ * and none to begin with.
+ */
+static void push_privileges(struct args *a, const struct hostqemu *q, const char *user)
+{
+	if (q->sandbox)
+		push_option(a, "-sandbox",
+			    hb_strf("on,obsolete=deny,%sspawn=deny",
+				    user ? "" : "elevateprivileges=deny,"));
+	if (user && q->number >= RUN_WITH_USER)
+		push_option(a, "-run-with", hb_strf("user=%s", user));
+	else if (user)
+		push_option(a, "-runas", strdup(user));
+}
+
 static void push_machine(struct args *a, const struct hostqemu *q, const struct vm_config *c)
 {
 	static const char *const fixed[] = {
@@ -210,10 +231,6 @@ static void push_machine(struct args *a, const struct hostqemu *q, const struct 
 		push(a, strdup(*word));
 	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
 		push(a, strdup(fixed[i]));
-	/* A guest that has taken QEMU over starts no program and gains no rights. */
-	if (q->sandbox)
-		push_option(a, "-sandbox",
-			    strdup("on,obsolete=deny,elevateprivileges=deny,spawn=deny"));
 	push_option(a, "-display", strdup("none"));
 	/* The HPET is slow to read and to calibrate against; the TSC is the clock. */
 	push_option(a, "-machine",
@@ -390,6 +407,7 @@ int vm_argv(const struct hostqemu *q, const struct vm_config *c, const struct vm
 	if (rc)
 		return rc;
 	push_machine(&a, q, c);
+	push_privileges(&a, q, w->user);
 	push_accelerator(&a, c);
 	push_cpus(&a, c);
 	push_memory(&a, c, w);
@@ -413,13 +431,15 @@ void vm_argv_free(char **argv)
 /* Our ends and QEMU's ends of what connects us; QEMU's are closed once it has them. */
 struct wires {
 	int data[2], qmp[2]; /* [0] ours, [1] QEMU's */
+	int lifeline[2];     /* [0] QEMU's, [1] ours */
 	int console;	     /* listens, QEMU's */
 	int stderr_fd;
 };
 
 static void wires_close(struct wires *w)
 {
-	int *fds[] = {&w->data[0], &w->data[1], &w->qmp[0], &w->qmp[1], &w->console, &w->stderr_fd};
+	int *fds[] = {&w->data[0], &w->data[1],	  &w->qmp[0],	   &w->qmp[1],
+		      &w->console, &w->stderr_fd, &w->lifeline[0], &w->lifeline[1]};
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
 		if (*fds[i] >= 0)
@@ -451,9 +471,10 @@ static int wires_open(struct wires *w, struct vm *vm)
 {
 	int rc = 0;
 
-	*w = (struct wires){{-1, -1}, {-1, -1}, -1, -1};
+	*w = (struct wires){{-1, -1}, {-1, -1}, {-1, -1}, -1, -1};
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, w->data) ||
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, w->qmp) ||
+	    pipe2(w->lifeline, O_CLOEXEC) ||
 	    (w->stderr_fd = memfd_create("qemu-stderr", MFD_CLOEXEC)) < 0)
 		rc = -errno;
 	if (!rc) {
@@ -480,6 +501,7 @@ static int spawn(struct vm *vm, const struct vm_config *c, const struct wires *w
 	};
 	struct child child = {.group = true,
 			      .death = CHILD_KILL,
+			      .lifeline = w->lifeline[0],
 			      .writable = writable,
 			      .keep = {w->data[1], w->qmp[1], w->console}};
 	size_t n = 3;
@@ -562,6 +584,7 @@ int vm_start(const struct vm_config *c, struct vm **out, struct hb_error *e)
 	const struct hostqemu *qemu = hostqemu(e);
 	struct vm *vm;
 	struct vm_wiring wiring;
+	const char *root;
 	struct wires w;
 	char **argv;
 	int rc;
@@ -581,7 +604,7 @@ int vm_start(const struct vm_config *c, struct vm **out, struct hb_error *e)
 		vm->placement = *c->placement;
 	else
 		placement_none(&vm->placement, "not asked for");
-	wiring = (struct vm_wiring){w.data[1], w.qmp[1], w.console, {0}};
+	wiring = (struct vm_wiring){w.data[1], w.qmp[1], w.console, {0}, vm_user(&root)};
 	memcpy(wiring.host_node, vm->placement.host_node, sizeof(wiring.host_node));
 	rc = vm_argv(qemu, c, &wiring, &argv, e);
 	if (rc) {
@@ -590,6 +613,7 @@ int vm_start(const struct vm_config *c, struct vm **out, struct hb_error *e)
 		return rc;
 	}
 	vm->data_fd = w.data[0];
+	vm->lifeline = w.lifeline[1];
 	vm->console_fd = -1;
 	vm->stderr_fd = dup(w.stderr_fd);
 	vm->pidfd = -1;
@@ -599,13 +623,13 @@ int vm_start(const struct vm_config *c, struct vm **out, struct hb_error *e)
 	if (!rc) {
 		int qmp_fd = w.qmp[0];
 
-		w.data[0] = w.qmp[0] = -1;
+		w.data[0] = w.qmp[0] = w.lifeline[1] = -1;
 		wires_close(&w);
 		rc = bring_up(vm, c, qmp_fd, e);
 		if (rc)
 			rc = start_error(vm, rc, e);
 	} else {
-		vm->data_fd = -1;
+		vm->data_fd = vm->lifeline = -1;
 		wires_close(&w);
 	}
 	if (rc) {
@@ -771,5 +795,7 @@ void vm_end(struct vm *vm, uint64_t grace_ns)
 		close(vm->stderr_fd);
 	if (vm->pidfd >= 0)
 		close(vm->pidfd);
+	if (vm->lifeline >= 0)
+		close(vm->lifeline);
 	free(vm);
 }

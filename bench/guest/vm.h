@@ -49,6 +49,7 @@ struct vm_wiring {
 	int qmp_fd;		     /* connected socket: the machine protocol */
 	int console_fd;		     /* listening socket: input of the serial console */
 	int host_node[VM_MAX_NODES]; /* bind guest node's memory to this host node, -1: nowhere */
+	const char *user; /* QEMU becomes it before the guest runs; NULL: it stays who starts it */
 };
 
 struct hostqemu;
@@ -64,10 +65,11 @@ int vm_argv(const struct hostqemu *q, const struct vm_config *c, const struct vm
 void vm_argv_free(char **argv);
 
 /*
- * Start; on success *@vm is to be ended with vm_end(), whatever happens. QEMU dies with us
- * (PDEATHSIG) and is in a process group of its own, so that the terminal's Ctrl-C reaches us alone.
- * -ENODEV: no QEMU (see hostqemu()) or it refused to start (its words in the message); -ETIMEDOUT;
- * -EINTR when a signal handler ran while QEMU was starting.
+ * Start; on success *@vm is to be ended with vm_end(), whatever happens. QEMU is vm_user() before
+ * the guest runs, dies with the process that started it, and is in a process group of its own, so
+ * that the terminal's Ctrl-C reaches us alone. -ENODEV: no QEMU (see hostqemu()) or it refused to
+ * start (its words in the message); -ETIMEDOUT; -EINTR when a signal handler ran while QEMU was
+ * starting.
  */
 int vm_start(const struct vm_config *c, struct vm **vm, struct hb_error *e);
 /* Data stream to the agent; -1 when not connected. Owned by the vm. */

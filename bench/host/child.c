@@ -108,6 +108,15 @@ static void death_set(const struct child *c)
 		prctl(PR_SET_PDEATHSIG, c->death == CHILD_KILL ? SIGKILL : SIGTERM);
 }
 
+/* The kernel sends the signal when the other end is closed, with the rights that we have now. */
+static int lifeline_set(int fd)
+{
+	if (fcntl(fd, F_SETOWN, getpid()) || fcntl(fd, F_SETSIG, SIGKILL) ||
+	    fcntl(fd, F_SETFL, O_ASYNC))
+		return -errno;
+	return fcntl(fd, F_SETFD, 0);
+}
+
 /* In the child; never returns. */
 static void __attribute__((noreturn))
 child_exec(const struct child *c, char *const argv[], int out, pid_t parent)
@@ -127,6 +136,8 @@ child_exec(const struct child *c, char *const argv[], int out, pid_t parent)
 	signals_set();
 	variables_set(c);
 	descriptors_set(c);
+	if (c->lifeline && lifeline_set(c->lifeline))
+		_exit(126);
 	if (c->directory && chdir(c->directory)) {
 		dprintf(STDERR_FILENO, "%s: %s\n", c->directory, strerror(errno));
 		_exit(126);

@@ -35,6 +35,12 @@ struct child {
 	int keep[CHILD_KEEPS]; /* descriptors that it inherits, up to a 0 */
 	/* NULL, or where alone it can change files, as confine_writes() takes it */
 	const char *const *writable;
+	/*
+	 * The reading end of a pipe whose other end only we have, and until the program has ended:
+	 * when we die it is killed, also if it has changed its user, which a signal of @death does
+	 * not survive; 0: none.
+	 */
+	int lifeline;
 	bool group; /* a process group of its own: Ctrl-C reaches us alone */
 	enum child_death death;
 };

@@ -49,8 +49,10 @@ int confine_writes(const char *const *writable)
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	struct landlock_ruleset_attr attr = {0};
 	HB_CLOSE int rules = -1;
-	int rc = 0;
+	int rc = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0;
 
+	if (rc)
+		return rc;
 	if (abi < 0)
 		return -errno;
 	attr.handled_access_fs = changes(abi);
@@ -59,8 +61,7 @@ int confine_writes(const char *const *writable)
 		return -errno;
 	for (; *writable && !rc; writable++)
 		rc = allow(rules, *writable, attr.handled_access_fs);
-	if (!rc && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-		    syscall(SYS_landlock_restrict_self, rules, 0)))
+	if (!rc && syscall(SYS_landlock_restrict_self, rules, 0))
 		rc = -errno;
 	return rc;
 }

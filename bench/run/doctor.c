@@ -13,6 +13,7 @@
 #include "bench/base/units.h"
 #include "bench/build/hostqemu.h"
 #include "bench/guest/accel.h"
+#include "bench/guest/vm_user.h"
 #include "bench/run/doctor.h"
 #include "bench/host/child.h"
 #include "bench/host/environment.h"
@@ -298,6 +299,19 @@ static void check_qemu(json_t *rows)
 	hostqemu_free(&q);
 }
 
+static void check_user(json_t *rows)
+{
+	const char *why, *user = vm_user(&why);
+
+	if (user)
+		add(rows, "guests' user", "ok", "", "QEMU is %s while a guest runs", user);
+	else if (*why)
+		add(rows, "guests' user", "note", "",
+		    "QEMU stays root, and reads what root reads: %s", why);
+	else
+		add(rows, "guests' user", "ok", "", "QEMU is who starts hugebench");
+}
+
 static void check_kvm(json_t *rows)
 {
 	struct accel a;
@@ -375,8 +389,8 @@ static void check_disk(json_t *rows)
 json_t *doctor_check(void)
 {
 	static void (*const checks[])(json_t * rows) = {
-		check_packages, check_qemu, check_kvm,	 check_cpus,
-		check_memory,	check_disk, check_steal,
+		check_packages, check_qemu,   check_user, check_kvm,
+		check_cpus,	check_memory, check_disk, check_steal,
 	};
 	json_t *rows = json_array(), *settings = doctor_check_settings("");
 
