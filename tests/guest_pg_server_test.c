@@ -65,7 +65,7 @@ static int group_setup(void **state)
 	assert_non_null(f);
 	*state = f;
 	/* An empty directory is no cluster, but the programs are looked for first. */
-	if (pg_server_init(&probe, "", "/", NULL) == -ENOENT && !probe.data[0])
+	if (pg_server_init(&probe, "", 0, "/", NULL) == -ENOENT && !probe.data[0])
 		return 0;
 	snprintf(f->directory, sizeof(f->directory), "/tmp/hugebench-test-XXXXXX");
 	assert_non_null(mkdtemp(f->directory));
@@ -97,7 +97,7 @@ static void start(struct fixture *f)
 
 	if (!f->directory[0])
 		skip();
-	if (pg_server_init(&f->server, "", f->data, &e) ||
+	if (pg_server_init(&f->server, "", 0, f->data, &e) ||
 	    pg_server_set(&f->server, &e, "unix_socket_directories=%s", f->server.directory) ||
 	    pg_server_set(&f->server, &e, "listen_addresses=") ||
 	    pg_server_set(&f->server, &e, "restart_after_crash=off") ||
@@ -230,7 +230,7 @@ static void server_prepare(struct fixture *f)
 {
 	struct hb_error e = {""};
 
-	assert_int_equal(pg_server_init(&f->server, "", f->data, &e), 0);
+	assert_int_equal(pg_server_init(&f->server, "", 0, f->data, &e), 0);
 	assert_int_equal(
 		pg_server_set(&f->server, &e, "unix_socket_directories=%s", f->server.directory),
 		0);
@@ -313,7 +313,7 @@ static void no_cluster_is_told(void **state)
 
 	if (!f->directory[0])
 		skip();
-	assert_int_equal(pg_server_init(&f->server, "", f->directory, &e), -ENOENT);
+	assert_int_equal(pg_server_init(&f->server, "", 0, f->directory, &e), -ENOENT);
 	assert_non_null(strstr(e.text, "no data directory"));
 }
 

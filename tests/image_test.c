@@ -261,7 +261,7 @@ static void test_database_and_root_image(void **state)
 	struct stat st;
 
 	(void)state;
-	if (hostpg_find(dir, &pg, &e)) {
+	if (hostpg_find(dir, 0, &pg, &e)) {
 		print_message("%s\n", e.text);
 		skip();
 	}

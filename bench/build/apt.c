@@ -250,36 +250,45 @@ int apt_download(const struct apt *a, const char *package, const char *version, 
 }
 
 /*
- * Fetch @package with what it needs and the host lacks into @archives. Recommended packages would
+ * Fetch @packages with what they need and the host lacks into @archives. Recommended packages would
  * be of no use.
  */
-static int download_all(const struct apt *a, const char *package, const char *archives,
+static int download_all(const struct apt *a, const char *const packages[], const char *archives,
 			struct hb_error *e)
 {
 	HB_FREE char *place = hb_strf("Dir::Cache::archives=%s", archives);
 	const char *env[] = {"LC_ALL=C.UTF-8", a ? a->config : NULL, NULL};
 	struct child c = {.env = env};
-	char *argv[] = {"apt-get",
-			"-q",
-			"-y",
-			"--no-install-recommends",
-			"--download-only",
-			"-o",
-			place,
-			"-o",
-			"Debug::NoLocking=1",
-			"-o",
-			"APT::Sandbox::User=root",
-			"install",
-			(char *)package,
-			NULL};
+	char *argv[24] = {
+		"apt-get",
+		"-q",
+		"-y",
+		"--no-install-recommends",
+		"--download-only",
+		"-o",
+		place,
+		"-o",
+		"Debug::NoLocking=1",
+		"-o",
+		"APT::Sandbox::User=root",
+		"install",
+	};
 	HB_FREE char *out = NULL;
+	size_t n = 12;
 
 	if (!place)
 		return hb_error_set(e, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < APT_PACKAGES && packages[i]; i++)
+		argv[n++] = (char *)packages[i];
+	/* As on a machine where nothing is installed. */
+	if (a && a->whole) {
+		argv[n++] = "-o";
+		argv[n++] = "Dir::State::status=/dev/null";
+	}
 	if (!child_capture(&c, argv, &out))
 		return 0;
-	return hb_error_set(e, -ENODEV, "apt cannot fetch %s: %.300s", package, apt_complaint(out));
+	return hb_error_set(e, -ENODEV, "apt cannot fetch %s: %.300s", packages[0],
+			    apt_complaint(out));
 }
 
 /* What apt fetched, unpacked below @root. */
@@ -302,7 +311,8 @@ static int unpack_all(const char *archives, const char *root, struct hb_error *e
 	return rc;
 }
 
-int apt_unpacked(const struct apt *a, const char *package, const char *place, struct hb_error *e)
+int apt_unpacked(const struct apt *a, const char *const packages[], const char *place,
+		 struct hb_error *e)
 {
 	HB_FREE char *archives = hb_strf("%s/archives", place);
 	HB_FREE char *partial = hb_strf("%s/archives/partial", place);
@@ -315,7 +325,7 @@ int apt_unpacked(const struct apt *a, const char *package, const char *place, st
 	rc = hb_mkdir_empty(archives, e) ?: hb_mkdir_empty(partial, e) ?: hb_mkdir_empty(work, e);
 	if (rc)
 		return rc;
-	rc = download_all(a, package, archives, e);
+	rc = download_all(a, packages, archives, e);
 	if (!rc)
 		rc = unpack_all(archives, work, e);
 	if (!rc)

@@ -22,9 +22,12 @@ int apt_main_uri(const char *etc, char **uri, struct hb_error *e);
  */
 char *apt_access(const char *dump);
 
+#define APT_PACKAGES 2
+
 struct apt {
 	char *directory; /* private configuration, lists and cache */
 	char *config;	 /* "APT_CONFIG=..." */
+	bool whole;	 /* for the caller to set: apt_unpacked() also fetches what the host has */
 };
 
 /*
@@ -37,11 +40,12 @@ int apt_begin(struct apt *a, const char *directory, const char *uri, const char 
 int apt_download(const struct apt *a, const char *package, const char *version, const char *into,
 		 struct hb_error *e);
 /*
- * Fetch @package ("name" or "name/suite") with what it needs and the host lacks, and unpack all of
- * it into PLACE/root, which is replaced as a whole. Nothing is installed, no root is needed. @a is
- * NULL: as the host's own configuration has it.
+ * Fetch @packages ("name" or "name/suite", NULL-terminated, at most APT_PACKAGES) with what they
+ * need and the host lacks, and unpack all of it into PLACE/root, which is replaced as a whole.
+ * Nothing is installed, no root is needed. @a is NULL: as the host's own configuration has it.
  */
-int apt_unpacked(const struct apt *a, const char *package, const char *place, struct hb_error *e);
+int apt_unpacked(const struct apt *a, const char *const packages[], const char *place,
+		 struct hb_error *e);
 /* The newest version on offer; owned by the caller; NULL with the reason. */
 char *apt_newest(const struct apt *a, const char *package, struct hb_error *e);
 /* Names of the packages that begin like @pattern up to its first '*', a line each; owned by the

@@ -14,6 +14,7 @@
 #include "bench/host/child.h"
 #include "bench/host/paths.h"
 #include "bench/build/database.h"
+#include "bench/build/suitepg.h"
 
 /* Part of the key: raise it when the steps below give another database. */
 #define DATABASE_STEPS "1"
@@ -119,9 +120,12 @@ static int step(struct preparing *p, const char *what, char *const args[], struc
 
 static int run_initdb(struct preparing *p, struct hb_error *e)
 {
-	char *args[] = {"initdb", "-D", p->data, "-U",	       "postgres", "-A",
-			"trust",  "-E", "UTF8",	 "--locale=C", "-N",	   NULL};
+	char *args[] = {"initdb", "-D",	  p->data,	"-U", "postgres", "-A", "trust",
+			"-E",	  "UTF8", "--locale=C", "-N", NULL,	  NULL};
 
+	/* From 18 on there would be some, and another server would have more to do per page. */
+	if (strtol(p->pg->version, NULL, 10) >= 18)
+		args[ARRAY_SIZE(args) - 2] = "--no-data-checksums";
 	return step(p, "cannot make an empty database", args, e);
 }
 
@@ -302,7 +306,8 @@ static int prepare_steps(struct preparing *p, struct hb_error *e)
 
 /*
  * The cache of root is below a home that the server's user may not enter: programs that were
- * unpacked there are copied to the scratch directory.
+ * unpacked there are copied to the scratch directory. So are those of another suite, which the
+ * cache has for the guest.
  */
 static int programs_within_reach(struct preparing *p, struct hb_error *e)
 {
@@ -310,14 +315,24 @@ static int programs_within_reach(struct preparing *p, struct hb_error *e)
 	HB_FREE char *unpacked = hb_strf("%s/usr", prefix);
 	char *argv[] = {"cp", "-a", unpacked, p->scratch, NULL};
 
-	if (*prefix && !geteuid()) {
+	bool copied = *prefix && (!geteuid() || p->pg->suite);
+	int rc = 0;
+
+	if (copied) {
 		if (!unpacked || child_do(argv, -1))
 			return hb_error_set(e, -EIO, "cannot copy %s to %s", unpacked, p->scratch);
+		if (p->pg->suite)
+			rc = suitepg_settle(prefix, p->pg->suite, p->scratch, e);
+		if (rc)
+			return rc;
 		prefix = p->scratch;
 	}
 	p->bin = hb_strf("%s%s", prefix, p->pg->bin + strlen(p->pg->prefix));
-	p->libraries = *prefix ? hostpg_libraries(prefix) : NULL;
-	return p->bin && (p->libraries || !*prefix) ? 0 : hb_error_set(e, -ENOMEM, "out of memory");
+	if (p->pg->libraries)
+		p->libraries = hostpg_libraries(prefix);
+	return p->bin && (p->libraries || !p->pg->libraries)
+		       ? 0
+		       : hb_error_set(e, -ENOMEM, "out of memory");
 }
 
 /* Bring the data directory into the cache entry @work, which may be on another file system. */

@@ -10,8 +10,18 @@
 #include "bench/host/child.h"
 #include "bench/build/elfinfo.h"
 #include "bench/build/hostpg.h"
+#include "bench/build/suitepg.h"
 
 #define PG_ROOT "/usr/lib/postgresql"
+
+/* Has PREFIX a server of major version @major, and its client? */
+static bool has_major(const char *prefix, long major)
+{
+	HB_FREE char *server = hb_strf("%s" PG_ROOT "/%ld/bin/postgres", prefix, major);
+	HB_FREE char *client = hb_strf("%s" PG_ROOT "/%ld/bin/pgbench", prefix, major);
+
+	return server && client && !access(server, X_OK) && !access(client, X_OK);
+}
 
 /* The newest server below PREFIX/usr/lib/postgresql; 0: none. */
 static long newest_major(const char *prefix)
@@ -22,12 +32,9 @@ static long newest_major(const char *prefix)
 	long best = 0;
 
 	while (dir && (d = readdir(dir))) {
-		HB_FREE char *server = hb_strf("%s/%s/bin/postgres", root, d->d_name);
-		HB_FREE char *client = hb_strf("%s/%s/bin/pgbench", root, d->d_name);
 		long major = strtol(d->d_name, NULL, 10);
 
-		if (major > best && server && client && !access(server, X_OK) &&
-		    !access(client, X_OK))
+		if (major > best && has_major(prefix, major))
 			best = major;
 	}
 	if (dir)
@@ -42,26 +49,23 @@ static int ask_version(struct hostpg *pg, struct hb_error *e)
 	const char *env[] = {pg->libraries, NULL};
 	struct child c = {.env = env};
 	char *argv[] = {program, "--version", NULL};
-	char *p;
+	char *p = NULL;
 
 	if (!program)
 		return hb_error_set(e, -ENOMEM, "out of memory");
-	if (child_capture(&c, argv, &pg->identity) || !(p = strstr(pg->identity, "(PostgreSQL) ")))
+	if (pg->suite)
+		pg->identity = suitepg_ask(pg->prefix, pg->suite, "postgres", "--version");
+	else
+		child_capture(&c, argv, &pg->identity);
+	if (pg->identity)
+		p = strstr(pg->identity, "(PostgreSQL) ");
+	if (!p)
 		return hb_error_set(e, -ENODEV, "%s --version says: %.200s", program,
 				    pg->identity ? pg->identity : "nothing");
 	pg->identity[strcspn(pg->identity, "\n")] = 0;
 	p += strlen("(PostgreSQL) ");
 	pg->version = strndup(p, strcspn(p, " "));
 	return pg->version ? 0 : hb_error_set(e, -ENOMEM, "out of memory");
-}
-
-static int add_elf(struct hostpg *pg, const char *search, char *path, struct hb_error *e)
-{
-	const char *const dirs[] = {search, NULL};
-
-	if (!path)
-		return hb_error_set(e, -ENOMEM, "out of memory");
-	return elf_closure(path, pg->prefix, dirs, pg->files, e);
 }
 
 /* All files that match a pattern below the prefix, as they are. */
@@ -77,6 +81,20 @@ static void add_plain(struct hostpg *pg, const char *pattern)
 	globfree(&g);
 }
 
+static int add_elf(struct hostpg *pg, const char *search, char *path, struct hb_error *e)
+{
+	const char *const dirs[] = {search, NULL};
+
+	if (!path)
+		return hb_error_set(e, -ENOMEM, "out of memory");
+	/* Another suite's libraries are all in one place, which is added whole. */
+	if (pg->suite) {
+		add_plain(pg, path + strlen(pg->prefix));
+		return 0;
+	}
+	return elf_closure(path, pg->prefix, dirs, pg->files, e);
+}
+
 static int collect_files(struct hostpg *pg, long major, struct hb_error *e)
 {
 	static const char *const programs[] = {"postgres", "pgbench", "psql", "pg_controldata"};
@@ -86,6 +104,7 @@ static int collect_files(struct hostpg *pg, long major, struct hb_error *e)
 	static const char *const extensions[] = {"plpgsql", "pg_prewarm", "pg_buffercache"};
 	HB_FREE char *search = hb_strf("%s/usr/lib/x86_64-linux-gnu", pg->prefix);
 	HB_FREE char *zones = hb_strf("/usr/share/postgresql/%ld/timezonesets/*", major);
+	HB_FREE char *libraries = hb_strf(PG_ROOT "/%ld/libraries/*", major);
 	int rc = 0;
 
 	for (size_t i = 0; !rc && i < ARRAY_SIZE(programs); i++) {
@@ -108,6 +127,8 @@ static int collect_files(struct hostpg *pg, long major, struct hb_error *e)
 	}
 	if (!rc && zones)
 		add_plain(pg, zones);
+	if (!rc && pg->suite && libraries)
+		add_plain(pg, libraries);
 	/* The server reads its time zone from here; it comes from the tzdata of the host. */
 	if (!rc && !access("/usr/share/zoneinfo/Etc/UTC", R_OK)) {
 		json_object_set_new(pg->files, "/usr/share/zoneinfo/Etc/UTC",
@@ -128,12 +149,29 @@ static int fetch(const char *cache, struct hb_error *e)
 	if (!place)
 		return hb_error_set(e, -ENOMEM, "out of memory");
 	fprintf(stderr, "hugebench: fetching PostgreSQL for the guest; nothing is installed\n");
-	rc = apt_unpacked(NULL, "postgresql", place, &why);
+	rc = apt_unpacked(NULL, (const char *[]){"postgresql", NULL}, place, &why);
 	return !rc ? 0
 		   : hb_error_set(e, rc,
 				  "PostgreSQL is missing and cannot be fetched (%.400s); as root: "
 				  "apt-get update && apt-get install postgresql",
 				  why.text);
+}
+
+int hostpg_check(unsigned int version, struct hb_error *e)
+{
+	return has_major("", version) ? 0 : suitepg_check(version, e);
+}
+
+/* Of that version, installed or another suite's. */
+static int find_version(const char *cache, unsigned int version, struct hostpg *pg,
+			struct hb_error *e)
+{
+	if (!has_major("", version)) {
+		pg->suite = version;
+		return suitepg_resolve(cache, version, &pg->prefix, e);
+	}
+	pg->prefix = strdup("");
+	return pg->prefix ? 0 : hb_error_set(e, -ENOMEM, "out of memory");
 }
 
 /* Where the programs are: "" when installed, else in the cache, fetched now if need be. */
@@ -177,16 +215,17 @@ static int files_digest(struct hostpg *pg, struct hb_error *e)
 	return rc ? hb_error_set(e, rc, "cannot read PostgreSQL's files: %s", strerror(-rc)) : 0;
 }
 
-int hostpg_find(const char *cache, struct hostpg *pg, struct hb_error *e)
+int hostpg_find(const char *cache, unsigned int version, struct hostpg *pg, struct hb_error *e)
 {
-	long major;
+	long major = version;
 	int rc;
 
 	*pg = (struct hostpg){.files = json_object()};
-	rc = find_prefix(cache, &pg->prefix, &major, e);
+	rc = version ? find_version(cache, version, pg, e)
+		     : find_prefix(cache, &pg->prefix, &major, e);
 	if (!rc) {
 		pg->bin = hb_strf("%s" PG_ROOT "/%ld/bin", pg->prefix, major);
-		if (*pg->prefix)
+		if (*pg->prefix && !pg->suite)
 			pg->libraries = hostpg_libraries(pg->prefix);
 		rc = pg->bin && pg->files ? ask_version(pg, e)
 					  : hb_error_set(e, -ENOMEM, "out of memory");

@@ -123,7 +123,7 @@ static int fetch(const char *cache, struct hb_error *e)
 		rc = apt_begin(&a, scratch, uri, SUITES, e);
 	if (rc)
 		return rc;
-	rc = apt_unpacked(&a, PACKAGE "/" SUITE, place, e);
+	rc = apt_unpacked(&a, (const char *[]){PACKAGE "/" SUITE, NULL}, place, e);
 	apt_end(&a);
 	hb_remove_all(scratch);
 	return rc;

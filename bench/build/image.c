@@ -48,19 +48,19 @@ static int image_key(struct ingredients *in)
 	return digest_end(d, in->key);
 }
 
-static int ingredients_find(struct ingredients *in, unsigned int scale, bool disk, bool selftests,
+static int ingredients_find(struct ingredients *in, const struct image_wants *w, bool disk,
 			    struct hb_error *e)
 {
 	int rc;
 
-	*in = (struct ingredients){.cache = paths_cache(e), .scale = scale, .disk = disk};
+	*in = (struct ingredients){.cache = paths_cache(e), .scale = w->scale, .disk = disk};
 	if (!in->cache)
 		return -ENOENT;
-	rc = agent_files_find(&in->agent, selftests, e);
-	if (!rc && scale)
-		rc = hostpg_find(in->cache, &in->pg, e);
-	if (!rc && scale)
-		rc = database_resolve(in->cache, &in->pg, scale, &in->db, e);
+	rc = agent_files_find(&in->agent, w->selftests, e);
+	if (!rc && w->scale)
+		rc = hostpg_find(in->cache, w->version, &in->pg, e);
+	if (!rc && w->scale)
+		rc = database_resolve(in->cache, &in->pg, w->scale, &in->db, e);
 	if (!rc && (rc = image_key(in)))
 		hb_error_set(e, rc, "cannot make the key of the image: %s", strerror(-rc));
 	return rc;
@@ -138,35 +138,34 @@ static int entry_resolve(const struct ingredients *in, char **file, int *held, s
 }
 
 /* A disk or an initramfs, with a database or with the agent alone. */
-static int resolve_one(unsigned int scale, bool disk, bool selftests, char **file, int *held,
+static int resolve_one(const struct image_wants *w, bool disk, char **file, int *held,
 		       struct image *img, struct hb_error *e)
 {
 	struct ingredients in;
-	int rc = ingredients_find(&in, scale, disk, selftests, e);
+	int rc = ingredients_find(&in, w, disk, e);
 
 	if (!rc)
 		rc = entry_resolve(&in, file, held, e);
 	if (!rc) {
 		free(img->id);
 		img->id = strdup(in.key);
-		img->postgres = scale ? strdup(in.pg.version) : NULL;
-		if (!img->id || (scale && !img->postgres))
+		img->postgres = w->scale ? strdup(in.pg.version) : NULL;
+		if (!img->id || (w->scale && !img->postgres))
 			rc = hb_error_set(e, -ENOMEM, "out of memory");
 	}
 	ingredients_free(&in);
 	return rc;
 }
 
-int image_resolve(unsigned int pg_scale, bool memory, bool selftests, struct image *img,
-		  struct hb_error *e)
+int image_resolve(const struct image_wants *w, struct image *img, struct hb_error *e)
 {
+	const struct image_wants alone = {.selftests = w->selftests};
 	int rc;
 
 	*img = (struct image){.held = {-1, -1}};
-	rc = resolve_one(memory ? pg_scale : 0, false, selftests, &img->initramfs, &img->held[0],
-			 img, e);
-	if (!rc && pg_scale && !memory)
-		rc = resolve_one(pg_scale, true, selftests, &img->root, &img->held[1], img, e);
+	rc = resolve_one(w->memory ? w : &alone, false, &img->initramfs, &img->held[0], img, e);
+	if (!rc && w->scale && !w->memory)
+		rc = resolve_one(w, true, &img->root, &img->held[1], img, e);
 	if (rc)
 		image_free(img);
 	return rc;

@@ -14,13 +14,17 @@ struct image {
 	int held[2];	 /* open while the files may not be removed to make room */
 };
 
+struct image_wants {
+	unsigned int scale;   /* pgbench's, of the prepared database; 0: no PostgreSQL */
+	unsigned int version; /* the server's major version; 0: the host's */
+	bool memory;	      /* all is in the initramfs, and there is no disk */
+	bool selftests;	      /* with the kernel's selftests */
+};
+
 /*
- * Make the image unless the cache has it. @pg_scale: pgbench scale of the prepared database, 0: an
- * image without PostgreSQL. @memory: all is in the initramfs, and there is no disk. @selftests:
- * with the kernel's selftests. Progress goes to stderr. Release with image_free().
+ * Make the image unless the cache has it. Progress goes to stderr. Release with image_free().
  */
-int image_resolve(unsigned int pg_scale, bool memory, bool selftests, struct image *img,
-		  struct hb_error *e);
+int image_resolve(const struct image_wants *w, struct image *img, struct hb_error *e);
 void image_free(struct image *img);
 
 #endif

@@ -132,7 +132,7 @@ static int make_initramfs(const struct boot *b, const struct boot_files *f, stru
 	if (!rc) {
 		json_object_del(files, busybox);
 		json_object_set_new(files, "/bin/busybox", json_string(busybox));
-		rc = image_resolve(0, false, false, &img, e);
+		rc = image_resolve(&(struct image_wants){0}, &img, e);
 	}
 	if (!rc) {
 		rc = initramfs_write_addition(files, SCRIPT_NAME, script, addition, e);

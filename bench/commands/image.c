@@ -13,14 +13,23 @@
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
-	uint64_t *scale = state->input;
+	struct image_wants *w = state->input;
+	uint64_t number;
 
-	if (key == 's') {
-		if (hb_parse_u64(arg, scale) || *scale > 1000)
+	switch (key) {
+	case 's':
+		if (hb_parse_u64(arg, &number) || number > 1000)
 			argp_error(state, "--scale %s: a number from 0 to 1000 is wanted", arg);
+		w->scale = number;
 		return 0;
+	case 'p':
+		if (hb_parse_u64(arg, &number) || !number || number > 99)
+			argp_error(state, "--postgres %s: a major version is wanted", arg);
+		w->version = number;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
 	}
-	return ARGP_ERR_UNKNOWN;
 }
 
 static void print_file(const char *what, const char *path)
@@ -40,20 +49,22 @@ int cmd_image(int argc, char **argv)
 		 "pgbench scale of the database, 131 MiB each (" DEFAULT_SCALE
 		 "); 0: no PostgreSQL",
 		 0},
+		{"postgres", 'p', "VERSION", 0,
+		 "major version of the server, fetched where it is not installed (the host's)", 0},
 		{0},
 	};
 	const struct argp argp = {.options = options,
 				  .parser = parse_option,
 				  .doc = "Make the guest's images, or find them in the cache, and "
 					 "print what, size on disk and path."};
-	uint64_t scale = strtoul(DEFAULT_SCALE, NULL, 10);
+	struct image_wants w = {.scale = strtoul(DEFAULT_SCALE, NULL, 10)};
 	struct hb_error e = {.text = ""};
 	struct image img;
 	int rc;
 
-	if (argp_parse(&argp, argc, argv, 0, NULL, &scale))
+	if (argp_parse(&argp, argc, argv, 0, NULL, &w))
 		return EXIT_USAGE;
-	rc = image_resolve(scale, false, false, &img, &e);
+	rc = image_resolve(&w, &img, &e);
 	if (rc) {
 		fprintf(stderr, "hugebench image: %s\n", e.text);
 		return EXIT_HOST;

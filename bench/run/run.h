@@ -44,8 +44,9 @@ struct run {
 				   native */
 	size_t nkernels;
 	struct image image;
-	unsigned int postgres_scale; /* of the prepared database; 0: no cell is of PostgreSQL */
-	bool selftests;		     /* some cell runs the kernel's selftests */
+	unsigned int postgres_scale;   /* of the prepared database; 0: no cell is of PostgreSQL */
+	unsigned int postgres_version; /* major version of the server; 0: the host's */
+	bool selftests;		       /* some cell runs the kernel's selftests */
 	struct guest_size size;
 	unsigned int jobs;	    /* boots side by side */
 	struct placement placement; /* of a guest; unused in mode native */

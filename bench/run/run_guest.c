@@ -52,7 +52,11 @@ int run_image_resolve(struct run *r, struct hb_error *e)
 				    "where there is room for %d; the scenario postgres-exact has "
 				    "sizes for it",
 				    r->postgres_scale, EXACT_SCALE_MOST);
-	return image_resolve(r->postgres_scale, memory, r->selftests, &r->image, e);
+	return image_resolve(&(struct image_wants){.scale = r->postgres_scale,
+						   .version = r->postgres_version,
+						   .memory = memory,
+						   .selftests = r->selftests},
+			     &r->image, e);
 }
 
 void run_image(const struct run *r, struct vm_config *vm)

@@ -8,6 +8,7 @@
 
 #include "bench/base/json.h"
 #include "bench/base/units.h"
+#include "bench/build/hostpg.h"
 #include "bench/scenario/cell_costs.h"
 #include "bench/scenario/describe.h"
 #include "bench/host/environment.h"
@@ -187,21 +188,20 @@ static int mode_check(struct run *r, struct hb_error *e)
 	return rc ? rc : spec_again(r, r->size.vcpus, e);
 }
 
-/* The "scale" of a PostgreSQL instance, given or by default; 0: it has none. */
-static uint64_t instance_scale(const json_t *workloads, const json_t *in)
+/* The number that option @key of a PostgreSQL instance has, given or by default; 0: it has none. */
+static uint64_t instance_number(const json_t *workloads, const json_t *in, const char *key)
 {
 	const char *name = json_text(in, "workload");
-	const char *text =
-		json_string_value(json_object_get(json_object_get(in, "options"), "scale"));
+	const char *text = json_string_value(json_object_get(json_object_get(in, "options"), key));
 	const json_t *w = describe_find(workloads, name);
-	uint64_t scale = 0;
+	uint64_t number = 0;
 
 	if (strncmp(name, "postgres", strlen("postgres")))
 		return 0;
 	if (!text)
 		text = json_string_value(json_object_get(
-			json_find(json_object_get(w, "options"), "name", "scale"), "default"));
-	return text && !hb_parse_u64(text, &scale) ? scale : 0;
+			json_find(json_object_get(w, "options"), "name", key), "default"));
+	return text && !hb_parse_u64(text, &number) ? number : 0;
 }
 
 /*
@@ -217,13 +217,41 @@ static unsigned int postgres_scale(const struct run *r)
 		json_t *in;
 
 		json_array_foreach (r->spec.cells[c].instances, i, in) {
-			uint64_t mine = instance_scale(r->workloads, in);
+			uint64_t mine = instance_number(r->workloads, in, "scale");
 
 			if (mine > scale)
 				scale = mine;
 		}
 	}
 	return scale;
+}
+
+/* The version of the server, which is in the image of all guests. */
+static int postgres_version(const struct run *r, unsigned int *version, struct hb_error *e)
+{
+	const char *first = NULL;
+
+	*version = 0;
+	for (size_t c = 0; c < r->spec.ncells; c++) {
+		size_t i;
+		json_t *in;
+
+		json_array_foreach (r->spec.cells[c].instances, i, in) {
+			uint64_t mine = instance_number(r->workloads, in, "version");
+
+			if (!instance_number(r->workloads, in, "scale"))
+				continue;
+			if (first && mine != *version)
+				return hb_error_set(
+					e, -EINVAL,
+					"postgres.version is %u in cell %s and %lu in cell %s; all "
+					"cells of a run have one server",
+					*version, first, mine, r->spec.cells[c].name);
+			first = r->spec.cells[c].name;
+			*version = mine;
+		}
+	}
+	return *version && run_has_guest(r) ? hostpg_check(*version, e) : 0;
 }
 
 static bool uses_workload(const struct run *r, const char *name)
@@ -278,6 +306,9 @@ int run_read(struct run *r, struct hb_error *e)
 	if (rc)
 		return rc;
 	r->postgres_scale = postgres_scale(r);
+	rc = postgres_version(r, &r->postgres_version, e);
+	if (rc)
+		return rc;
 	r->selftests = uses_workload(r, "selftests");
 	expectations_check(r);
 	return arms_choose(r, e);

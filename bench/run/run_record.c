@@ -146,9 +146,9 @@ static json_t *image_record(const struct run *r)
 
 	if (stat(file, &st))
 		return NULL;
-	return json_pack("{s:I, s:s?, s:i, s:b}", "bytes", (json_int_t)st.st_size, "postgres",
-			 r->image.postgres, "postgres_scale", r->postgres_scale, "selftests",
-			 r->selftests);
+	return json_pack("{s:I, s:s?, s:i, s:i, s:b}", "bytes", (json_int_t)st.st_size, "postgres",
+			 r->image.postgres, "postgres_scale", r->postgres_scale, "postgres_version",
+			 r->postgres_version, "selftests", r->selftests);
 }
 
 static int native_record(const struct run *r, json_t *list, struct hb_error *e)
@@ -231,10 +231,11 @@ static int plan_record(struct run *r, struct hb_error *e)
 	if (!rc && run_has_guest(r))
 		rc = json_object_update_new(
 			r->record,
-			json_pack("{s:{s:i, s:I, s:i, s:s}, s:{s:i, s:b}}", "guest", "vcpus",
+			json_pack("{s:{s:i, s:I, s:i, s:s}, s:{s:i, s:i, s:b}}", "guest", "vcpus",
 				  r->size.vcpus, "memory", (json_int_t)r->size.memory, "nodes",
 				  r->size.nodes, "arguments", r->command_line, "image",
-				  "postgres_scale", r->postgres_scale, "selftests", r->selftests));
+				  "postgres_scale", r->postgres_scale, "postgres_version",
+				  r->postgres_version, "selftests", r->selftests));
 	return rc ? hb_error_set(e, -ENOMEM, "no memory") : 0;
 }
 

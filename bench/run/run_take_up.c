@@ -61,6 +61,8 @@ static int record_settings(struct run *r, struct hb_error *e)
 		json_is_true(json_object_get(json_object_get(r->record, "image"), "selftests"));
 	r->postgres_scale = json_integer_value(
 		json_object_get(json_object_get(r->record, "image"), "postgres_scale"));
+	r->postgres_version = json_integer_value(
+		json_object_get(json_object_get(r->record, "image"), "postgres_version"));
 	/* All boots are told the same of the host's counter; another machine has its own. */
 	if (tsc && r->args.block == RUN_WHOLE)
 		r->tsc_khz = json_integer_value(tsc);

@@ -30,7 +30,7 @@ static pid_t start(void)
 	if (pid)
 		return pid;
 	where = place();
-	if (apt_unpacked(NULL, PACKAGE, where, &e)) {
+	if (apt_unpacked(NULL, (const char *[]){PACKAGE, NULL}, where, &e)) {
 		HB_FREE char *file = hb_strf("%s/output", site.top);
 
 		hb_file_write_atomic(file, e.text, sizeof(e.text));

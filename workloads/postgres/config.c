@@ -40,6 +40,9 @@ const struct option_row pg_option_rows[] = {
 	OPTION(scale, .name = "scale", .type = OPTION_U64, .dflt = "16", .min = "1", .max = "10000",
 	       .help = "how much of the prepared database is used, pgbench's unit: 131 MiB at fill "
 		       "factor 10"),
+	OPTION(version, .name = "version", .type = OPTION_U64, .dflt = "0", .min = "0", .max = "99",
+	       .help = "major version of server and pgbench; 0: the host's; one that is not "
+		       "installed is fetched from the Debian suite that has it: 13, 15, 17, 18"),
 	OPTION(rate, .name = "rate", .type = OPTION_DOUBLE, .dflt = "0", .min = "0",
 	       .max = "1000000",
 	       .help = "transactions per second that arrive; 0: the next after the last"),
@@ -167,7 +170,7 @@ static int configure(struct pg_server *s, const struct pg_options *o, struct hb_
 
 int pg_config_server(struct pg_server *s, const struct pg_options *o, struct hb_error *e)
 {
-	int err = pg_server_init(s, o->programs, o->data, e);
+	int err = pg_server_init(s, o->programs, o->version, o->data, e);
 
 	return err ? err : configure(s, o, e);
 }

@@ -39,6 +39,7 @@ struct pg_options {
 	int claim; /* enum pg_claim */
 	int load;  /* enum pg_load */
 	int script;
+	uint64_t version; /* major; 0: the newest */
 	uint64_t clients, jobs, scale;
 	double rate;
 	uint64_t latency_limit; /* ns */

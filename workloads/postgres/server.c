@@ -23,7 +23,8 @@
 
 static const char *const environment[] = {"LC_ALL=C", "TZ=UTC", NULL};
 
-static int find_programs(struct pg_server *s, const char *programs, struct hb_error *e)
+static int find_programs(struct pg_server *s, const char *programs, uint64_t wanted,
+			 struct hb_error *e)
 {
 	const char *root = "/usr/lib/postgresql";
 	struct dirent *d;
@@ -41,13 +42,16 @@ static int find_programs(struct pg_server *s, const char *programs, struct hb_er
 				    root);
 	while ((d = readdir(dir))) {
 		version = strtol(d->d_name, &end, 10);
-		if (!*end && version > best)
+		if (!*end && version > best && (!wanted || version == (long)wanted))
 			best = version;
 	}
 	closedir(dir);
 	snprintf(s->programs, sizeof(s->programs), "%s/%ld/bin", root, best);
-	return best ? 0
-		    : hb_error_set(e, -ENOENT, "no PostgreSQL in %s (package postgresql)", root);
+	if (best)
+		return 0;
+	if (wanted)
+		return hb_error_set(e, -ENOENT, "no PostgreSQL %" PRIu64 " in %s", wanted, root);
+	return hb_error_set(e, -ENOENT, "no PostgreSQL in %s (package postgresql)", root);
 }
 
 static int check_data(struct pg_server *s, const char *data, struct hb_error *e)
@@ -72,10 +76,11 @@ static int check_data(struct pg_server *s, const char *data, struct hb_error *e)
 	return 0;
 }
 
-int pg_server_init(struct pg_server *s, const char *programs, const char *data, struct hb_error *e)
+int pg_server_init(struct pg_server *s, const char *programs, uint64_t version, const char *data,
+		   struct hb_error *e)
 {
 	char directory[] = "/tmp/hugebench-pg-XXXXXX";
-	int err = find_programs(s, programs, e);
+	int err = find_programs(s, programs, version, e);
 
 	if (!err)
 		err = check_data(s, data, e);

@@ -24,11 +24,12 @@ struct pg_server {
 };
 
 /*
- * Find the programs (@programs: their directory, "": the newest below /usr/lib/postgresql), check
- * the data directory and its owner, create the working directory. The structure must be zero
- * before; it is released with pg_server_free(), also after an error.
+ * Find the programs (@programs: their directory, "": major version @version, 0: the newest, below
+ * /usr/lib/postgresql), check the data directory and its owner, create the working directory. The
+ * structure must be zero before; it is released with pg_server_free(), also after an error.
  */
-int pg_server_init(struct pg_server *s, const char *programs, const char *data, struct hb_error *e);
+int pg_server_init(struct pg_server *s, const char *programs, uint64_t version, const char *data,
+		   struct hb_error *e);
 /* Add a setting for the command line: printf of "name=value". */
 int pg_server_set(struct pg_server *s, struct hb_error *e, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
