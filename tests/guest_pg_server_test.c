@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/shm.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -253,6 +254,39 @@ static void no_huge_pages_is_told(void **state)
 	assert_non_null(strstr(e.text, "could not map anonymous shared memory"));
 }
 
+/* A server that does not know its size, as before version 15: the same comes of its segment. */
+static void old_server_is_measured(void **state)
+{
+	struct fixture *f = *state;
+	struct hb_error e = {""};
+	HB_FREE char *script = NULL, *path = NULL;
+	uint64_t told = 0, measured = 0;
+	unsigned int settings;
+
+	if (!f->directory[0])
+		skip();
+	server_prepare(f);
+	assert_int_equal(pg_server_set(&f->server, &e, "shared_buffers=48MB"), 0);
+	if (pg_server_huge_pages(&f->server, &told, &e))
+		fail_msg("%s", e.text);
+	script = hb_strf(
+		"#!/bin/sh\nfor a; do case $a in -C) echo FATAL: unrecognized "
+		"configuration parameter >&2; exit 1;; esac; done\nexec %s/postgres \"$@\"\n",
+		f->server.programs);
+	snprintf(f->server.programs, sizeof(f->server.programs), "%s", f->directory);
+	path = hb_strf("%s/postgres", f->directory);
+	assert_int_equal(hb_file_write(path, script), 0);
+	assert_int_equal(chmod(path, 0755), 0);
+	settings = f->server.nsettings;
+	if (pg_server_huge_pages(&f->server, &measured, &e))
+		fail_msg("%s", e.text);
+	assert_int_equal(unlink(path), 0);
+	assert_true(measured > 24);
+	assert_int_equal(measured, told);
+	assert_int_equal(f->server.nsettings, settings);
+	assert_int_equal(f->server.postmaster, 0);
+}
+
 static void late_server_is_told(void **state)
 {
 	struct fixture *f = *state;
@@ -315,6 +349,8 @@ static void no_cluster_is_told(void **state)
 		skip();
 	assert_int_equal(pg_server_init(&f->server, "", 0, f->directory, &e), -ENOENT);
 	assert_non_null(strstr(e.text, "no data directory"));
+	assert_int_equal(pg_server_init(&f->server, "", 99, f->data, &e), -ENOENT);
+	assert_non_null(strstr(e.text, "no PostgreSQL 99"));
 }
 
 int main(void)
@@ -324,6 +360,7 @@ int main(void)
 		cmocka_unit_test_teardown(crash_is_told, stop),
 		cmocka_unit_test_teardown(killed_postmaster_is_told, stop),
 		cmocka_unit_test_teardown(no_huge_pages_is_told, stop),
+		cmocka_unit_test_teardown(old_server_is_measured, stop),
 		cmocka_unit_test_teardown(late_server_is_told, stop),
 		cmocka_unit_test(bad_lines_are_known),
 		cmocka_unit_test_teardown(bad_setting_is_told, stop),

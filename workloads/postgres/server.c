@@ -15,10 +15,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "workloads/postgres/segment.h"
 #include "workloads/postgres/spawn.h"
 
 #define STOP_NS	   (20 * NSEC_PER_SEC)
 #define EXPLAIN_NS (NSEC_PER_SEC / 2)
+#define MEASURE_NS (120 * NSEC_PER_SEC)
 #define POLL_NS	   (20 * 1000 * 1000ULL)
 
 static const char *const environment[] = {"LC_ALL=C", "TZ=UTC", NULL};
@@ -177,38 +179,6 @@ static char *read_tail(const struct pg_server *s, const char *name, size_t max)
 char *pg_server_log(const struct pg_server *s, size_t max)
 {
 	return *s->directory ? read_tail(s, "server.log", max) : NULL;
-}
-
-int pg_server_huge_pages(struct pg_server *s, uint64_t *pages, struct hb_error *e)
-{
-	HB_CLOSE int out = open_file(s, "size", e);
-	HB_CLOSE int err = out < 0 ? -1 : open_file(s, "size.err", e);
-	HB_FREE char *said = NULL;
-	HB_FREE char *text = NULL;
-	int status, end = -1;
-	pid_t pid;
-
-	if (err < 0)
-		return out < 0 ? out : err;
-	pid = run_postgres(s, "shared_memory_size_in_huge_pages", out, err, e);
-	if (pid < 0)
-		return pid;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return hb_error_set(e, -errno, "waiting for postgres -C: %m");
-	said = read_tail(s, "size.err", 400);
-	text = read_tail(s, "size", 400);
-	if (status || !text)
-		return hb_error_set(
-			e, -EIO,
-			"postgres -C shared_memory_size_in_huge_pages failed (version 15 "
-			"is the first to have it): %s",
-			said ? said : "");
-	if (sscanf(text, "%" SCNu64 " %n", pages, &end) != 1 || text[0] == '-' || end < 0 ||
-	    text[end])
-		return hb_error_set(e, -EIO, "postgres says it cannot size its huge pages: %s",
-				    text);
-	return 0;
 }
 
 const char *pg_server_conninfo(const struct pg_server *s, char *buf, size_t len)
@@ -386,6 +356,72 @@ int pg_server_stop(struct pg_server *s, struct hb_error *e)
 		}
 	}
 	return hb_error_set(e, -ETIMEDOUT, "the server cannot be killed");
+}
+
+/* What `postgres -C @query` says on stdout and stderr, owned by the caller; its exit status, or the
+ * error. */
+static int ask(struct pg_server *s, const char *query, char **text, char **said, struct hb_error *e)
+{
+	HB_CLOSE int out = open_file(s, "size", e);
+	HB_CLOSE int err = out < 0 ? -1 : open_file(s, "size.err", e);
+	int status;
+	pid_t pid;
+
+	if (err < 0)
+		return out < 0 ? out : err;
+	pid = run_postgres(s, query, out, err, e);
+	if (pid < 0)
+		return pid;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return hb_error_set(e, -errno, "waiting for postgres -C: %m");
+	*said = read_tail(s, "size.err", 400);
+	*text = read_tail(s, "size", 400);
+	return status ? 1 : 0;
+}
+
+/* Before version 15: start it without huge pages, and see how large the segment is. */
+static int measure_huge_pages(struct pg_server *s, uint64_t *pages, struct hb_error *e)
+{
+	struct pg_segment seg;
+	uint64_t kib;
+	int err = hb_file_number("/proc/meminfo", "Hugepagesize", &kib), stopped;
+
+	if (err)
+		return hb_error_set(e, err, "/proc/meminfo has no Hugepagesize");
+	err = pg_server_set(s, e, "huge_pages=off");
+	if (err)
+		return err;
+	err = pg_server_start(s, MEASURE_NS, e);
+	if (!err)
+		err = pg_segment_read(s->postmaster, &seg, e);
+	stopped = pg_server_stop(s, err ? NULL : e);
+	free(s->setting[--s->nsettings]);
+	if (!err && !stopped)
+		*pages = (seg.end - seg.start + (kib << 10) - 1) / (kib << 10);
+	return err ? err : stopped;
+}
+
+int pg_server_huge_pages(struct pg_server *s, uint64_t *pages, struct hb_error *e)
+{
+	HB_FREE char *said = NULL;
+	HB_FREE char *text = NULL;
+	int status, end = -1;
+
+	status = ask(s, "shared_memory_size_in_huge_pages", &text, &said, e);
+	if (status < 0)
+		return status;
+	if (status && said && strstr(said, "unrecognized configuration parameter"))
+		return measure_huge_pages(s, pages, e);
+	if (status || !text)
+		return hb_error_set(e, -EIO,
+				    "postgres -C shared_memory_size_in_huge_pages failed: %s",
+				    said ? said : "");
+	if (sscanf(text, "%" SCNu64 " %n", pages, &end) != 1 || text[0] == '-' || end < 0 ||
+	    text[end])
+		return hb_error_set(e, -EIO, "postgres says it cannot size its huge pages: %s",
+				    text);
+	return 0;
 }
 
 /* Field @number (1-based) and @number + 1.. of /proc/PID/stat; the name in field 2 may hold

@@ -34,9 +34,9 @@ int pg_server_init(struct pg_server *s, const char *programs, uint64_t version, 
 int pg_server_set(struct pg_server *s, struct hb_error *e, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /*
- * Huge pages of the default size that the shared memory segment needs, as the server itself
- * computes it
- * (`postgres -C shared_memory_size_in_huge_pages`, version 15 on) with the settings so far.
+ * Huge pages of the default size that the shared memory segment needs with the settings so far, as
+ * the server itself computes it (`postgres -C shared_memory_size_in_huge_pages`, version 15 on);
+ * before version 15 the server is started and stopped for it.
  */
 int pg_server_huge_pages(struct pg_server *s, uint64_t *pages, struct hb_error *e);
 /*
