@@ -219,7 +219,7 @@ static int find_rebuilt(const struct hostpg *pg)
 	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 	    mount(rebuilt, program, NULL, MS_BIND, NULL))
 		return 77;
-	if (hostpg_find(dir, &anew, NULL) || strcmp(pg->identity, anew.identity))
+	if (hostpg_find(dir, 0, &anew, NULL) || strcmp(pg->identity, anew.identity))
 		return 1;
 	return strcmp(pg->hash, anew.hash) ? 0 : 2;
 }
@@ -232,7 +232,7 @@ static void test_postgres_rebuilt(void **state)
 	pid_t pid;
 
 	(void)state;
-	if (hostpg_find(dir, &pg, &e)) {
+	if (hostpg_find(dir, 0, &pg, &e)) {
 		print_message("%s\n", e.text);
 		skip();
 	}
