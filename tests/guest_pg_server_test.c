@@ -18,7 +18,7 @@
 
 #include "workloads/postgres/probe.h"
 #include "workloads/postgres/segment.h"
-#include "workloads/postgres/server.h"
+#include "workloads/postgres/postgres.h"
 #include "workloads/postgres/spawn.h"
 
 #define NOBODY	 65534
@@ -340,6 +340,35 @@ static void bad_setting_is_told(void **state)
 	assert_non_null(strstr(e.text, "shared_buffers"));
 }
 
+/* Is @setting among those of the server, and if so, does none of the same name follow? */
+static bool in_force(const struct pg_server *s, const char *setting)
+{
+	size_t name = strcspn(setting, "=") + 1;
+
+	for (unsigned int i = s->nsettings; i > 0; i--)
+		if (!strncmp(s->setting[i - 1], setting, name))
+			return !strcmp(s->setting[i - 1], setting);
+	return false;
+}
+
+/* With churn twice as many backends as clients, and some of our own; fewer if the user says so. */
+static void has_room_for_clients(void **state)
+{
+	struct pg_options o = {.clients = 400, .shared_buffers = 16 << 20};
+	struct fixture *f = *state;
+	struct hb_error e = {""};
+
+	if (!f->directory[0])
+		skip();
+	snprintf(o.data, sizeof(o.data), "%s", f->data);
+	assert_int_equal(pg_config_server(&f->server, &o, &e), 0);
+	assert_true(in_force(&f->server, "max_connections=830"));
+	pg_server_free(&f->server);
+	snprintf(o.conf, sizeof(o.conf), "max_connections=20\n");
+	assert_int_equal(pg_config_server(&f->server, &o, &e), 0);
+	assert_true(in_force(&f->server, "max_connections=20"));
+}
+
 static void no_cluster_is_told(void **state)
 {
 	struct fixture *f = *state;
@@ -365,6 +394,7 @@ int main(void)
 		cmocka_unit_test(bad_lines_are_known),
 		cmocka_unit_test_teardown(bad_setting_is_told, stop),
 		cmocka_unit_test_teardown(no_cluster_is_told, stop),
+		cmocka_unit_test_teardown(has_room_for_clients, stop),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
