@@ -88,7 +88,7 @@ $(BUILD)/tests/guest_%: $(BUILD)/tests/guest_%.o $(AGENT_LIB_OBJ)
 
 # Unit tests first, then those that boot guests.
 E2E_TESTS := $(filter $(BUILD)/tests/e2e_%,$(TESTS))
-# Seeds of the fuzzers, and a fault of every kind.
+# Seeds of the fuzzers, and injected faults.
 HOSTILE_TESTS := $(BUILD)/san/replay $(BUILD)/tests/inject/faults
 UNIT_TESTS := $(filter-out $(E2E_TESTS) $(SLURM_TEST) $(KVM_TEST) $(METAL_TEST),$(TESTS))
 
@@ -129,7 +129,7 @@ test: deps slurm-deps
 	$(Q)$(BUILD)/tests/e2e_exact_test kernel
 	$(Q)$(BUILD)/run_tests -t 30m $(UNIT_TESTS) $(HOSTILE_TESTS) $(SLURM_TEST) $(E2E_TESTS)
 
-# Injected faults: N of them, the kinds in turn. `make test` has one of each.
+# Injected faults: N of them, the kinds in turn. `make test` has a hundred.
 N ?= 100
 FAULT_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/inject/preload.c,$(wildcard tests/inject/*.c)))
 $(BUILD)/tests/inject/preload.so: tests/inject/preload.c

@@ -164,4 +164,5 @@ struct ground ground_build = {
 	.finished = finished,
 	.check = check,
 	.below = "cache",
+	.rare = true,
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- *	faults [N [SEED]]	N faults, the kinds in turn (default: one of each); TAP
+ *	faults [N [SEED]]	N faults (default: a hundred), the kinds in turn; TAP
  *
  * Several processes take them from one list, each in a place of its own: most of a fault is
  * waiting.
@@ -22,19 +22,21 @@
 
 #define WORKERS_PER_CPU 2
 #define RARE_EVERY	3
+#define DEFAULT_FAULTS	100 /* more than a round has: at least one of each kind */
 #define TRIES_MOST	5
 
 struct site site;
 
 struct tally {
 	unsigned int injected, failed, missed, skipped;
+	uint64_t taken_ns; /* by those injected or missed */
 };
 
 /* What the processes share. */
 static struct list {
 	unsigned long next, wanted;
 	uint64_t seed;
-	sem_t rare;
+	sem_t alone;
 	unsigned int broken; /* processes that could not even begin */
 	struct tally of[];
 } * list;
@@ -152,13 +154,17 @@ static void take(struct fault *f)
 {
 	struct ground *g = f->kind->ground;
 
-	if (g->rare)
-		sem_wait(&list->rare);
+	if (g->alone)
+		sem_wait(&list->alone);
 	if (!g->state)
 		g->state = g->prepare(g) ?: 1;
 	if (g->state == 1) {
+		uint64_t began = hb_now_ns();
+
 		one(f);
 		count(f);
+		__atomic_add_fetch(&list->of[f->kind - kinds].taken_ns, hb_now_ns() - began,
+				   __ATOMIC_RELAXED);
 	} else if (g->state == -ENODEV) {
 		skip(f->kind);
 	} else {
@@ -167,8 +173,8 @@ static void take(struct fault *f)
 		complain(f, "an undisturbed attempt fails: %.300s", text);
 		count(f);
 	}
-	if (g->rare)
-		sem_post(&list->rare);
+	if (g->alone)
+		sem_post(&list->alone);
 }
 
 static char *beside(const char *name)
@@ -261,9 +267,12 @@ static int print(void)
 	for (size_t k = 0; k < nkinds; k++) {
 		const struct tally *t = &list->of[k];
 
-		printf("%s %2zu - %-30s %4u injected %3u failed%s\n", t->failed ? "not ok" : "ok",
-		       k + 1, kinds[k].name, t->injected, t->failed,
-		       t->skipped && !t->injected ? " # SKIP not on this machine" : "");
+		unsigned int n = t->injected + t->missed;
+
+		printf("%s %2zu - %-30s %4u injected %3u failed %3u too late %5.1f s each%s\n",
+		       t->failed ? "not ok" : "ok", k + 1, kinds[k].name, t->injected, t->failed,
+		       t->missed, n ? t->taken_ns / 1e9 / n : 0,
+		       t->skipped && !n ? " # SKIP not on this machine" : "");
 		sum.injected += t->injected;
 		sum.failed += t->failed;
 		sum.missed += t->missed;
@@ -281,9 +290,9 @@ int main(int argc, char **argv)
 	HB_FREE char *own_cache = paths_cache(NULL);
 
 	list = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (list == MAP_FAILED || !own_cache || sem_init(&list->rare, 1, 1))
+	if (list == MAP_FAILED || !own_cache || sem_init(&list->alone, 1, 1))
 		return 1;
-	list->wanted = argc > 1 ? strtoul(argv[1], NULL, 10) : nkinds;
+	list->wanted = argc > 1 ? strtoul(argv[1], NULL, 10) : DEFAULT_FAULTS;
 	list->seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
 	find_kernel();
 	for (long i = 0; i < workers; i++)

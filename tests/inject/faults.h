@@ -31,7 +31,8 @@ struct ground {
 	void (*check)(struct fault *f);
 	const char *below;  /* files whose changes fail, a directory below site.top */
 	unsigned int cells; /* of a run */
-	bool rare;	    /* takes its time: in every third round only, one at a time */
+	bool rare;	    /* takes much of the machine: in every third round only */
+	bool alone;	    /* one of these grounds at a time */
 	int state;	    /* of this process: 0, prepared 1, or what prepare() said */
 	uint64_t length_ns; /* of the undisturbed attempt */
 };
@@ -86,6 +87,8 @@ char *output(void);
 /* The exit status of a child, 1000 + signal, or -1: it did not end, and was killed. */
 int finish(pid_t pid);
 bool still_runs(pid_t pid);
+/* Stop a process; false: it has ended, or does not stop within a second. */
+bool stop(pid_t pid);
 /* An undisturbed attempt on @g, from anew; its length is kept. 0, or -1: it does not end well. */
 int undisturbed(struct ground *g);
 /* A process below @pid, whichever thread started it, that runs a program called @name; or 0. */

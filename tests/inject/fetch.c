@@ -80,4 +80,5 @@ struct ground ground_fetch = {
 	.check = check,
 	.below = "cache/fetch",
 	.rare = true,
+	.alone = true,
 };

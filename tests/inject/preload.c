@@ -2,7 +2,8 @@
 /*
  * Preloaded into the program under test by faults.c: from the FAULT_AT-th change of a file below
  * FAULT_BELOW on, changes fail with the error number FAULT_ERRNO; from the FAULT_AT-th look at the
- * clock on, the wall clock is FAULT_JUMP seconds off.
+ * clock on, the wall clock is FAULT_JUMP seconds off. When that has come about there is a file
+ * FAULT_STRUCK.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -25,6 +26,15 @@ static long number(const char *name)
 	return text ? atol(text) : 0;
 }
 
+static void struck(void)
+{
+	const char *path = getenv("FAULT_STRUCK");
+	int fd = path ? REAL(open)(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666) : -1;
+
+	if (fd >= 0)
+		close(fd);
+}
+
 /* Is it the turn of the change to @path (NULL: no path is known) to fail? */
 static bool fails(const char *path)
 {
@@ -35,6 +45,7 @@ static bool fails(const char *path)
 		return false;
 	if (__atomic_add_fetch(&changes, 1, __ATOMIC_RELAXED) < number("FAULT_AT"))
 		return false;
+	struck();
 	errno = number("FAULT_ERRNO");
 	return true;
 }
@@ -124,10 +135,12 @@ int fclose(FILE *f)
 static time_t jump(void)
 {
 	static long looks;
+	long off = number("FAULT_JUMP");
 
-	return __atomic_add_fetch(&looks, 1, __ATOMIC_RELAXED) < number("FAULT_AT")
-		       ? 0
-		       : number("FAULT_JUMP");
+	if (!off || __atomic_add_fetch(&looks, 1, __ATOMIC_RELAXED) < number("FAULT_AT"))
+		return 0;
+	struck();
+	return off;
 }
 
 time_t time(time_t *out)

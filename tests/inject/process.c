@@ -89,6 +89,30 @@ bool still_runs(pid_t pid)
 	return !waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) && !info.si_pid;
 }
 
+/* 'T' of what is stopped, 'Z' of what has ended (proc(5)); 0: there is no such process. */
+static char state_of(pid_t pid)
+{
+	HB_FREE char *path = hb_strf("/proc/%d/stat", pid), *text = NULL;
+	const char *end;
+
+	if (!path || hb_file_read(path, &text, NULL))
+		return 0;
+	end = strrchr(text, ')');
+	return end && end[1] ? end[2] : 0;
+}
+
+bool stop(pid_t pid)
+{
+	uint64_t until = hb_now_ns() + NSEC_PER_SEC;
+	char state = 0;
+
+	if (kill(pid, SIGSTOP))
+		return false;
+	while (hb_now_ns() < until && (state = state_of(pid)) && !strchr("TtZX", state))
+		usleep(500);
+	return state == 'T' || state == 't';
+}
+
 static bool is_called(const char *pid, const char *name)
 {
 	HB_FREE char *path = hb_strf("/proc/%s/comm", pid);

@@ -193,4 +193,5 @@ struct ground ground_guest = {
 	.below = "results",
 	.cells = 2,
 	.rare = true,
+	.alone = true,
 };
