@@ -87,6 +87,31 @@ static json_t *run_cell(const char *claim, const char *setting, int status)
 	return cell;
 }
 
+/* What is said instead of a run, with exit status 2. */
+static void refused(const char *setting, const char *wanted)
+{
+	HB_FREE char *file = hb_strf("%s/two.ini", results);
+	HB_FREE char *text =
+		hb_strf("%s[cell other]\nworkload = postgres\npostgres.version = 13\n", scenario);
+	char *const argv[] = {"build/hugebench", "run",	      "-s",    file,	    "--mode",
+			      "emulated",	 "--results", results, "--dry-run", "-o",
+			      (char *)setting,	 NULL};
+	HB_FREE char *out = NULL;
+
+	put_file(text, "%s", file);
+	assert_int_equal(child_capture(&(struct child){0}, argv, &out), 2);
+	if (!strstr(out, wanted))
+		fail_msg("'%s' is not in: %s", wanted, out);
+}
+
+/* The server is in the image of all guests. */
+static void one_server_of_a_known_version(void **state)
+{
+	(void)state;
+	refused("repeat=1", "postgres.version is 0 in cell small and 13 in cell other");
+	refused("postgres.version=12", "no Debian suite has it; there are 13, 15, 17, 18");
+}
+
 static const json_t *metric(const json_t *cell, const char *name)
 {
 	const json_t *m;
@@ -178,6 +203,7 @@ static void failed_start_is_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_server_of_a_known_version),
 		cmocka_unit_test(agrees_with_pgbench),
 		cmocka_unit_test(unproved_claim_is_invalid),
 		cmocka_unit_test(failed_start_is_told),
