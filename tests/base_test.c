@@ -15,6 +15,7 @@
 #include "bench/base/option.h"
 #include "bench/base/units.h"
 #include "bench/base/wire.h"
+#include "tests/put.h"
 
 static void sizes_parse(void **state)
 {
@@ -101,6 +102,7 @@ struct demo {
 	double share;
 	char path[HB_OPTION_STRING];
 	char conf[HB_OPTION_SETTINGS];
+	char script[HB_OPTION_FILE];
 };
 
 static const char *const shapes[] = {"remap", "attach", NULL};
@@ -113,6 +115,7 @@ static const struct option_row demo_rows[] = {
 	{"share", OPTION_DOUBLE, offsetof(struct demo, share), "0.5", "0", "1", NULL, "part"},
 	{"path", OPTION_STRING, offsetof(struct demo, path), "", NULL, NULL, NULL, "file"},
 	{"conf.*", OPTION_SETTINGS, offsetof(struct demo, conf), "", NULL, NULL, NULL, "lines"},
+	{"script", OPTION_FILE, offsetof(struct demo, script), "remap", NULL, NULL, shapes, "file"},
 	OPTION_END,
 };
 
@@ -158,6 +161,47 @@ static void options_of_any_name(void **state)
 	big[sizeof(big) - 1] = 0;
 	assert_int_equal(option_set(demo_rows, &d, "conf.a", big, &e), -ERANGE);
 	assert_string_equal(d.conf, "work_mem=64MB\na.b=x = 'y z'\n");
+}
+
+/* The host reads the file, the agent gets its name and text; what else there is stays as it is. */
+static void options_of_a_file(void **state)
+{
+	char dir[] = "/tmp/hugebench-base-XXXXXX", big[HB_OPTION_FILE];
+	HB_FREE char *path = hb_strf("%s/a b;c.sql", mkdtemp(dir)), *value = NULL, *none = NULL;
+	HB_FREE char *choice = NULL, *other = NULL;
+	json_t *rows = option_describe(demo_rows);
+	struct hb_error e;
+	struct demo d;
+
+	(void)state;
+	assert_int_equal(option_defaults(demo_rows, &d, &e), 0);
+	assert_string_equal(d.script, "remap");
+	put_file("SELECT 1;\nSELECT 2;\n", "%s", path);
+	value = option_read_file(rows, "script", path, &e);
+	assert_string_equal(value, "a_b_c.sql\nSELECT 1;\nSELECT 2;\n");
+	assert_int_equal(option_check_described(rows, "script", value, &e), 0);
+	assert_int_equal(option_set(demo_rows, &d, "script", value, &e), 0);
+	assert_string_equal(d.script, value);
+	choice = option_read_file(rows, "script", "attach", &e);
+	assert_string_equal(choice, "attach");
+	assert_int_equal(option_set(demo_rows, &d, "script", choice, &e), 0);
+	other = option_read_file(rows, "path", path, &e);
+	assert_string_equal(other, path);
+	assert_int_equal(option_set(demo_rows, &d, "script", "attache", &e), -EINVAL);
+	assert_non_null(strstr(e.text, "none of remap, attach"));
+	none = option_read_file(rows, "script", "/nowhere/x.sql", &e);
+	assert_null(none);
+	assert_non_null(strstr(e.text, "/nowhere/x.sql cannot be read: No such file"));
+	memset(big, 'x', sizeof(big) - 1);
+	big[sizeof(big) - 1] = 0;
+	put_file(big, "%s", path);
+	assert_null(option_read_file(rows, "script", path, &e));
+	assert_non_null(strstr(e.text, "1 to 8126 bytes is wanted, it has 8191"));
+	put_bytes("SELECT\0 1", 9, "%s", path);
+	assert_null(option_read_file(rows, "script", path, &e));
+	assert_non_null(strstr(e.text, "some of them zero"));
+	json_decref(rows);
+	hb_remove_all(dir);
 }
 
 static void options_described_check_alike(void **state)
@@ -551,6 +595,7 @@ int main(void)
 		cmocka_unit_test(units_print),
 		cmocka_unit_test(options_default_and_set),
 		cmocka_unit_test(options_of_any_name),
+		cmocka_unit_test(options_of_a_file),
 		cmocka_unit_test(options_described_check_alike),
 		cmocka_unit_test(hist_error_is_bounded),
 		cmocka_unit_test(hist_keeps_what_overflows),

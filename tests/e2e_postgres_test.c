@@ -33,7 +33,8 @@ static const char scenario[] = "[scenario]\n"
 			       "postgres.scale = 3\n"
 			       "postgres.shared_buffers = 512M\n"
 			       "postgres.clients = 2\n"
-			       "postgres.probe_rate = 2\n";
+			       "postgres.probe_rate = 2\n"
+			       "postgres.fault_time = on\n";
 
 static int setup(void **state)
 {
@@ -150,10 +151,16 @@ static double noted(const json_t *cell, const char *key, const char *before)
 static void agrees_with_pgbench(void **state)
 {
 	const char *key = "pgbench";
-	json_t *cell = run_cell("hugetlb", "postgres.fault_time=on", 0);
+	HB_FREE char *script = hb_strf("%s/own.sql", results);
+	HB_FREE char *setting = hb_strf("postgres.script=%s", script);
+	json_t *cell;
 	double processed, tps, connection_ms;
 
 	(void)state;
+	put_file("\\set aid random(1, 100000 * :scale)\n"
+		 "SELECT 77, abalance FROM pgbench_accounts WHERE aid = :aid;\n",
+		 "%s", script);
+	cell = run_cell("hugetlb", setting, 0);
 	processed = noted(cell, key, "number of transactions actually processed: ");
 	assert_true(processed > 0);
 	assert_true(figure(cell, "transactions", "count") == processed);
@@ -174,6 +181,9 @@ static void agrees_with_pgbench(void **state)
 	assert_true(figure(cell, "fault_time", "count") <=
 		    figure(cell, "faults_per_transaction", "value") * processed);
 	assert_true(noted(cell, "settings", "shared_buffers=") == 512);
+	/* The user's script is what ran, and the run has its text. */
+	assert_true(noted(cell, key, "SELECT ") == 77);
+	assert_true(noted(cell, "script", "own.sql / \\set aid random(1, ") == 100000);
 	json_decref(cell);
 }
 

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -18,7 +19,8 @@ static const char agent[] = "[{\"name\":\"pmdshare\",\"role\":\"workload\",\"sum
 			    "\"seq\",\"choices\":[\"seq\",\"random\"],"
 			    "\"help\":\"\"}],\"metrics\":[]},"
 			    "{\"name\":\"forkexit\",\"role\":\"workload\",\"summary\":\"\","
-			    "\"options\":[],\"metrics\":[]},"
+			    "\"options\":[{\"name\":\"script\",\"type\":\"file\",\"default\":\"x\","
+			    "\"choices\":[\"x\",\"y\"],\"help\":\"\"}],\"metrics\":[]},"
 			    "{\"name\":\"truncate\",\"role\":\"antagonist\",\"summary\":\"\","
 			    "\"options\":[{\"name\":\"rate\","
 			    "\"type\":\"number\",\"default\":\"10\",\"min\":\"1\",\"max\":\"1000\","
@@ -420,9 +422,31 @@ static void unknown_scenario_lists_the_known(void **state)
 	free(path);
 }
 
+/* The plan has the file's text, not its place. */
+static void files_are_read(void **state)
+{
+	char path[] = "/tmp/hugebench-spec-XXXXXX";
+	HB_CLOSE int fd = mkstemp(path);
+	HB_FREE char *text = hb_strf(
+		"[scenario]\nkernels = base\n[cell a]\nworkload = forkexit\nforkexit.script = %s\n",
+		path);
+	HB_FREE char *value = hb_strf("%s\nSELECT 1;\n", strrchr(path, '/') + 1);
+	struct hb_error e;
+	struct spec spec;
+
+	(void)state;
+	assert_int_equal(write(fd, "SELECT 1;\n", 10), 10);
+	assert_int_equal(parse(text, "[]", &spec, &e), 0);
+	assert_string_equal(option(&spec, 0, 0, "script"), value);
+	spec_free(&spec);
+	unlink(path);
+	refused_with(text, "[]", -EINVAL, "cannot be read: No such file or directory");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(files_are_read),
 		cmocka_unit_test(scenario_is_read),
 		cmocka_unit_test(other_editors_are_understood),
 		cmocka_unit_test(cells_observe_for_themselves),

@@ -189,6 +189,7 @@ static void pg_teardown(struct instance *in)
 	free(st->touch);
 	free(st->sparse);
 	free(st->scan_file);
+	free(st->script_file);
 	if (st->found)
 		munmap(st->found, sizeof(*st->found));
 	free(st);

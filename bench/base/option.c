@@ -3,12 +3,13 @@
 #include <string.h>
 
 #include "bench/base/option.h"
+#include "bench/base/plain.h"
 #include "bench/base/units.h"
 
 static const char *const type_names[] = {
 	[OPTION_U64] = "number",     [OPTION_SIZE] = "size",	     [OPTION_DURATION] = "duration",
 	[OPTION_DOUBLE] = "decimal", [OPTION_BOOL] = "yes/no",	     [OPTION_ENUM] = "choice",
-	[OPTION_STRING] = "text",    [OPTION_SETTINGS] = "settings",
+	[OPTION_STRING] = "text",    [OPTION_SETTINGS] = "settings", [OPTION_FILE] = "file",
 };
 
 static const char *const type_examples[] = {
@@ -20,6 +21,7 @@ static const char *const type_examples[] = {
 	[OPTION_ENUM] = "one of the choices",
 	[OPTION_STRING] = "text",
 	[OPTION_SETTINGS] = "text",
+	[OPTION_FILE] = "the path of a file",
 };
 
 /* Is an option called @name meant by the row called @row? */
@@ -95,21 +97,44 @@ static int set_double(const struct option_row *r, void *field, const char *value
 	return 0;
 }
 
+/* "a, b, c" */
+static void list_choices(const struct option_row *r, char *all, size_t size)
+{
+	*all = 0;
+	for (int i = 0; r->choices[i]; i++) {
+		size_t used = strlen(all);
+
+		snprintf(all + used, size - used, "%s%s", i ? ", " : "", r->choices[i]);
+	}
+}
+
 static int set_enum(const struct option_row *r, void *field, const char *value, struct hb_error *e)
 {
-	char all[512] = "";
+	char all[512];
 	int v = find_choice(r->choices, value);
 
 	if (v >= 0) {
 		memcpy(field, &v, sizeof(v));
 		return 0;
 	}
-	for (int i = 0; r->choices[i]; i++) {
-		size_t used = strlen(all);
-
-		snprintf(all + used, sizeof(all) - used, "%s%s", i ? ", " : "", r->choices[i]);
-	}
+	list_choices(r, all, sizeof(all));
 	return hb_error_set(e, -EINVAL, "%s = %s is not known; allowed: %s", r->name, value, all);
+}
+
+static int set_file(const struct option_row *r, char *field, const char *value, struct hb_error *e)
+{
+	char all[512];
+
+	if (find_choice(r->choices, value) < 0 && !strchr(value, '\n')) {
+		list_choices(r, all, sizeof(all));
+		return hb_error_set(e, -EINVAL, "%s = %s is no file, and none of %s", r->name,
+				    value, all);
+	}
+	if (strlen(value) >= HB_OPTION_FILE)
+		return hb_error_set(e, -ERANGE, "%s: the file has more than %d bytes", r->name,
+				    HB_OPTION_FILE - NAME_LONGEST - 2);
+	memcpy(field, value, strlen(value) + 1);
+	return 0;
 }
 
 /* Append a line, so that the structure must have been given its defaults before. */
@@ -128,8 +153,7 @@ static int add_setting(const struct option_row *r, char *field, const char *name
 			    HB_OPTION_SETTINGS - 1);
 }
 
-/* @field has room for every type: HB_OPTION_STRING bytes for text, 8 for the rest. @name: as given.
- */
+/* @field has room for its type. @name: as given. */
 static int set_field(const struct option_row *r, void *field, const char *name, const char *value,
 		     struct hb_error *e)
 {
@@ -157,6 +181,8 @@ static int set_field(const struct option_row *r, void *field, const char *name, 
 		return 0;
 	case OPTION_SETTINGS:
 		return add_setting(r, field, name, value, e);
+	case OPTION_FILE:
+		return set_file(r, field, value, e);
 	}
 	return hb_error_set(e, -EINVAL, "%s has no known type", r->name);
 }
@@ -261,7 +287,7 @@ json_t *option_describe(const struct option_row *rows)
 			json_object_set_new(o, "min", json_string(r->min));
 		if (r->max)
 			json_object_set_new(o, "max", json_string(r->max));
-		if (r->type == OPTION_ENUM) {
+		if (r->choices) {
 			json_t *choices = json_array();
 
 			for (int i = 0; r->choices[i]; i++)
@@ -304,7 +330,7 @@ int option_check_described(const json_t *described, const char *name, const char
 	size_t n = json_array_size(described), i;
 	HB_FREE struct option_row *rows = calloc(n + 1, sizeof(*rows));
 	const char *choices[64] = {NULL};
-	char field[HB_OPTION_SETTINGS] = "";
+	char field[HB_OPTION_FILE] = "";
 	json_t *o;
 
 	if (!rows)
@@ -320,4 +346,49 @@ int option_check_described(const json_t *described, const char *name, const char
 			return set_field(&rows[i], field, name, value, e);
 	}
 	return unknown_option(rows, name, e);
+}
+
+/* The last component of @path, as a name. */
+static char *file_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *name = strndup(slash ? slash + 1 : path, NAME_LONGEST);
+
+	for (char *c = name; c && *c; c++)
+		if (!name_ok((char[]){'a', *c, 0}, NAME_LONGEST))
+			*c = '_';
+	return name;
+}
+
+char *option_read_file(const json_t *described, const char *name, const char *value,
+		       struct hb_error *e)
+{
+	HB_FREE char *text = NULL, *base = NULL;
+	const char *choices[64] = {NULL};
+	struct option_row row = {0};
+	size_t i, len = 0;
+	json_t *o;
+	int err;
+
+	json_array_foreach ((json_t *)described, i, o)
+		if (!strcmp(json_string_value(json_object_get(o, "name")) ?: "", name) &&
+		    !row_from_json(o, &row, choices, ARRAY_SIZE(choices), NULL))
+			break;
+	if (i == json_array_size(described) || row.type != OPTION_FILE ||
+	    find_choice(choices, value) >= 0)
+		return strdup(value);
+	err = hb_file_read(value, &text, &len);
+	base = file_name(value);
+	if (err || !base) {
+		hb_error_set(e, err ?: -ENOMEM, "%s = %s cannot be read: %s", name, value,
+			     strerror(err ? -err : ENOMEM));
+		return NULL;
+	}
+	if (!len || strlen(text) != len || len > HB_OPTION_FILE - NAME_LONGEST - 2) {
+		hb_error_set(e, -ERANGE, "%s = %s: a text of 1 to %d bytes is wanted, it has %zu%s",
+			     name, value, HB_OPTION_FILE - NAME_LONGEST - 2, len,
+			     strlen(text) != len ? ", some of them zero" : "");
+		return NULL;
+	}
+	return hb_strf("%s\n%s", base, text);
 }

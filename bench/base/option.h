@@ -24,10 +24,13 @@ enum option_type {
 	OPTION_SETTINGS, /* char[HB_OPTION_SETTINGS]: a line "REST=value" for every option given
 			    whose name is the row's, "PREFIX.*", with a REST of letters, digits, _
 			    and . */
+	OPTION_FILE,	 /* char[HB_OPTION_FILE]: one of the choices; or "NAME\nTEXT", a file that
+			    the host has read, of whose name a user gives the path */
 };
 
 #define HB_OPTION_STRING   256
 #define HB_OPTION_SETTINGS 2048
+#define HB_OPTION_FILE	   8192
 
 struct option_row {
 	const char *name;
@@ -35,7 +38,7 @@ struct option_row {
 	size_t offset;		    /* of the field in the options structure */
 	const char *dflt;	    /* as a user would write it; never NULL */
 	const char *min, *max;	    /* as a user would write them; NULL: no bound */
-	const char *const *choices; /* OPTION_ENUM: NULL-terminated */
+	const char *const *choices; /* OPTION_ENUM, OPTION_FILE: NULL-terminated */
 	const char *help;	    /* one line, with the unit; what the values mean */
 };
 
@@ -66,6 +69,13 @@ json_t *option_describe(const struct option_row *rows);
  */
 int option_check_described(const json_t *described, const char *name, const char *value,
 			   struct hb_error *e);
+/*
+ * The value of an option for the agent: a file's name is replaced by its name and text where
+ * @described says that the option is of a file and @value is none of its choices; otherwise a copy
+ * of @value. NULL: it cannot be read or is too large (the message says which).
+ */
+char *option_read_file(const json_t *described, const char *name, const char *value,
+		       struct hb_error *e);
 /* Levenshtein distance of two names, of which the first 63 characters count: to find the one that
  * was meant. */
 unsigned int option_name_distance(const char *a, const char *b);

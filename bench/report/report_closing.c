@@ -135,7 +135,7 @@ static void operations(const struct compare_model *m, struct doc *d)
 /* The programs under test, as they told the version and settings themselves. */
 static void programs(const struct compare_model *m, struct doc *d)
 {
-	static const char *const keys[] = {"version", "settings", "database", NULL};
+	static const char *const keys[] = {"version", "settings", "script", "database", NULL};
 
 	facts(m, d, "Programs in the guest", keys);
 }

@@ -181,6 +181,7 @@ static int instance_set(const struct spec_reader *r, const struct ini_section *s
 			struct spec_cell *cell, const struct ini_entry *entry)
 {
 	const char *dot = strchr(entry->key, '.');
+	HB_FREE char *value = NULL;
 	json_t *in = dot ? instance_find(cell, entry->key, dot - entry->key) : NULL;
 	const json_t *w;
 	uint64_t tasks;
@@ -201,10 +202,13 @@ static int instance_set(const struct spec_reader *r, const struct ini_section *s
 		return rc ? rc : json_object_set_new(in, "tasks", json_integer(tasks));
 	}
 	w = describe_find(r->workloads, json_text(in, "workload"));
-	rc = option_check_described(json_object_get(w, "options"), dot + 1, entry->value, r->e);
+	value = option_read_file(json_object_get(w, "options"), dot + 1, entry->value, r->e);
+	if (!value)
+		return -EINVAL;
+	rc = option_check_described(json_object_get(w, "options"), dot + 1, value, r->e);
 	if (rc)
 		return rc;
-	if (json_object_set_new(json_object_get(in, "options"), dot + 1, json_string(entry->value)))
+	if (json_object_set_new(json_object_get(in, "options"), dot + 1, json_string(value)))
 		return hb_error_set(r->e, -EINVAL, "the value is not UTF-8, or no memory");
 	return 0;
 }

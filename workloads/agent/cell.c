@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "bench/base/restore.h"
 #include "workloads/agent/figures.h"
@@ -69,13 +70,23 @@ static void note_agent(struct run *r, const char *key, const char *text)
 						  "text", text));
 }
 
+/* Of a file that came with its text: "NAME (crc32 89abcdef)". */
+static json_t *parameter_text(const char *value)
+{
+	const char *text = strchr(value, '\n');
+
+	return text ? json_sprintf("%.*s (crc32 %08lx)", (int)(text - value), value,
+				   crc32(0, (const unsigned char *)text + 1, strlen(text + 1)))
+		    : json_string(value);
+}
+
 static void put_parameter(struct run *r, const struct instance *in, const char *name,
 			  const char *value)
 {
 	HB_FREE char *key = hb_strf("%s.%s", in->ops->name, name);
 
 	if (key)
-		json_object_set_new(r->parameters, key, json_string(value));
+		json_object_set_new(r->parameters, key, parameter_text(value));
 }
 
 /* "workload.option" -> text of every option, the defaults included. */

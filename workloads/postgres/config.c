@@ -31,8 +31,10 @@ const struct option_row pg_option_rows[] = {
 	       .help = "what must be proved: sharing (PMD tables), hugetlb, none"),
 	OPTION(load, .name = "load", .type = OPTION_ENUM, .dflt = "steady", .choices = load_choices,
 	       .help = "churn (a connection per transaction), steady, scan (whole table), mixed"),
-	OPTION(script, .name = "script", .type = OPTION_ENUM, .dflt = "select-only",
-	       .choices = script_choices, .help = "pgbench's script for churn and steady"),
+	OPTION(script, .name = "script", .type = OPTION_FILE, .dflt = "select-only",
+	       .choices = script_choices,
+	       .help = "pgbench's script for churn and steady: select-only, tpcb-like, or a file "
+		       "of your own"),
 	OPTION(clients, .name = "clients", .type = OPTION_U64, .dflt = "4", .min = "1",
 	       .max = "1000", .help = "pgbench's clients"),
 	OPTION(jobs, .name = "jobs", .type = OPTION_U64, .dflt = "1", .min = "1", .max = "64",
@@ -194,8 +196,10 @@ int pg_config_check(const struct instance *in, struct hb_error *e)
 			e, -EINVAL,
 			"prewarm = off: nothing would fill the segment, so that claim = "
 			"sharing cannot hold");
-	if (o->script == PG_TPCB_LIKE && (o->load == PG_LOAD_SCAN || o->load == PG_LOAD_MIXED))
-		return hb_error_set(e, -EINVAL, "script = tpcb-like has no meaning with load = %s",
+	if (strcmp(o->script, script_choices[0]) &&
+	    (o->load == PG_LOAD_SCAN || o->load == PG_LOAD_MIXED))
+		return hb_error_set(e, -EINVAL, "script = %.*s has no meaning with load = %s",
+				    (int)strcspn(o->script, "\n"), o->script,
 				    load_choices[o->load]);
 	return 0;
 }

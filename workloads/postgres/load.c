@@ -207,37 +207,59 @@ static void on_transaction(void *arg, const struct pg_log_entry *entry)
 		task_latency(t, PG_SCHEDULE_LAG, entry->lag_us * 1000);
 }
 
+/* A script in the server's directory, for pgbench to read; NULL: it cannot be written. */
+static char *script_write(const struct pg_state *st, const char *name, const char *text,
+			  struct hb_error *e)
+{
+	HB_FREE char *path = hb_strf("%s/%s", st->server.directory, name);
+	int err = path ? hb_file_write(path, text) : -ENOMEM;
+
+	if (!err && chmod(path, 0644))
+		err = -errno;
+	if (!err)
+		return HB_STEAL(path);
+	hb_error_set(e, err, "cannot write %s: %s", name, strerror(-err));
+	return NULL;
+}
+
 int pg_load_prepare(struct instance *in, struct hb_error *e)
 {
 	struct pg_state *st = in->priv;
-	int err;
+	const struct pg_options *o = in->options;
+	const char *own = strchr(o->script, '\n');
+	HB_FREE char *text = own ? strdup(o->script) : NULL;
 
-	st->scan_file = hb_strf("%s/scan.sql", st->server.directory);
-	if (!st->scan_file)
-		return hb_error_set(e, -ENOMEM, "no memory");
-	err = hb_file_write(st->scan_file,
-			    "SELECT count(*), sum(abalance) FROM pgbench_accounts;\n");
-	if (err || chmod(st->scan_file, 0644))
-		return hb_error_set(e, err ? err : -errno, "cannot write %s", st->scan_file);
+	st->scan_file = script_write(st, "scan.sql",
+				     "SELECT count(*), sum(abalance) FROM pgbench_accounts;\n", e);
+	if (own)
+		st->script_file = script_write(st, "own.sql", own + 1, e);
+	if (!st->scan_file || (own && !st->script_file))
+		return -EIO;
+	if (text)
+		pg_note_lines(in, "script", text, " / ");
 	return 0;
 }
 
-/* -b and -f with weights; @scan: "PATH@1". */
-static void choose_scripts(const struct pg_options *o, const char *scan, const char **argv)
+/* -b and -f with weights. */
+static void choose_scripts(const struct pg_state *st, const struct pg_options *o, const char **argv)
 {
+	const bool mixed = o->load == PG_LOAD_MIXED, scan = o->load == PG_LOAD_SCAN;
 	unsigned int n = 0;
 
-	if (o->load == PG_LOAD_MIXED || (o->load != PG_LOAD_SCAN && o->script == PG_SELECT_ONLY)) {
+	if (st->script_file) {
+		argv[n++] = "-f";
+		argv[n++] = st->script_file;
+	} else if (mixed || (!scan && !strcmp(o->script, "select-only"))) {
 		argv[n++] = "-b";
 		argv[n++] = "select-only@90";
 	}
-	if (o->load == PG_LOAD_MIXED || (o->load != PG_LOAD_SCAN && o->script == PG_TPCB_LIKE)) {
+	if (mixed || (!scan && !strcmp(o->script, "tpcb-like"))) {
 		argv[n++] = "-b";
 		argv[n++] = "tpcb-like@9";
 	}
-	if (o->load == PG_LOAD_MIXED || o->load == PG_LOAD_SCAN) {
+	if (mixed || scan) {
 		argv[n++] = "-f";
-		argv[n++] = scan;
+		argv[n++] = st->scan_file;
 	}
 	argv[n] = NULL;
 }
@@ -247,12 +269,11 @@ static int start_pgbench(struct task *t, struct pgbench **p, struct hb_error *e)
 	const struct pg_state *st = t->in->priv;
 	const struct pg_options *o = t->in->options;
 	HB_FREE char *program = hb_strf("%s/pgbench", st->server.programs);
-	HB_FREE char *scan = hb_strf("%s@1", st->scan_file);
 	const char *scripts[2 * PG_SCRIPTS + 1];
 
-	if (!program || !scan)
+	if (!program)
 		return hb_error_set(e, -ENOMEM, "no memory");
-	choose_scripts(o, scan, scripts);
+	choose_scripts(st, o, scripts);
 	return pgbench_start(
 		&(struct pgbench_config){
 			.program = program,

@@ -20,11 +20,6 @@ enum pg_load {
 	PG_LOAD_MIXED,	/* 90 % select-only, 9 % tpcb-like, 1 % scans */
 };
 
-enum pg_script_choice {
-	PG_SELECT_ONLY,
-	PG_TPCB_LIKE,
-};
-
 enum pg_claim {
 	PG_CLAIM_SHARING, /* PMD page tables of the segment are shared */
 	PG_CLAIM_HUGETLB, /* the segment is on huge pages, nothing about sharing */
@@ -36,10 +31,10 @@ struct pg_options {
 	char data[HB_OPTION_STRING];
 	uint64_t shared_buffers; /* bytes, 0: from the machine's memory */
 	int huge_pages;
-	int claim; /* enum pg_claim */
-	int load;  /* enum pg_load */
-	int script;
-	uint64_t version; /* major; 0: the newest */
+	int claim;		     /* enum pg_claim */
+	int load;		     /* enum pg_load */
+	char script[HB_OPTION_FILE]; /* a built-in one, or a name, a line end and the text */
+	uint64_t version;	     /* major; 0: the newest */
 	uint64_t clients, jobs, scale;
 	double rate;
 	uint64_t latency_limit; /* ns */
@@ -101,9 +96,10 @@ struct pg_state {
 	struct pg_session
 		*warm; /* lives as long as the server: its page tables are there to be shared */
 	char conninfo[PG_CONNINFO];
-	char *touch;	 /* query over the whole segment */
-	char *sparse;	 /* the same with a few buffers of every GiB */
-	char *scan_file; /* script of PG_LOAD_SCAN */
+	char *touch;	   /* query over the whole segment */
+	char *sparse;	   /* the same with a few buffers of every GiB */
+	char *scan_file;   /* script of PG_LOAD_SCAN */
+	char *script_file; /* the user's own, NULL: none */
 	uint64_t huge_pages_needed;
 	bool fault_probe;	/* pg_fault_probe is in place */
 	double page_tables_kib; /* per connection; NAN: not measured */
