@@ -29,7 +29,7 @@ static const struct option_row options[] = {
 	 "private "
 	 "mlock "
 	 "sysvshm punch truncate uffd movepages migratepages softoffline hwpoison pagewalk "
-	 "account lateshare promises"},
+	 "account lateshare promises entry forced spliced subpool unreserved limit"},
 	{"size", OPTION_SIZE, offsetof(struct stress_options, size), "1G", "1G", "1T", NULL,
 	 "bytes of the file and of each mapping, a multiple of 1G"},
 	{"pages", OPTION_U64, offsetof(struct stress_options, pages), "96", "8", "4096", NULL,
@@ -76,6 +76,11 @@ static const struct metric_row metrics[] = {
 	[STRESS_GUP_READS] = COUNTER("gup_reads", "words read by get_user_pages()"),
 	[STRESS_FRESH_CHECKS] =
 		COUNTER("fresh_checks", "destroyed pages that were read again for stale data"),
+	[STRESS_ENTRIES] =
+		COUNTER("entries", "times all ways into the kernel but faults were checked"),
+	[STRESS_DIRECT_READS] =
+		COUNTER("direct_reads", "pages that direct I/O filled, where the kernel can"),
+	[STRESS_POOLS] = COUNTER("pools", "bounds of a file system or control group checked"),
 	[STRESS_VIOLATIONS] = {"violations", METRIC_COUNT, "1", METRIC_LOWER, 1,
 			       "checks that failed; each is in the kernel log"},
 	METRIC_END,
@@ -91,8 +96,9 @@ static uint64_t stress_huge_pages(const void *options, unsigned int tasks)
 static const struct stress_actor *actor_find(const char *name, size_t len)
 {
 	static const struct stress_actor *const tables[] = {
-		stress_map_actors,  stress_file_actors,	 stress_move_actors,
-		stress_walk_actors, stress_count_actors, stress_promise_actors};
+		stress_map_actors,   stress_file_actors,  stress_move_actors,
+		stress_walk_actors,  stress_count_actors, stress_promise_actors,
+		stress_entry_actors, stress_limit_actors, stress_split_actors};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(tables); i++)
 		for (const struct stress_actor *a = tables[i]; a->name; a++)

@@ -49,6 +49,9 @@ enum stress_counter {
 	STRESS_PAGEWALKS,
 	STRESS_GUP_READS,
 	STRESS_FRESH_CHECKS,
+	STRESS_ENTRIES,
+	STRESS_DIRECT_READS,
+	STRESS_POOLS,
 	STRESS_VIOLATIONS,
 };
 
@@ -102,7 +105,8 @@ struct stress_actor {
 };
 
 extern const struct stress_actor stress_map_actors[], stress_file_actors[], stress_move_actors[],
-	stress_walk_actors[], stress_count_actors[], stress_promise_actors[];
+	stress_walk_actors[], stress_count_actors[], stress_promise_actors[], stress_entry_actors[],
+	stress_limit_actors[], stress_split_actors[];
 
 /* How an access ended. */
 enum stress_access {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Actors of the stress workload that work on mappings: faults, remaps, forks, splits, protections.
- */
+/* Actors of the stress workload that work on mappings: faults, remaps, forks, protections. */
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/shm.h>
@@ -111,40 +110,6 @@ static int fork_step(struct stress_task *st, struct hb_error *e)
 	task_count(st->task, STRESS_FORKS, 1);
 	task_random(st->task);
 	return stress_reap(pid, e);
-}
-
-/*
- * Take 2 MiB out of the middle of the shared GiB, by munmap or by another protection: the VMA is
- * split and what it shared has to be unshared. A VMA of hugetlb never merges again, so the whole is
- * mapped anew first.
- */
-static int split_step(struct stress_task *st, struct hb_error *e)
-{
-	unsigned int index = stress_random_page(st);
-	uint64_t offset = index * STRESS_HUGE_PAGE;
-	int err = stress_map_all(st, e);
-
-	if (err)
-		return err;
-	stress_touch(st, index);
-	if (task_random(st->task) % 2) {
-		if (munmap(st->map + offset, STRESS_HUGE_PAGE) < 0)
-			return hb_error_set(e, -errno, "munmap of 2 MiB: %m");
-		stress_touch(st, (index + 1) % st->stress->npages);
-		err = stress_map(st, st->map + offset, offset, STRESS_HUGE_PAGE,
-				 MAP_SHARED | MAP_NORESERVE, e);
-	} else {
-		if (mprotect(st->map + offset, STRESS_HUGE_PAGE, PROT_READ) < 0)
-			return hb_error_set(e, -errno, "mprotect of 2 MiB: %m");
-		stress_touch(st, (index + 1) % st->stress->npages);
-		if (mprotect(st->map + offset, STRESS_HUGE_PAGE, PROT_READ | PROT_WRITE) < 0)
-			return hb_error_set(e, -errno, "mprotect of 2 MiB: %m");
-	}
-	if (err)
-		return err;
-	stress_touch(st, index);
-	task_count(st->task, STRESS_SPLITS, 1);
-	return 0;
 }
 
 /* Read-only, where a write must be denied, and back, where it must go through. */
@@ -270,9 +235,13 @@ static int shm_step(struct stress_task *st, struct hb_error *e)
 }
 
 const struct stress_actor stress_map_actors[] = {
-	{.name = "fault", .step = fault_step},	   {.name = "remap", .step = remap_step},
-	{.name = "reserve", .step = reserve_step}, {.name = "fork", .step = fork_step},
-	{.name = "split", .step = split_step},	   {.name = "mprotect", .step = mprotect_step},
-	{.name = "private", .step = private_step}, {.name = "mlock", .step = mlock_step},
-	{.name = "sysvshm", .step = shm_step},	   {.name = NULL},
+	{.name = "fault", .step = fault_step},
+	{.name = "remap", .step = remap_step},
+	{.name = "reserve", .step = reserve_step},
+	{.name = "fork", .step = fork_step},
+	{.name = "mprotect", .step = mprotect_step},
+	{.name = "private", .step = private_step},
+	{.name = "mlock", .step = mlock_step},
+	{.name = "sysvshm", .step = shm_step},
+	{.name = NULL},
 };
