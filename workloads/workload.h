@@ -92,7 +92,7 @@ struct workload_ops {
 	int (*exec)(int argc, char **argv);
 };
 
-/* Registration by linker section; workloads_sorted() in gang.c walks it. */
+/* Registration by linker section; workloads_sorted() in contract.c walks it. */
 #define WORKLOAD_REGISTER(ops)                                                                     \
 	static const struct workload_ops *const workload_entry_##ops                               \
 		__attribute__((used, section("workloads"))) = &(ops)
