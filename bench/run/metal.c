@@ -135,10 +135,10 @@ int metal_continue(enum metal_outcome *outcome, char **dir, unsigned int *unexpe
 	if (!rc || rc == -ENOENT)
 		rc = metal_state_load(METAL_DIRECTORY, &s, e);
 	if (booted && rc != -EBUSY)
-		rc = be_an_arm(
+		rc = metal_be_an_arm(
 			&s, rc ? METAL_RETURN : metal_next(&s, booted, false, now ? now : ""), e);
 	else if (!rc) {
-		rc = be_the_own(&s, outcome, dir, unexpected, e);
+		rc = metal_be_the_own(&s, outcome, dir, unexpected, e);
 		if (rc)
 			stop_record(e->text);
 	}
@@ -194,7 +194,7 @@ static int begin(struct run *r, const struct metal_options *o, struct metal_stat
 		rc = metal_state_store(METAL_DIRECTORY, s, e);
 	if (!rc && !o->no_unit)
 		rc = metal_unit_install(METAL_UNIT_DIR, unit, e);
-	return rc ? rc : go_on(r, s, METAL_NEXT, outcome, e);
+	return rc ? rc : metal_go_on(r, s, METAL_NEXT, outcome, e);
 }
 
 int metal_begin(struct run *r, const struct metal_options *o, enum metal_outcome *outcome,
@@ -211,7 +211,7 @@ int metal_begin(struct run *r, const struct metal_options *o, enum metal_outcome
 	if (!rc)
 		return 0;
 	kexec_unload();
-	leave_nothing(NULL);
+	metal_leave_nothing(NULL);
 	store_discard(&r->store);
 	return rc;
 }
@@ -221,7 +221,7 @@ static int abort_now(struct metal_state *s, struct hb_error *e)
 	struct run r;
 	int rc;
 
-	run_init(&r, s);
+	metal_run_init(&r, s);
 	rc = store_resume(s->results, s->run, &r.store, e);
 	if (!rc)
 		r.record = store_read(&r.store, "run.json", e);
@@ -232,7 +232,7 @@ static int abort_now(struct metal_state *s, struct hb_error *e)
 	if (rc)
 		fprintf(stderr, "hugebench: %s\n", e->text);
 	kexec_unload();
-	return leave_nothing(e);
+	return metal_leave_nothing(e);
 }
 
 int metal_abort(enum metal_outcome *outcome, struct hb_error *e)
@@ -245,7 +245,7 @@ int metal_abort(enum metal_outcome *outcome, struct hb_error *e)
 
 	*outcome = METAL_BOOTS;
 	if (!rc)
-		rc = hb_file_write_atomic(ABORT_FILE, "", 0);
+		rc = hb_file_write_atomic(METAL_ABORT_FILE, "", 0);
 	while (!rc && !booted && state_is_there() && lock(&fd, e) && hb_now_ns() < until) {
 		close(fd);
 		fd = -1;
@@ -274,13 +274,13 @@ int metal_status(FILE *out, struct hb_error *e)
 	}
 	r.costs = costs_load();
 	if (!rc) {
-		boot_missing(&r, &done);
+		metal_boot_missing(&r, &done);
 		fprintf(out, "run %s: %zu of %zu boots are done, about %s left\n", r.store.dir,
 			done, json_array_size(json_object_get(r.plan, "cells")),
-			time_left(&r, left, sizeof(left)));
+			metal_time_left(&r, left, sizeof(left)));
 		if (s.cell)
 			fprintf(out, "under way: %s\n", s.cell);
-		if (abort_asked())
+		if (metal_abort_asked())
 			fputs("given up: it ends on the machine's own kernel\n", out);
 	}
 	if (s.stopped)
@@ -325,6 +325,6 @@ int metal_restore(struct hb_error *e)
 	metal_state_free(&s);
 	if (!rc || (!metal_unit_is_there(METAL_UNIT_DIR) && access(METAL_DIRECTORY, F_OK)))
 		return 0;
-	rc = leave_nothing(e);
+	rc = metal_leave_nothing(e);
 	return rc ? rc : 1;
 }

@@ -19,13 +19,12 @@
 /* What the way from one kernel's services to those of the next may take. */
 #define BOOT_S 600
 
-bool abort_asked(void)
+bool metal_abort_asked(void)
 {
-	return !access(ABORT_FILE, F_OK);
+	return !access(METAL_ABORT_FILE, F_OK);
 }
 
-/* Unit and state; the run stays. */
-int leave_nothing(struct hb_error *e)
+int metal_leave_nothing(struct hb_error *e)
 {
 	int rc = metal_unit_remove(METAL_UNIT_DIR, e);
 
@@ -44,8 +43,7 @@ static int boot_index(const struct run *r, const char *id)
 	return -1;
 }
 
-/* Index of the first boot that has no result, or -1; *@done: those that have one. */
-int boot_missing(const struct run *r, size_t *done)
+int metal_boot_missing(const struct run *r, size_t *done)
 {
 	const json_t *cells = json_object_get(r->plan, "cells"), *planned;
 	int first = -1;
@@ -60,7 +58,7 @@ int boot_missing(const struct run *r, size_t *done)
 	return first;
 }
 
-void run_init(struct run *r, const struct metal_state *s)
+void metal_run_init(struct run *r, const struct metal_state *s)
 {
 	*r = (struct run){.args = {.name = s->run,
 				   .results = s->results,
@@ -73,7 +71,7 @@ void run_init(struct run *r, const struct metal_state *s)
 
 static int run_begin(struct run *r, const struct metal_state *s, struct hb_error *e)
 {
-	run_init(r, s);
+	metal_run_init(r, s);
 	return run_open(r, e) ?: run_take_up(r, e);
 }
 
@@ -127,13 +125,13 @@ static int measure(struct metal_state *s, bool *hangs, pid_t *holder, struct hb_
 	return rc;
 }
 
-int be_an_arm(struct metal_state *s, enum metal_step step, struct hb_error *e)
+int metal_be_an_arm(struct metal_state *s, enum metal_step step, struct hb_error *e)
 {
 	struct hb_error failed = {""};
 	bool hangs = false;
 	pid_t holder = -1;
 
-	if (step == METAL_MEASURE && !abort_asked() && measure(s, &hangs, &holder, &failed)) {
+	if (step == METAL_MEASURE && !metal_abort_asked() && measure(s, &hangs, &holder, &failed)) {
 		fprintf(stderr, "hugebench: %s\n", failed.text);
 		s->error = strdup(failed.text);
 		metal_state_store(METAL_DIRECTORY, s, NULL);
@@ -213,8 +211,7 @@ static void boot_learn(struct run *r, const struct metal_state *s)
 	json_decref(planned);
 }
 
-/* Of the boots without a result; "about 20 m" into @buf. */
-const char *time_left(const struct run *r, char *buf, size_t size)
+const char *metal_time_left(const struct run *r, char *buf, size_t size)
 {
 	const json_t *cells = json_object_get(r->plan, "cells"), *planned;
 	double seconds = 0;
@@ -246,9 +243,9 @@ static bool pause_ends(uint64_t ns)
 {
 	uint64_t until = hb_now_ns() + ns;
 
-	while (hb_now_ns() < until && !abort_asked() && !workers_interrupted())
+	while (hb_now_ns() < until && !metal_abort_asked() && !workers_interrupted())
 		hb_sleep_until_ns(hb_now_ns() + NSEC_PER_SEC / 4);
-	return !abort_asked() && !workers_interrupted();
+	return !metal_abort_asked() && !workers_interrupted();
 }
 
 /* State on disk, kernel in memory, and off. */
@@ -274,7 +271,7 @@ static int boot_arm(struct run *r, struct metal_state *s, int at, size_t done, s
 	s->tries = tries;
 	s->since = time(NULL);
 	fprintf(stderr, "hugebench: metal: boot %zu of %zu: %s; about %s left\n", done + 1,
-		json_array_size(cells), s->cell, time_left(r, left, sizeof(left)));
+		json_array_size(cells), s->cell, metal_time_left(r, left, sizeof(left)));
 	rc = kexec_load(json_text(arm, "image"), initrd, line, e);
 	if (!rc)
 		rc = metal_state_store(METAL_DIRECTORY, s, e);
@@ -292,12 +289,11 @@ static int end_run(struct run *r, const char *status, struct hb_error *e)
 {
 	int rc = run_record_status(r, status, e);
 
-	return rc ? rc : leave_nothing(e);
+	return rc ? rc : metal_leave_nothing(e);
 }
 
-/* @step is of the own kernel. */
-int go_on(struct run *r, struct metal_state *s, enum metal_step step, enum metal_outcome *outcome,
-	  struct hb_error *e)
+int metal_go_on(struct run *r, struct metal_state *s, enum metal_step step,
+		enum metal_outcome *outcome, struct hb_error *e)
 {
 	size_t done;
 	int at, rc = step == METAL_LOST ? lost_record(r, s, e) : 0;
@@ -308,7 +304,7 @@ int go_on(struct run *r, struct metal_state *s, enum metal_step step, enum metal
 		boot_learn(r, s);
 	if (step != METAL_AGAIN)
 		state_clear_boot(s);
-	at = boot_missing(r, &done);
+	at = metal_boot_missing(r, &done);
 	*outcome = at < 0 ? METAL_FINISHED : METAL_BOOTS;
 	if (at >= 0 && !pause_ends(s->pause))
 		*outcome = METAL_ABORTED;
@@ -334,8 +330,8 @@ static unsigned int cells_unexpected(const struct run *r)
 	return n;
 }
 
-int be_the_own(struct metal_state *s, enum metal_outcome *outcome, char **dir,
-	       unsigned int *unexpected, struct hb_error *e)
+int metal_be_the_own(struct metal_state *s, enum metal_outcome *outcome, char **dir,
+		     unsigned int *unexpected, struct hb_error *e)
 {
 	HB_FREE char *now = hb_boot_id();
 	enum metal_step step;
@@ -353,7 +349,7 @@ int be_the_own(struct metal_state *s, enum metal_outcome *outcome, char **dir,
 					    "metal --continue` tries again after a boot, --abort "
 					    "gives the run up",
 					    s->tries)
-			     : go_on(&r, s, step, outcome, e);
+			     : metal_go_on(&r, s, step, outcome, e);
 	}
 	if (!rc && *outcome != METAL_BOOTS) {
 		*dir = strdup(r.store.dir);

@@ -11,25 +11,25 @@
 #include "bench/run/metal_unit.h"
 
 /* There when somebody wants the run to end. */
-#define ABORT_FILE METAL_DIRECTORY "/abort"
+#define METAL_ABORT_FILE METAL_DIRECTORY "/abort"
 
-bool abort_asked(void);
+bool metal_abort_asked(void);
 /* @r as the state says it, with nothing opened yet; borrows from @s. */
-void run_init(struct run *r, const struct metal_state *s);
+void metal_run_init(struct run *r, const struct metal_state *s);
 /* Index of the first boot that has no result, or -1; *@done: those that have one. */
-int boot_missing(const struct run *r, size_t *done);
+int metal_boot_missing(const struct run *r, size_t *done);
 /* Of the boots without a result; "20 m" into @buf, which is returned. */
-const char *time_left(const struct run *r, char *buf, size_t size);
+const char *metal_time_left(const struct run *r, char *buf, size_t size);
 
 /* In an arm's kernel: measure where @step says so, and start the machine again. */
-int be_an_arm(struct metal_state *s, enum metal_step step, struct hb_error *e);
+int metal_be_an_arm(struct metal_state *s, enum metal_step step, struct hb_error *e);
 /* In the machine's own kernel, for a run under way; results as of metal_continue(). */
-int be_the_own(struct metal_state *s, enum metal_outcome *outcome, char **dir,
-	       unsigned int *unexpected, struct hb_error *e);
+int metal_be_the_own(struct metal_state *s, enum metal_outcome *outcome, char **dir,
+		     unsigned int *unexpected, struct hb_error *e);
 /* The same for a run that is open; @step is of the own kernel. */
-int go_on(struct run *r, struct metal_state *s, enum metal_step step, enum metal_outcome *outcome,
-	  struct hb_error *e);
+int metal_go_on(struct run *r, struct metal_state *s, enum metal_step step,
+		enum metal_outcome *outcome, struct hb_error *e);
 /* Remove unit and state; the run stays. */
-int leave_nothing(struct hb_error *e);
+int metal_leave_nothing(struct hb_error *e);
 
 #endif
