@@ -62,7 +62,7 @@ $(BUILD)/%.o: %.c | deps
 	$(Q)$(CC) $(CFLAGS) $(HB_CFLAGS) -MMD -MP -c -o $@ $<
 
 # What tests of the host's side share.
-TEST_HELPER_OBJ := $(addprefix $(BUILD)/tests/,leftovers.o put.o run_command.o synthetic.o)
+TEST_HELPER_OBJ := $(addprefix $(BUILD)/tests/,cost.o leftovers.o put.o run_command.o synthetic.o)
 
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(TEST_HELPER_OBJ) $(HOST_LIB_OBJ)
 	$(call say,LD,$@)

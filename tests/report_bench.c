@@ -5,16 +5,15 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "bench/report/report.h"
+#include "bench/base/util.h"
+#include "tests/cost.h"
 #include "tests/synthetic.h"
 
 #define MAX_SECONDS 2.0
 #define MAX_KIB	    (64 * 1024)
+
+static char *run;
 
 /* 20 cells, 2 arms, 25 boots of 100 intervals: 1,000 boots. */
 static struct synthetic large(const char *dir)
@@ -28,67 +27,31 @@ static struct synthetic large(const char *dir)
 	return s;
 }
 
-/* What `hugebench report` does, to the last byte but the screen. */
-static int report(const char *dir)
+static int report(void)
 {
-	struct compare_options options = {0};
-	struct compare_model *m = NULL;
-	struct load_run *run = NULL;
-	struct doc d = {0};
-	struct hb_error e = {""};
-	FILE *out = fopen("/dev/null", "we");
-	int err = out ? load_run(dir, &run, &e) : -errno;
+	size_t cells, comparisons;
+	int err = cost_report(run, &cells, &comparisons);
 
-	err = err ?: compare_build(run, NULL, &options, &m, &e);
-	if (!err) {
-		report_build(m, &d, false);
-		err = doc_text(&d, out, false);
-		printf("report of %zu cells, %zu comparisons", run->ncells, m->ncomparisons);
-	}
-	if (err)
-		fprintf(stderr, "report_bench: %s\n", *e.text ? e.text : strerror(-err));
-	doc_free(&d);
-	compare_free(m);
-	load_free(run);
-	if (out)
-		fclose(out);
+	if (!err)
+		printf("report of %zu cells, %zu comparisons", cells, comparisons);
 	return err;
 }
 
-/* In a process of its own, so that its peak of memory is not ours. */
-static int measure(const char *dir)
+static int measure(void)
 {
-	struct rusage usage;
-	uint64_t begin = hb_now_ns();
-	double wall, processor;
-	int status;
-	pid_t pid;
+	struct cost c;
 
-	fflush(stdout);
-	pid = fork();
-	if (pid < 0)
+	if (cost_measure(report, &c))
 		return 1;
-	if (!pid) {
-		int err = report(dir);
-
-		fflush(stdout);
-		_exit(err ? 1 : 0);
-	}
-	if (wait4(pid, &status, 0, &usage) != pid || !WIFEXITED(status) || WEXITSTATUS(status))
-		return 1;
-	wall = (hb_now_ns() - begin) / 1e9;
-	processor = usage.ru_utime.tv_sec + usage.ru_stime.tv_sec +
-		    (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 	printf(": %.2f s of processor time (%.2f s by the clock, at most %.0f s), %ld KiB (at most "
 	       "%d)\n",
-	       processor, wall, MAX_SECONDS, usage.ru_maxrss, MAX_KIB);
-	return processor > MAX_SECONDS || usage.ru_maxrss > MAX_KIB;
+	       c.processor, c.wall, MAX_SECONDS, c.kib, MAX_KIB);
+	return c.processor > MAX_SECONDS || c.kib > MAX_KIB;
 }
 
 int main(void)
 {
 	char dir[] = "/tmp/hugebench-bench-XXXXXX";
-	HB_FREE char *run = NULL;
 	struct synthetic s;
 	int failed = 1;
 
@@ -97,9 +60,10 @@ int main(void)
 	run = hb_strf("%s/run", dir);
 	if (run) {
 		s = large(run);
-		failed = synthetic_write(&s) || measure(run);
+		failed = synthetic_write(&s) || measure();
 	}
 	hb_remove_all(dir);
+	free(run);
 	if (failed)
 		printf("report_bench: over the limit, or failed\n");
 	return failed;

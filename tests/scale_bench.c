@@ -7,14 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "bench/report/report.h"
 #include "bench/run/merge.h"
 #include "bench/run/store.h"
 #include "bench/scenario/plan.h"
+#include "tests/cost.h"
 #include "tests/synthetic.h"
 
 #define CELLS	    20
@@ -141,51 +138,23 @@ static int run_write(void)
 static int report(void)
 {
 	HB_FREE char *dir = hb_strf("%s/run", top);
-	struct compare_options options = {0};
-	struct compare_model *m = NULL;
-	struct load_run *run = NULL;
-	struct doc d = {0};
-	struct hb_error e = {""};
-	FILE *out = fopen("/dev/null", "we");
-	int err = load_run(dir, &run, &e) ?: compare_build(run, NULL, &options, &m, &e);
+	size_t cells, comparisons;
 
-	if (!err) {
-		report_build(m, &d, false);
-		err = doc_text(&d, out, false);
-	}
-	if (err)
-		fprintf(stderr, "scale_bench: %s\n", *e.text ? e.text : strerror(-err));
-	err = err ?: run->ncells == blocks ? 0 : -EPROTO;
-	doc_free(&d);
-	compare_free(m);
-	load_free(run);
-	fclose(out);
-	return err;
+	return cost_report(dir, &cells, &comparisons) ?: cells == blocks ? 0 : -EPROTO;
 }
 
-/* In a process of its own, so that its peak of memory is not ours; @limited: by the limits above.
- */
+/* @limited: by the limits above. */
 static int measure(const char *what, int (*step)(void), bool limited)
 {
-	uint64_t begin = hb_now_ns();
-	struct rusage usage;
-	double processor;
-	int status;
-	pid_t pid;
+	struct cost c;
 
-	fflush(stdout);
-	pid = fork();
-	if (!pid)
-		_exit(step() ? 1 : 0);
-	if (pid < 0 || wait4(pid, &status, 0, &usage) != pid || status) {
+	if (cost_measure(step, &c)) {
 		printf("%s: failed\n", what);
 		return 1;
 	}
-	processor = usage.ru_utime.tv_sec + usage.ru_stime.tv_sec +
-		    (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 	printf("%-10s %7u blocks %7.2f s of processor time %7.2f s by the clock %8ld KiB\n", what,
-	       blocks, processor, (hb_now_ns() - begin) / 1e9, usage.ru_maxrss);
-	return limited && (processor > MAX_SECONDS || usage.ru_maxrss > MAX_KIB);
+	       blocks, c.processor, c.wall, c.kib);
+	return limited && (c.processor > MAX_SECONDS || c.kib > MAX_KIB);
 }
 
 int main(int argc, char **argv)
