@@ -229,13 +229,6 @@ static int pmdshare_setup(struct instance *in, struct hb_error *e)
 	return rc;
 }
 
-int pmdshare_map(const struct instance *in, char *addr, struct hb_error *e)
-{
-	const struct pmdshare_options *o = in->options;
-
-	return hugetlb_file_map(in->priv, addr, o->private, o->touched != 0, e);
-}
-
 /* Fisher-Yates from the task's own stream: the same order in both arms. */
 static uint32_t *shuffled(struct task *t, uint64_t n)
 {

@@ -57,7 +57,13 @@ static inline uint64_t pmdshare_touched_pages(const struct pmdshare_options *o)
 }
 
 /* Map the file at @addr as a task does. */
-int pmdshare_map(const struct instance *in, char *addr, struct hb_error *e);
+static inline int pmdshare_map(const struct instance *in, char *addr, struct hb_error *e)
+{
+	const struct pmdshare_options *o = in->options;
+
+	return hugetlb_file_map(in->priv, addr, o->private, o->touched != 0, e);
+}
+
 /* Are PMD tables shared, or not, as the options say? -ENODATA, -EINVAL: no. */
 int pmdshare_prove(struct instance *in, struct hb_error *e);
 
