@@ -16,7 +16,7 @@
 
 #include "bench/base/json.h"
 #include "bench/build/hostqemu.h"
-#include "bench/guest/vm.h"
+#include "bench/guest/vm_argv.h"
 #include "bench/host/placement.h"
 #include "bench/run/guest_size.h"
 #include "bench/scenario/describe.h"

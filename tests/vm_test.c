@@ -11,7 +11,7 @@
 
 #include "bench/build/hostqemu.h"
 #include "bench/base/exact.h"
-#include "bench/guest/vm.h"
+#include "bench/guest/vm_argv.h"
 #include "bench/host/memory.h"
 
 /* Unpacked somewhere; the words that start it come first. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One QEMU guest: argv, spawn, data socket, QMP, end. Only vm.c knows QEMU's options. */
+/* One QEMU guest: spawn, data socket, QMP, end. */
 #ifndef HB_VM_H
 #define HB_VM_H
 
@@ -43,27 +43,9 @@ struct vm_config {
 			  */
 };
 
-/* What vm_argv() needs beside the configuration: inherited descriptors and host NUMA nodes. */
-struct vm_wiring {
-	int data_fd;		     /* connected socket: the agent's port */
-	int qmp_fd;		     /* connected socket: the machine protocol */
-	int console_fd;		     /* listening socket: input of the serial console */
-	int host_node[VM_MAX_NODES]; /* bind guest node's memory to this host node, -1: nowhere */
-	const char *user; /* QEMU becomes it before the guest runs; NULL: it stays who starts it */
-};
-
-struct hostqemu;
 struct vm;
 
 const char *vm_mode_name(enum vm_mode mode);
-/*
- * The command line of QEMU @q: a NULL-terminated array in *@argv, released with vm_argv_free().
- * Depends on nothing but its arguments. -EINVAL with the reason for what no guest can be made of.
- */
-int vm_argv(const struct hostqemu *q, const struct vm_config *c, const struct vm_wiring *w,
-	    char ***argv, struct hb_error *e);
-void vm_argv_free(char **argv);
-
 /*
  * Start; on success *@vm is to be ended with vm_end(), whatever happens. QEMU is vm_user() before
  * the guest runs, dies with the process that started it, and is in a process group of its own, so
@@ -95,7 +77,5 @@ int vm_console_fd(struct vm *vm, struct hb_error *e);
 int vm_dump_blocked(struct vm *vm, struct hb_error *e);
 /* Wait up to @grace_ns for the guest to power off, then quit, then kill; always reaps; frees. */
 void vm_end(struct vm *vm, uint64_t grace_ns);
-/* The whole kernel command line a guest of this configuration gets; owned by the caller. */
-char *vm_command_line(const struct vm_config *c);
 
 #endif

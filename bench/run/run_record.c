@@ -12,7 +12,7 @@
 #include "bench/run/invocation.h"
 #include "bench/run/run.h"
 #include "bench/result/stats.h"
-#include "bench/guest/vm.h"
+#include "bench/guest/vm_argv.h"
 
 #define CONFIG_DIRECTORY "kernels"
 
