@@ -204,7 +204,7 @@ static int bring_up(struct vm *vm, const struct vm_config *c, int qmp_fd, struct
 	if (!rc && !c->gdb)
 		rc = qmp_command(vm->qmp, "cont", NULL, hb_now_ns() + COMMAND_TIMEOUT_NS, NULL, e);
 	/* The stub is served by the main thread. */
-	if (!rc && has_turns(c) && !c->gdb)
+	if (!rc && vm_has_turns(c) && !c->gdb)
 		quiet_begin(&vm->quiet, vm->pid);
 	return rc;
 }

@@ -65,7 +65,7 @@ static unsigned int sockets(const struct vm_config *c)
 	return c->vcpus < c->nodes ? c->vcpus : c->nodes;
 }
 
-bool has_turns(const struct vm_config *c)
+bool vm_has_turns(const struct vm_config *c)
 {
 	return c->mode == VM_EXACT && c->vcpus > 1;
 }
@@ -73,7 +73,7 @@ bool has_turns(const struct vm_config *c)
 /* With those that never run: exact.h. */
 static unsigned int all_vcpus(const struct vm_config *c)
 {
-	return has_turns(c) ? exact_all_vcpus(c->vcpus) : c->vcpus;
+	return vm_has_turns(c) ? exact_all_vcpus(c->vcpus) : c->vcpus;
 }
 
 /*
@@ -145,7 +145,7 @@ char *vm_command_line(const struct vm_config *c)
 
 	if (c->mode == VM_EMULATED && c->tsc_khz)
 		snprintf(frequency, sizeof(frequency), " tsc_early_khz=%u", c->tsc_khz);
-	if (has_turns(c))
+	if (vm_has_turns(c))
 		snprintf(turns, sizeof(turns), turn_words, c->vcpus);
 	return hb_strf("%s%s%s%s%s%s%s%s", common, c->mode == VM_KVM ? "" : tcg, frequency,
 		       c->mode == VM_EXACT ? exact : "", turns,
@@ -186,8 +186,8 @@ static void push_machine(struct args *a, const struct hostqemu *q, const struct 
 	push_option(a, "-machine",
 		    hb_strf("pc,hpet=%s,usb=off,vmport=off,graphics=off,dump-guest-core=off,"
 			    "mem-merge=off",
-			    has_turns(c) ? "on" : "off"));
-	if (has_turns(c))
+			    vm_has_turns(c) ? "on" : "off"));
+	if (vm_has_turns(c))
 		push_option(a, "-global", hb_strf("hpet.timers=%d", EXACT_TIMERS));
 	/* The panic is reported, then the guest goes on to print its trace and to reset. */
 	push_option(a, "-action", strdup("panic=none"));
@@ -232,7 +232,7 @@ static void push_cpus(struct args *a, const struct vm_config *c)
 {
 	unsigned int cores = c->vcpus / sockets(c), all = all_vcpus(c);
 
-	if (!has_turns(c)) {
+	if (!vm_has_turns(c)) {
 		push_option(
 			a, "-smp",
 			hb_strf("%u,sockets=%u,cores=%u,threads=1", c->vcpus, sockets(c), cores));
@@ -254,7 +254,7 @@ static char *node_cpus(const struct vm_config *c, unsigned int n)
 
 	if (n >= sockets(c))
 		return strdup("");
-	if (!n && has_turns(c))
+	if (!n && vm_has_turns(c))
 		snprintf(idle, sizeof(idle), ",cpus=%u-%u", c->vcpus, all_vcpus(c) - 1);
 	return per_node == 1 ? hb_strf(",cpus=%u%s", first, idle)
 			     : hb_strf(",cpus=%u-%u%s", first, first + per_node - 1, idle);

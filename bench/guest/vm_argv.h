@@ -26,6 +26,6 @@ void vm_argv_free(char **argv);
 /* The whole kernel command line a guest of this configuration gets; owned by the caller. */
 char *vm_command_line(const struct vm_config *c);
 /* Do several vCPUs take turns on one thread? */
-bool has_turns(const struct vm_config *c);
+bool vm_has_turns(const struct vm_config *c);
 
 #endif
