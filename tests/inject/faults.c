@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- *	faults [N [SEED]]	N faults (default: a hundred), the kinds in turn; TAP
+ *	faults [N [SEED [FIRST]]]	N faults (default: a hundred), the kinds in turn; TAP
+ *
+ * FIRST is the number of the first, 0 unless told: a fault that failed is had again by its number.
  *
  * Several processes take them from one list, each in a place of its own: most of a fault is
  * waiting.
  */
 #include <limits.h>
-#include <semaphore.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,9 +35,8 @@ struct tally {
 
 /* What the processes share. */
 static struct list {
-	unsigned long next, wanted;
+	unsigned long first, next, end;
 	uint64_t seed;
-	sem_t alone;
 	unsigned int broken; /* processes that could not even begin */
 	struct tally of[];
 } * list;
@@ -154,8 +154,6 @@ static void take(struct fault *f)
 {
 	struct ground *g = f->kind->ground;
 
-	if (g->alone)
-		sem_wait(&list->alone);
 	if (!g->state)
 		g->state = g->prepare(g) ?: 1;
 	if (g->state == 1) {
@@ -169,12 +167,11 @@ static void take(struct fault *f)
 		skip(f->kind);
 	} else {
 		HB_FREE char *text = output();
+		size_t len = strlen(text);
 
-		complain(f, "an undisturbed attempt fails: %.300s", text);
+		complain(f, "an undisturbed attempt fails: %s", text + (len > 300 ? len - 300 : 0));
 		count(f);
 	}
-	if (g->alone)
-		sem_post(&list->alone);
 }
 
 static char *beside(const char *name)
@@ -225,21 +222,30 @@ static int settle(const char *own_cache)
 	       copy("../../hugebench", "hugebench") || copy("../fake_guest", "hugebench-agent");
 }
 
-static void work(const char *own_cache)
+/* Take the @i-th if it is one of those that are taken @alone, or not. */
+static void take_if(unsigned long i, bool alone)
 {
+	struct fault f = {
+		.kind = kind_of(i), .number = i, .seed = (list->seed + i) * 0x9e3779b97f4a7c15};
+
+	if (f.kind->ground->alone == alone)
+		take(&f);
+}
+
+/* The first of the processes has what is done alone, and prepares for it once. */
+static void work(const char *own_cache, bool first)
+{
+	unsigned long i;
+
 	if (settle(own_cache)) {
 		__atomic_add_fetch(&list->broken, 1, __ATOMIC_RELAXED);
-	} else {
-		unsigned long i;
-
-		while ((i = __atomic_fetch_add(&list->next, 1, __ATOMIC_RELAXED)) < list->wanted) {
-			struct fault f = {.kind = kind_of(i),
-					  .number = i,
-					  .seed = (list->seed + i) * 0x9e3779b97f4a7c15};
-
-			take(&f);
-		}
+		hb_remove_all(site.top);
+		return;
 	}
+	for (i = list->first; first && i < list->end; i++)
+		take_if(i, true);
+	while ((i = __atomic_fetch_add(&list->next, 1, __ATOMIC_RELAXED)) < list->end)
+		take_if(i, false);
 	hb_remove_all(site.top);
 }
 
@@ -290,14 +296,15 @@ int main(int argc, char **argv)
 	HB_FREE char *own_cache = paths_cache(NULL);
 
 	list = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (list == MAP_FAILED || !own_cache || sem_init(&list->alone, 1, 1))
+	if (list == MAP_FAILED || !own_cache)
 		return 1;
-	list->wanted = argc > 1 ? strtoul(argv[1], NULL, 10) : DEFAULT_FAULTS;
 	list->seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
+	list->first = list->next = argc > 3 ? strtoul(argv[3], NULL, 10) : 0;
+	list->end = list->first + (argc > 1 ? strtoul(argv[1], NULL, 10) : DEFAULT_FAULTS);
 	find_kernel();
 	for (long i = 0; i < workers; i++)
 		if (!fork()) {
-			work(own_cache);
+			work(own_cache, !i);
 			_exit(0);
 		}
 	while (wait(NULL) > 0)

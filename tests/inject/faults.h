@@ -32,7 +32,7 @@ struct ground {
 	const char *below;  /* files whose changes fail, a directory below site.top */
 	unsigned int cells; /* of a run */
 	bool rare;	    /* takes much of the machine: in every third round only */
-	bool alone;	    /* one of these grounds at a time */
+	bool alone;	    /* one fault at a time, by one process */
 	int state;	    /* of this process: 0, prepared 1, or what prepare() said */
 	uint64_t length_ns; /* of the undisturbed attempt */
 };
