@@ -29,7 +29,7 @@ static const struct option_row options[] = {
 	 "private "
 	 "mlock "
 	 "sysvshm punch truncate uffd movepages migratepages softoffline hwpoison pagewalk "
-	 "account lateshare promises entry forced spliced subpool unreserved limit"},
+	 "account lateshare edges promises entry forced spliced subpool unreserved limit"},
 	{"size", OPTION_SIZE, offsetof(struct stress_options, size), "1G", "1G", "1T", NULL,
 	 "bytes of the file and of each mapping, a multiple of 1G"},
 	{"pages", OPTION_U64, offsetof(struct stress_options, pages), "96", "8", "4096", NULL,

@@ -21,6 +21,10 @@
 #define LATE_PAGES    8
 #define LATE_DELAY_NS (2 * NSEC_PER_SEC / 1000)
 
+/* An aligned GiB of a file of its own, mapped with a huge page before it and one behind it. */
+#define EDGES_ADDR ((uint8_t *)0x250000000000)
+#define EDGES_MAP  (STRESS_GIB + 2 * STRESS_HUGE_PAGE)
+
 long stress_hugetlb_kib(void)
 {
 	uint64_t kib;
@@ -226,8 +230,81 @@ static int late_step(struct stress_task *st, struct hb_error *e)
 	return err;
 }
 
+static int edges_init(struct stress_task *st, struct hb_error *e)
+{
+	int *fd = malloc(sizeof(*fd));
+
+	if (!fd)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	st->priv = fd;
+	*fd = memfd_create("edges", MFD_CLOEXEC | MFD_HUGETLB);
+	if (*fd < 0)
+		return hb_error_set(e, -errno, "a file of its own: %m");
+	return alone(st, e);
+}
+
+static void edges_exit(struct stress_task *st)
+{
+	int *fd = st->priv;
+
+	if (fd && *fd >= 0)
+		close(*fd);
+	free(fd);
+	st->priv = NULL;
+}
+
+/* Of a forked child: all pages are there, and those beside the shared GiB are counted as its own.
+ */
+static void edges_check(struct stress_task *st)
+{
+	const long page = STRESS_HUGE_PAGE >> 10;
+	long own = stress_hugetlb_kib();
+	long all = smaps_kib("Shared_Hugetlb:") + smaps_kib("Private_Hugetlb:");
+
+	if (all != 4 * page || own != 2 * page)
+		stress_violation(st,
+				 "a child has %ld kB, %ld kB of it in tables of its own; "
+				 "%ld and %ld were to be",
+				 all, own, 4 * page, 2 * page);
+}
+
+/* fork() copies the page tables on both sides of one that the child shares, which it leaves alone.
+ */
+static int edges_step(struct stress_task *st, struct hb_error *e)
+{
+	uint8_t *const start = EDGES_ADDR - STRESS_HUGE_PAGE, *const end = EDGES_ADDR + STRESS_GIB;
+	uint8_t *const page[] = {start, EDGES_ADDR, end - STRESS_HUGE_PAGE, end};
+	const int fd = *(int *)st->priv;
+	bool touched = true;
+	int err = 0;
+	pid_t pid;
+
+	if (ftruncate(fd, 2 * STRESS_GIB + STRESS_HUGE_PAGE) < 0)
+		return hb_error_set(e, -errno, "ftruncate: %m");
+	if (mmap(start, EDGES_MAP, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_SHARED | MAP_NORESERVE,
+		 fd, STRESS_GIB - STRESS_HUGE_PAGE) == MAP_FAILED)
+		return hb_error_set(e, -errno, "mmap: %m");
+	for (unsigned int i = 0; i < ARRAY_SIZE(page); i++)
+		touched &= stress_store(st, page[i], i) == STRESS_OK;
+	pid = touched ? fork() : 0;
+	if (touched && !pid) {
+		edges_check(st);
+		_exit(0);
+	}
+	if (pid < 0)
+		err = hb_error_set(e, -errno, "fork: %m");
+	else if (pid)
+		err = stress_reap(pid, e);
+	munmap(start, EDGES_MAP);
+	if (ftruncate(fd, 0) < 0 && !err)
+		err = hb_error_set(e, -errno, "ftruncate: %m");
+	task_count(st->task, STRESS_FORKS, touched);
+	return err;
+}
+
 const struct stress_actor stress_count_actors[] = {
 	{.name = "account", .init = alone, .step = account_step},
 	{.name = "lateshare", .init = late_init, .step = late_step, .exit = late_exit},
+	{.name = "edges", .init = edges_init, .step = edges_step, .exit = edges_exit},
 	{.name = NULL},
 };
