@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Carrying out a plan, cell after cell. */
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -38,6 +39,14 @@ static void settings_check(const struct progress *p)
 			      what);
 }
 
+/* Does other work take most of this machine? What a cell took is no measure of its cost then. */
+static bool host_is_busy(void)
+{
+	double load;
+
+	return getloadavg(&load, 1) == 1 && load > 3.0 * sysconf(_SC_NPROCESSORS_ONLN);
+}
+
 /* Wait for the next cell to end. */
 static int cell_finish(struct walk *k, struct hb_error *e)
 {
@@ -48,7 +57,8 @@ static int cell_finish(struct walk *k, struct hb_error *e)
 	if (rc)
 		return rc;
 	cell = walk_read(k, w->at);
-	costs_learn(k->r->costs, w->cell.planned, cell);
+	if (!host_is_busy())
+		costs_learn(k->r->costs, w->cell.planned, cell);
 	walk_count(k, w->at, cell);
 	k->progress.seconds_left = walk_seconds_left(k);
 	progress_end(&k->progress, &w->cell, cell);
