@@ -210,6 +210,16 @@ static void failed_start_is_told(void **state)
 	json_decref(cell);
 }
 
+/* Before anything is built. */
+static void exact_refuses_a_large_database(void **state)
+{
+	char *const argv[] = {"build/hugebench", "run",	  "-s",	       "postgres",
+			      "--mode",		 "exact", "--dry-run", NULL};
+
+	(void)state;
+	assert_int_equal(child_do(argv, -1), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +227,7 @@ int main(void)
 		cmocka_unit_test(agrees_with_pgbench),
 		cmocka_unit_test(unproved_claim_is_invalid),
 		cmocka_unit_test(failed_start_is_told),
+		cmocka_unit_test(exact_refuses_a_large_database),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -133,9 +133,7 @@ enum vm_mode run_vm_mode(const struct run *r);
 bool run_takes_turns(const struct run *r);
 /* The image of @k that the run's guests boot; borrowed. */
 const char *run_bzimage(const struct run *r, const struct kernel *k);
-/*
- * r->image, as its mode and its database want it; -EINVAL: mode exact has no room for that much.
- */
+/* r->image, as its mode and its database want it. */
 int run_image_resolve(struct run *r, struct hb_error *e);
 /* Root image or initramfs: one decision for all cells of a run. */
 void run_image(const struct run *r, struct vm_config *vm);

@@ -4,12 +4,6 @@
 
 #include "bench/run/run.h"
 
-/*
- * What a disk does is done at the host's time, so in mode exact the database is in the initramfs,
- * which QEMU puts below the PC's hole at 3 GiB, beside the kernel.
- */
-#define EXACT_SCALE_MOST 16
-
 bool run_is_native(const struct run *r)
 {
 	return !strcmp(r->mode, "native");
@@ -44,17 +38,10 @@ const char *run_bzimage(const struct run *r, const struct kernel *k)
 
 int run_image_resolve(struct run *r, struct hb_error *e)
 {
-	bool memory = run_vm_mode(r) == VM_EXACT;
-
-	if (memory && r->postgres_scale > EXACT_SCALE_MOST)
-		return hb_error_set(e, -EINVAL,
-				    "postgres.scale = %u: mode exact has the database in memory, "
-				    "where there is room for %d; the scenario postgres-exact has "
-				    "sizes for it",
-				    r->postgres_scale, EXACT_SCALE_MOST);
+	/* What a disk does is done at the host's time. */
 	return image_resolve(&(struct image_wants){.scale = r->postgres_scale,
 						   .version = r->postgres_version,
-						   .memory = memory,
+						   .memory = run_vm_mode(r) == VM_EXACT,
 						   .selftests = r->selftests},
 			     &r->image, e);
 }

@@ -254,6 +254,22 @@ static int postgres_version(const struct run *r, unsigned int *version, struct h
 	return *version && run_has_guest(r) ? hostpg_check(*version, e) : 0;
 }
 
+/*
+ * In mode exact the database is in the initramfs, which QEMU puts below the PC's hole at 3 GiB,
+ * beside the kernel.
+ */
+#define EXACT_SCALE_MOST 16
+
+static int database_check(const struct run *r, struct hb_error *e)
+{
+	if (strcmp(r->mode, "exact") || r->postgres_scale <= EXACT_SCALE_MOST)
+		return 0;
+	return hb_error_set(e, -EINVAL,
+			    "postgres.scale = %u: mode exact has the database in memory, where "
+			    "there is room for %d; the scenario postgres-exact has sizes for it",
+			    r->postgres_scale, EXACT_SCALE_MOST);
+}
+
 static bool uses_workload(const struct run *r, const char *name)
 {
 	for (size_t c = 0; c < r->spec.ncells; c++)
@@ -310,6 +326,9 @@ int run_read(struct run *r, struct hb_error *e)
 	if (rc)
 		return rc;
 	r->selftests = uses_workload(r, "selftests");
+	rc = database_check(r, e);
+	if (rc)
+		return rc;
 	expectations_check(r);
 	return arms_choose(r, e);
 }
