@@ -6,8 +6,6 @@
 #include "bench/commands/commands.h"
 #include "bench/report/plot.h"
 
-static const struct argp_option no_options[] = {{0}};
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	const char **run = state->input;
@@ -55,8 +53,10 @@ static int plots(const char *name, struct hb_error *e)
 int cmd_plots(int argc, char **argv)
 {
 	static const struct argp argp = {
-		no_options, parse, "RUN", "Draw the pictures of a run from its raw data.",
-		NULL,	    NULL,  NULL};
+		.parser = parse,
+		.args_doc = "RUN",
+		.doc = "Draw the pictures of a run from its raw data.",
+	};
 	const char *run = NULL;
 	struct hb_error e = {""};
 	int err;
