@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "bench/scenario/describe.h"
 #include "bench/scenario/spec.h"
 
 /* What an agent might describe. */
@@ -393,6 +394,37 @@ static void modes_decide(void **state)
 	spec_free(&s);
 }
 
+/* Antagonists that no cell of the scenarios of mode exact has. */
+static void antagonists_run_in_mode_exact(void **state)
+{
+	static const struct {
+		const char *name, *options;
+	} beside[] = {
+		{"mprotect", "mprotect.rate = 200\nmprotect.length = 2M\n"},
+		{"uffd", "uffd.rate = 10\nuffd.target = sibling\n"},
+		{"offline", "offline.rate = 100\noffline.batch = 4\n"},
+	};
+	struct hb_error e;
+	json_t *ours = describe_agent("build/hugebench-agent", &e);
+
+	(void)state;
+	assert_non_null(ours);
+	for (size_t i = 0; i < ARRAY_SIZE(beside); i++) {
+		HB_FREE char *text = hb_strf("[scenario]\ndescription = d\nkernels = base\n"
+					     "[cell a]\nworkload = pmdshare\ntasks = 4\n"
+					     "insn = 8000000\nturn = 100\nantagonists = %s\n%s",
+					     beside[i].name, beside[i].options);
+		struct spec s;
+
+		if (spec_parse("t.ini", text, ours, NULL, vcpus, &s, &e) ||
+		    spec_check_mode(&s, "exact", &e))
+			fail_msg("%s: %s", beside[i].name, e.text);
+		assert_int_equal(s.cells[0].timing.insn, 8000000);
+		spec_free(&s);
+	}
+	json_decref(ours);
+}
+
 static void cells_are_chosen_by_pattern(void **state)
 {
 	struct hb_error e;
@@ -462,6 +494,7 @@ int main(void)
 		cmocka_unit_test(long_values_continue),
 		cmocka_unit_test(wrong_overrides_are_named),
 		cmocka_unit_test(modes_decide),
+		cmocka_unit_test(antagonists_run_in_mode_exact),
 		cmocka_unit_test(cells_are_chosen_by_pattern),
 		cmocka_unit_test(unknown_scenario_lists_the_known),
 	};
