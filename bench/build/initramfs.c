@@ -170,7 +170,7 @@ int initramfs_write(const struct agent_files *a, const struct hostpg *pg, const 
 		return hb_error_set(e, rc, "cannot write %s: %s", path, strerror(-rc));
 	}
 	rc = write_base(out, a, made);
-	if (!rc && db)
+	if (!rc && pg && db)
 		rc = write_database(out, pg, db, made);
 	if (!rc)
 		rc = cpio_end(out);

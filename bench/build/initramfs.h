@@ -24,7 +24,7 @@ int agent_files_find(struct agent_files *a, bool selftests, struct hb_error *e);
 void agent_files_free(struct agent_files *a);
 
 /*
- * Write the initramfs: the agent is /init. With @db, else NULL, it is all that the guest has:
+ * Write the initramfs: the agent is /init. With @pg and @db, else NULL, it is all the guest has:
  * PostgreSQL's files, too, and the database at DATABASE_GUEST_PATH.
  */
 int initramfs_write(const struct agent_files *a, const struct hostpg *pg, const struct database *db,
