@@ -129,6 +129,16 @@ int cpio_add_file(FILE *out, const char *name, mode_t permissions, const char *p
 	return add_file(out, name, &(struct entry){.mode = permissions}, path);
 }
 
+int cpio_add_archive(FILE *out, const char *path)
+{
+	HB_FCLOSE FILE *in = fopen(path, "re");
+	struct stat st;
+
+	if (!in || fstat(fileno(in), &st))
+		return -errno;
+	return copy_bytes(out, in, st.st_size);
+}
+
 static int by_name(const FTSENT **a, const FTSENT **b)
 {
 	return strcmp((*a)->fts_name, (*b)->fts_name);

@@ -32,6 +32,9 @@ int cpio_add_file(FILE *out, const char *name, mode_t permissions, const char *p
  * by @uid and @gid. -EINVAL for what is neither a file nor a directory.
  */
 int cpio_add_tree(FILE *out, const char *name, const char *path, uid_t uid, gid_t gid);
+/* Append the archive in the host's file @path, padded to the four bytes that the next one begins
+ * at. */
+int cpio_add_archive(FILE *out, const char *path);
 /* The entry that ends an archive; flushes. */
 int cpio_end(FILE *out);
 

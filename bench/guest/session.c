@@ -213,25 +213,6 @@ static int add_padding(const struct session *s, FILE *out)
 	return zeros ? cpio_add(out, "padding", S_IFREG | 0444, zeros, bytes) : -ENOMEM;
 }
 
-/* Append the file @path to @out, padded to the four bytes that archives begin at. */
-static int append_archive(FILE *out, const char *path)
-{
-	HB_FCLOSE FILE *in = fopen(path, "re");
-	size_t size = 0, n;
-	char part[65536];
-
-	if (!in)
-		return -errno;
-	while ((n = fread(part, 1, sizeof(part), in))) {
-		if (fwrite(part, 1, n, out) != n)
-			return -EIO;
-		size += n;
-	}
-	if (ferror(in) || fwrite("\0\0\0", 1, -size & 3, out) != (-size & 3))
-		return -EIO;
-	return 0;
-}
-
 /* Exact mode: no input during the run, so the specification is part of the initramfs. */
 static int append_spec(struct session *s, FILE *out)
 {
@@ -257,9 +238,9 @@ static int make_initrd(struct session *s, struct hb_error *e)
 		close(fd);
 	if (!out)
 		return hb_error_set(e, -ENOMEM, "cannot keep the initramfs in memory");
-	rc = append_archive(out, s->c->vm.initramfs);
+	rc = cpio_add_archive(out, s->c->vm.initramfs);
 	if (!rc && modules)
-		rc = append_archive(out, modules);
+		rc = cpio_add_archive(out, modules);
 	if (!rc && session_is_exact(s))
 		rc = append_spec(s, out);
 	if (!rc && fflush(out))
