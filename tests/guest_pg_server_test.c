@@ -254,6 +254,54 @@ static void no_huge_pages_is_told(void **state)
 	assert_non_null(strstr(e.text, "could not map anonymous shared memory"));
 }
 
+/* Each of the two can tell of a fallback, the server's own words first; old servers say nothing. */
+static void fallback_is_told(void **state)
+{
+	struct hb_error e = {""};
+
+	(void)state;
+	assert_int_equal(pg_huge_pages_agree(true, "on", true, &e), 0);
+	assert_int_equal(pg_huge_pages_agree(false, "off", false, &e), 0);
+	assert_int_equal(pg_huge_pages_agree(true, "", true, &e), 0);
+	assert_int_equal(pg_huge_pages_agree(false, "", false, &e), 0);
+	assert_int_equal(pg_huge_pages_agree(true, "off", false, &e), -ENXIO);
+	assert_string_equal(e.text, "huge_pages = on, but the server says huge_pages_status = off");
+	assert_int_equal(pg_huge_pages_agree(true, "unknown", true, &e), -ENXIO);
+	assert_non_null(strstr(e.text, "huge_pages_status = unknown"));
+	assert_int_equal(pg_huge_pages_agree(false, "on", false, &e), -ENXIO);
+	assert_int_equal(pg_huge_pages_agree(true, "on", false, &e), -ENXIO);
+	assert_non_null(strstr(e.text, "the segment is not hugetlb"));
+	assert_int_equal(pg_huge_pages_agree(true, "", false, &e), -ENXIO);
+	assert_int_equal(pg_huge_pages_agree(false, "", true, &e), -ENXIO);
+}
+
+/* A real server that would rather have had huge pages, on a machine without any. */
+static void fallback_is_seen(void **state)
+{
+	struct fixture *f = *state;
+	char conninfo[PG_CONNINFO], status[32], version[16];
+	struct pg_session *s = NULL;
+	struct hb_error e = {""};
+	struct pg_segment seg;
+	uint64_t available;
+
+	if (!f->directory[0] || hb_file_number("/proc/meminfo", "HugePages_Free", &available) ||
+	    available)
+		skip();
+	server_prepare(f);
+	assert_int_equal(pg_server_set(&f->server, &e, "huge_pages=try"), 0);
+	assert_int_equal(pg_server_start(&f->server, START_NS, &e), 0);
+	pg_server_conninfo(&f->server, conninfo, sizeof(conninfo));
+	assert_int_equal(pg_session_open(conninfo, &s, &e), 0);
+	assert_int_equal(
+		pg_session_query(s, "SHOW server_version_num", version, sizeof(version), &e), 0);
+	assert_int_equal(pg_huge_pages_told(s, status, sizeof(status), &e), 0);
+	assert_string_equal(status, atoi(version) < 170000 ? "" : "off");
+	assert_int_equal(pg_segment_read(pg_session_backend(s), &seg, &e), 0);
+	assert_int_equal(pg_huge_pages_agree(true, status, seg.hugetlb, &e), -ENXIO);
+	pg_session_close(s);
+}
+
 /* A server that does not know its size, as before version 15: the same comes of its segment. */
 static void old_server_is_measured(void **state)
 {
@@ -389,6 +437,8 @@ int main(void)
 		cmocka_unit_test_teardown(crash_is_told, stop),
 		cmocka_unit_test_teardown(killed_postmaster_is_told, stop),
 		cmocka_unit_test_teardown(no_huge_pages_is_told, stop),
+		cmocka_unit_test(fallback_is_told),
+		cmocka_unit_test_teardown(fallback_is_seen, stop),
 		cmocka_unit_test_teardown(old_server_is_measured, stop),
 		cmocka_unit_test_teardown(late_server_is_told, stop),
 		cmocka_unit_test(bad_lines_are_known),

@@ -130,6 +130,14 @@ extern const struct functime pg_fault_probe;
 /* prove.c */
 /* What page tables a backend has that touched the whole segment: the mean over some. */
 int pg_page_tables(struct instance *in, struct hb_error *e);
+/* The server's huge_pages_status into @status: "on", "off", or "" before version 17, which does not
+ * say it. */
+int pg_huge_pages_told(struct pg_session *s, char *status, size_t len, struct hb_error *e);
+/*
+ * @wanted: what huge_pages was set to. -ENXIO when the server's @status or the kernel (@hugetlb, of
+ * the segment) says otherwise, with the words of the first that does.
+ */
+int pg_huge_pages_agree(bool wanted, const char *status, bool hugetlb, struct hb_error *e);
 /* workload_ops.prove */
 int pg_prove(struct instance *in, struct hb_error *e);
 

@@ -2,6 +2,7 @@
 /* What the segment is, what of it is shared, and what page tables a connection costs. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "workloads/postgres/postgres.h"
@@ -109,6 +110,45 @@ static int prove_sharing(struct instance *in, struct hb_error *e)
 	return 0;
 }
 
+int pg_huge_pages_told(struct pg_session *s, char *status, size_t len, struct hb_error *e)
+{
+	return pg_session_query(s, "SELECT current_setting('huge_pages_status', true)", status, len,
+				e);
+}
+
+int pg_huge_pages_agree(bool wanted, const char *status, bool hugetlb, struct hb_error *e)
+{
+	const char *setting = wanted ? "on" : "off";
+
+	if (*status && strcmp(status, setting))
+		return hb_error_set(e, -ENXIO,
+				    "huge_pages = %s, but the server says huge_pages_status = %s",
+				    setting, status);
+	if (wanted != hugetlb)
+		return hb_error_set(e, -ENXIO, "huge_pages = %s, but the segment is %shugetlb",
+				    setting, hugetlb ? "" : "not ");
+	return 0;
+}
+
+/* Is the segment on the pages that were asked for, by the kernel's word and the server's? */
+static int prove_pages(struct instance *in, struct pg_segment *seg, struct hb_error *e)
+{
+	struct pg_state *st = in->priv;
+	const struct pg_options *o = in->options;
+	char status[32];
+	int err;
+
+	err = pg_segment_read(pg_session_backend(st->warm), seg, e);
+	if (!err)
+		err = pg_huge_pages_told(st->warm, status, sizeof(status), e);
+	if (err)
+		return err;
+	instance_note(in, "proof", "segment of %" PRIu64 " MiB, %s, pages of %" PRIu64 " KiB%s%s",
+		      (seg->end - seg->start) >> 20, seg->hugetlb ? "hugetlb" : "no hugetlb",
+		      seg->page_bytes >> 10, *status ? "; huge_pages_status = " : "", status);
+	return pg_huge_pages_agree(o->huge_pages, status, seg->hugetlb, e);
+}
+
 int pg_prove(struct instance *in, struct hb_error *e)
 {
 	struct pg_state *st = in->priv;
@@ -118,15 +158,9 @@ int pg_prove(struct instance *in, struct hb_error *e)
 
 	err = pg_server_check(&st->server, e);
 	if (!err)
-		err = pg_segment_read(pg_session_backend(st->warm), &seg, e);
+		err = prove_pages(in, &seg, e);
 	if (err)
 		return err;
-	instance_note(in, "proof", "segment of %" PRIu64 " MiB, %s, pages of %" PRIu64 " KiB",
-		      (seg.end - seg.start) >> 20, seg.hugetlb ? "hugetlb" : "no hugetlb",
-		      seg.page_bytes >> 10);
-	if (seg.hugetlb != !!o->huge_pages)
-		return hb_error_set(e, -ENXIO, "huge_pages = %s, but the segment is %shugetlb",
-				    o->huge_pages ? "on" : "off", seg.hugetlb ? "" : "not ");
 	if (!seg.hugetlb)
 		return 0;
 	err = prove_sharing(in, e);
