@@ -146,13 +146,17 @@ static int make_package(const char *cache, const char *pattern, const char *suit
 int package_resolve(const char *cache, const char *pattern, const char *suite, struct package *p,
 		    struct hb_error *e)
 {
+	HB_FREE char *name = NULL;
 	HB_CLOSE int lock = -1;
 	int rc;
 
 	*p = (struct package){.dir = package_dir(cache, pattern, suite)};
-	if (!p->dir)
-		return hb_error_set(e, -ENOMEM, "out of memory");
-	rc = cache_lock(cache, "packages", &lock, e);
+	if (p->dir)
+		name = hb_strf("packages-%s", strrchr(p->dir, '/') + 1);
+	if (!name)
+		rc = hb_error_set(e, -ENOMEM, "out of memory");
+	else
+		rc = cache_lock(cache, name, &lock, e);
 	if (!rc)
 		rc = read_package(p, e);
 	if (rc == -ENOENT) {

@@ -201,6 +201,15 @@ static char *pristine_path(const char *cache, const char *hash)
 	return hb_strf("%s/sources/%.16s", cache, hash);
 }
 
+/* Is the pristine tree of @hash there? It is renamed into place when whole. */
+static int have_pristine(const char *cache, const char *hash)
+{
+	HB_FREE char *dir = pristine_path(cache, hash);
+	HB_FREE char *makefile = dir ? hb_strf("%s/tree/Makefile", dir) : NULL;
+
+	return makefile && !access(makefile, R_OK);
+}
+
 /* Run a program of the unpacking; its output is shown only when it fails. */
 static int unpack_step(char *const argv[], const char *what, struct hb_error *e)
 {
@@ -355,12 +364,14 @@ static int accept_package(const struct source *s, const char *version, const cha
 			return hb_error_set(e, rc, "cannot write below %s: %s", cache,
 					    strerror(-rc));
 	}
-	return keep_package(deb, s->package, scratch, cache, hex, e);
+	/* Another pinned version may have ended with this one before, and somebody reads it. */
+	return have_pristine(cache, hex) ? 0
+					 : keep_package(deb, s->package, scratch, cache, hex, e);
 }
 
 static int fetch_package(const struct source *s, const char *cache, struct hb_error *e)
 {
-	HB_FREE char *scratch = hb_strf("%s/sources/fetch", cache);
+	HB_FREE char *scratch = hb_strf("%s/sources/fetch-%s", cache, s->package);
 	HB_FREE char *uri = NULL;
 	HB_FREE char *version = NULL;
 	struct apt a;
@@ -385,26 +396,25 @@ static int fetch_package(const struct source *s, const char *cache, struct hb_er
 	return rc;
 }
 
-/* Is the pristine tree of @hash there? It is renamed into place when whole. */
-static int have_pristine(const char *cache, const char *hash)
+/*
+ * Lock the fetching and unpacking of @id. Of a package only one at a time whatever version is
+ * pinned: each may end with the newest.
+ */
+static int lock_source(const struct source *s, const struct source_id *id, const char *cache,
+		       int *lock, struct hb_error *e)
 {
-	HB_FREE char *dir = pristine_path(cache, hash);
-	HB_FREE char *makefile = dir ? hb_strf("%s/tree/Makefile", dir) : NULL;
+	HB_FREE char *name =
+		s->package ? hb_strf("sources-%s", s->package) : hb_strf("sources-%.16s", id->hash);
 
-	return makefile && !access(makefile, R_OK);
+	return name ? cache_lock(cache, name, lock, e) : hb_error_set(e, -ENOMEM, "out of memory");
 }
 
-int source_fetch(const struct source *s, const char *cache, struct hb_error *e)
+/* With the source locked: whoever had the lock before may have fetched it. */
+static int fetch_locked(const struct source *s, const char *cache, struct hb_error *e)
 {
 	struct source_id id;
-	HB_CLOSE int lock = -1;
-	int rc;
+	int rc = source_identify(s, cache, &id, e);
 
-	if (s->tree)
-		return 0;
-	rc = cache_lock(cache, "sources", &lock, e);
-	if (!rc)
-		rc = source_identify(s, cache, &id, e);
 	if (rc)
 		return rc;
 	if (!have_pristine(cache, id.hash)) {
@@ -412,6 +422,26 @@ int source_fetch(const struct source *s, const char *cache, struct hb_error *e)
 		if (!rc)
 			rc = s->tarball ? keep_tarball(s->tarball, cache, id.hash, e)
 					: fetch_package(s, cache, e);
+	}
+	source_id_free(&id);
+	return rc;
+}
+
+int source_fetch(const struct source *s, const char *cache, struct hb_error *e)
+{
+	HB_CLOSE int lock = -1;
+	struct source_id id;
+	int rc;
+
+	if (s->tree)
+		return 0;
+	rc = source_identify(s, cache, &id, e);
+	if (rc)
+		return rc;
+	if (!have_pristine(cache, id.hash)) {
+		rc = lock_source(s, &id, cache, &lock, e);
+		if (!rc)
+			rc = fetch_locked(s, cache, e);
 	}
 	source_id_free(&id);
 	return rc;
