@@ -65,6 +65,7 @@ static void read_pair(uint64_t *tsc, uint64_t *ns)
 {
 	uint64_t best = UINT64_MAX;
 
+	*tsc = *ns = 0;
 	for (int i = 0; i < BRACKETS; i++) {
 		uint64_t before = clock_raw_ns(), t = tsc_read(), after = clock_raw_ns();
 

@@ -96,7 +96,7 @@ int hugetlb_pool_read(uint64_t page, struct hugetlb_pool *p, struct hb_error *e)
 	p->page = page;
 	counters_read(page, -1, &p->all);
 	p->nnodes = last < HUGETLB_NODES ? last + 1 : HUGETLB_NODES;
-	for (unsigned int n = 0; n < p->nnodes; n++)
+	for (int n = 0; n <= last && n < HUGETLB_NODES; n++)
 		counters_read(page, n, &p->node[n]);
 	return 0;
 }
