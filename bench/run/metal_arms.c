@@ -75,7 +75,8 @@ static int arm_make(const struct run *r, const struct kernel *k, const char *dir
 {
 	HB_FREE char *found = metal_initrd(k->bzimage), *image = NULL, *initrd = NULL;
 	HB_FREE char *running = NULL, *line = NULL;
-	HB_FREE char *all = hb_strf("%s%s%s", r->command_line, *r->command_line ? " " : "", more);
+	HB_FREE char *own = run_arguments(r);
+	HB_FREE char *all = own ? hb_strf("%s%s%s", own, *own ? " " : "", more) : NULL;
 	struct root_disk root = {0};
 	int rc = hb_file_read("/proc/cmdline", &running, NULL);
 

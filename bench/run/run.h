@@ -137,6 +137,12 @@ const char *run_bzimage(const struct run *r, const struct kernel *k);
 int run_image_resolve(struct run *r, struct hb_error *e);
 /* Root image or initramfs: one decision for all cells of a run. */
 void run_image(const struct run *r, struct vm_config *vm);
+/*
+ * What the kernels' command lines have beside the words of vm.h, the same for every arm: the
+ * scenario's, and where an arm has NUMA balancing that it is off. Owned by the caller; NULL without
+ * memory.
+ */
+char *run_arguments(const struct run *r);
 /* Where a guest's vCPUs and memory are to be: settled once for all boots of this sitting. */
 void run_place(struct run *r);
 /*

@@ -98,8 +98,11 @@ int run_measure(const struct run *r, const struct run_boot *b, const char *dir, 
 		.progress = b->progress,
 		.progress_arg = b->progress_arg,
 	};
+	HB_FREE char *arguments = run_arguments(r);
 	const char *symbol, *user;
 
+	if (!arguments)
+		return -ENOMEM;
 	if (run_is_native(r))
 		return session_run(&c, cell, e);
 	if (!k)
@@ -123,7 +126,7 @@ int run_measure(const struct run *r, const struct run_boot *b, const char *dir, 
 	c.vm = (struct vm_config){
 		.mode = run_vm_mode(r),
 		.bzimage = run_bzimage(r, k),
-		.command_line = r->command_line,
+		.command_line = arguments,
 		.memory_fd = b->memory_fd,
 		.placement = &r->placement,
 		.vcpus = r->size.vcpus,

@@ -52,6 +52,21 @@ void run_image(const struct run *r, struct vm_config *vm)
 	vm->initramfs = r->image.initramfs;
 }
 
+/*
+ * NUMA balancing unmaps what the tasks have mapped, to learn who uses it: page faults that are none
+ * of the workload's, on kernels that have it (config/timed.config has not).
+ */
+char *run_arguments(const struct run *r)
+{
+	static const char off[] = "numa_balancing=disable";
+	const char *own = r->command_line ? r->command_line : "";
+
+	for (size_t i = 0; i < r->nkernels; i++)
+		if (kernel_has(&r->kernels[i], "CONFIG_NUMA_BALANCING"))
+			return hb_strf("%s%s%s", off, *own ? " " : "", own);
+	return strdup(own);
+}
+
 void run_place(struct run *r)
 {
 	if (r->jobs > 1)

@@ -120,10 +120,11 @@ static int config_diffs(const struct run *r, json_t *list, struct hb_error *e)
 
 static json_t *guest_record(const struct run *r)
 {
+	HB_FREE char *arguments = run_arguments(r);
 	struct vm_config vm = {
 		.mode = run_vm_mode(r),
 		.bzimage = run_bzimage(r, &r->kernels[0]),
-		.command_line = r->command_line,
+		.command_line = arguments,
 		.vcpus = r->size.vcpus,
 		.nodes = r->size.nodes,
 		.tsc_khz = r->tsc_khz,
