@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Which pictures a run gives, and a word why where it gives none. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 
 #include "bench/report/plot.h"
 #include "tests/synthetic.h"
@@ -161,6 +163,79 @@ static void test_files(void **state)
 	release(&p);
 }
 
+/* The cells of the run say of what machine of mode exact they are: 16 ns an instruction. */
+static void machine_put(const struct synthetic *s, struct planned *p)
+{
+	struct hb_error e;
+
+	for (size_t i = 0; i < p->run->ncells; i++) {
+		HB_FREE char *file = hb_strf("%s/cells/%s/cell.json", s->dir, p->run->cells[i].id);
+		json_t *cell = json_load_file(file, 0, NULL);
+
+		json_object_set_new(cell, "machine",
+				    json_pack("{s:i, s:i}", "vcpus", 4, "shift", i ? 2 : 99));
+		assert_int_equal(json_dump_file(cell, file, 0), 0);
+		json_decref(cell);
+	}
+	release(p);
+	assert_int_equal(load_run(s->dir, &p->run, &e), 0);
+	assert_true(isnan(p->run->cells[0].minsn_ns));
+	assert_true(p->run->cells[1].minsn_ns == 16e6);
+}
+
+/* The first point of the time line. */
+static void timeline_begin(const struct planned *p, double *at, double *rate)
+{
+	char text[4096] = "";
+	FILE *out = fmemopen(text, sizeof(text), "w");
+
+	assert_non_null(out);
+	assert_int_equal(plot_data(p->m, find(p, PLOT_TIMELINE), out), 0);
+	fclose(out);
+	assert_int_equal(sscanf(text, "%*s %lf %lf", at, rate), 2);
+}
+
+static bool svg_says(const struct planned *p, enum plot_kind kind, const char *what)
+{
+	HB_FREE char *path = hb_strf("%s/plots/%s.svg", run_dir, find(p, kind)->stem), *text = NULL;
+
+	assert_int_equal(hb_file_read(path, &text, NULL), 0);
+	return strstr(text, what);
+}
+
+/* In mode exact nothing is a time: neither on an axis nor in what is drawn. */
+static void test_instructions_are_no_time(void **state)
+{
+	struct synthetic s = synthetic_default(run_dir);
+	const struct compare_options o = {0};
+	double seconds, per_second, minsn, per_minsn;
+	struct hb_error e;
+	struct planned p;
+
+	(void)state;
+	plan(&s, &p);
+	timeline_begin(&p, &seconds, &per_second);
+	assert_int_equal(plot_draw(p.m, &p.set, &e), 0);
+	assert_true(svg_says(&p, PLOT_TIMELINE, "time in the measured phase (s)"));
+	assert_false(svg_says(&p, PLOT_PERCENTILE, "instructions"));
+	machine_put(&s, &p);
+	p.run->cells[0].minsn_ns = p.run->cells[1].minsn_ns;
+	p.run->mode = "exact";
+	assert_int_equal(compare_build(p.run, NULL, &o, &p.m, &e), 0);
+	assert_int_equal(plot_plan(p.m, &p.set), 0);
+	timeline_begin(&p, &minsn, &per_minsn);
+	assert_true(fabs(minsn / seconds - 62.5) < 0.01);
+	assert_true(fabs(per_second / per_minsn - 62.5) < 0.01);
+	assert_int_equal(plot_draw(p.m, &p.set, &e), 0);
+	assert_true(svg_says(&p, PLOT_TIMELINE, "millions of instructions in the measured phase"));
+	assert_true(svg_says(&p, PLOT_TIMELINE, "antagonists (1/Minsn)"));
+	assert_false(svg_says(&p, PLOT_TIMELINE, "(s)"));
+	assert_true(svg_says(&p, PLOT_PERCENTILE, "latency (instructions)"));
+	assert_true(svg_says(&p, PLOT_CDF, "latency (instructions)"));
+	assert_false(svg_says(&p, PLOT_CDF, " us<"));
+	release(&p);
+}
+
 /* Even what a loader would refuse is no program to gnuplot. */
 static void test_names_are_no_commands(void **state)
 {
@@ -191,6 +266,7 @@ int main(void)
 		cmocka_unit_test(test_nothing),
 		cmocka_unit_test(test_exact),
 		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_instructions_are_no_time),
 		cmocka_unit_test(test_names_are_no_commands),
 	};
 

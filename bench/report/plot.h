@@ -6,6 +6,8 @@
 #ifndef HB_PLOT_H
 #define HB_PLOT_H
 
+#include <string.h>
+
 #include "bench/result/compare.h"
 
 enum plot_kind {
@@ -49,6 +51,11 @@ int plot_draw(const struct compare_model *m, const struct plot_set *set, struct 
 
 /* One .dat file (plot_data.c); the layout of each kind stands in its .gp file. */
 int plot_data(const struct compare_model *m, const struct plot *p, FILE *out);
+/* Are latencies instructions, and rates per million of them? */
+static inline bool plot_in_instructions(const struct compare_model *m)
+{
+	return !strcmp(m->runs[0]->mode, "exact");
+}
 /* Is a comparison drawn in the forest plot of @family? */
 bool plot_forest_row(const struct compare_model *m, const struct comparison *c,
 		     enum compare_family family);

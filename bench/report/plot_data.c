@@ -192,11 +192,11 @@ static void forest(const struct compare_model *m, const struct plot *p, FILE *ou
 struct timeline {
 	FILE *out;
 	const struct compare_group *g;
-	unsigned int arm;
+	double unit_ns; /* of the guest's clock: a second, in mode exact a million instructions */
 };
 
 static void counter(FILE *out, const json_t *counters, const struct compare_metric *metric,
-		    double seconds)
+		    double length)
 {
 	char key[256];
 	const json_t *v;
@@ -204,7 +204,7 @@ static void counter(FILE *out, const json_t *counters, const struct compare_metr
 	snprintf(key, sizeof(key), "%s.%s", metric->source, metric->name);
 	v = json_object_get(counters, key);
 	if (json_is_number(v))
-		fprintf(out, " %.6g", json_number_value(v) / seconds);
+		fprintf(out, " %.6g", json_number_value(v) / length);
 	else
 		fputs(" NaN", out);
 }
@@ -214,11 +214,11 @@ static int timeline_row(void *arg, double t_ns, double length_ns, const json_t *
 	struct timeline *t = arg;
 	const struct compare_metric *metric = plot_workload_rate(t->g);
 
-	fprintf(t->out, "%.6g", (t_ns + length_ns / 2) / 1e9);
-	counter(t->out, counters, metric, length_ns / 1e9);
+	fprintf(t->out, "%.6g", (t_ns + length_ns / 2) / t->unit_ns);
+	counter(t->out, counters, metric, length_ns / t->unit_ns);
 	for (metric = plot_next_antagonist(t->g, NULL); metric;
 	     metric = plot_next_antagonist(t->g, metric))
-		counter(t->out, counters, metric, length_ns / 1e9);
+		counter(t->out, counters, metric, length_ns / t->unit_ns);
 	fputc('\n', t->out);
 	return 0;
 }
@@ -226,13 +226,14 @@ static int timeline_row(void *arg, double t_ns, double length_ns, const json_t *
 static void timeline(const struct compare_model *m, const struct plot *p, FILE *out)
 {
 	for (unsigned int arm = 0; arm < m->narms; arm++) {
-		struct timeline t = {out, &m->groups[p->first], arm};
+		struct timeline t = {.out = out, .g = &m->groups[p->first]};
 		const struct load_cell *c = timeline_boot(m, t.g, arm);
 		struct hb_error e;
 
 		block(out, m, arm);
 		/* A damaged line has been named when the figures were made; what is before it is
 		 * drawn. */
+		t.unit_ns = c && plot_in_instructions(m) ? c->minsn_ns : 1e9;
 		if (c)
 			load_intervals(m->arms[arm].run, c, timeline_row, &t, &e);
 	}

@@ -65,8 +65,8 @@ static char *settings(const struct compare_model *m, const struct plot *p, const
 	assign(out, "stem", stem);
 	assign(out, "note", note);
 	assign(out, "heading", p->heading);
-	fprintf(out, "arms = %u; rows = %zu; margin = %g; ", m->narms, p->rows,
-		100 * m->rule.margin);
+	fprintf(out, "arms = %u; rows = %zu; margin = %g; instructions = %d; ", m->narms, p->rows,
+		100 * m->rule.margin, plot_in_instructions(m));
 	if (p->kind != PLOT_FOREST) {
 		const struct compare_group *g = &m->groups[p->first];
 		const struct compare_metric *metric =

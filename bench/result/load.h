@@ -40,7 +40,9 @@ struct load_cell {
 	const char *host_boot;				/* boot_id of the host; "": not known */
 	const char *machine, *machine_name, *cpu_model; /* that it ran on; "": not known */
 	unsigned int seq, rep, tasks;
-	uint64_t seed; /* of the boot; 0: not known */
+	uint64_t seed;	 /* of the boot; 0: not known */
+	double minsn_ns; /* mode exact: of the guest's clock, while each CPU executes a million
+			  * instructions; NAN: another mode, or not known */
 	bool warmup_boot, expected;
 	enum cell_verdict verdict;
 	struct load_metric *metrics;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/base/exact.h"
 #include "bench/base/plain.h"
 #include "bench/result/load.h"
 
@@ -12,6 +13,7 @@
 #define PARAMETERS_MOST 1000
 #define WORKLOADS_MOST	100
 #define UNIT_LONGEST	32
+#define SHIFT_MOST	10 /* that QEMU takes */
 
 /* A string member, kept in the run's set; absent: "" unless @required. */
 static int get_string(struct load_run *run, const json_t *j, const char *key, bool required,
@@ -341,6 +343,16 @@ static int parse_hello(struct load_run *run, const json_t *j, struct load_cell *
 	return err ? hb_error_prefix(e, err, "hello") : 0;
 }
 
+static double parse_minsn(const json_t *machine)
+{
+	json_int_t vcpus = json_integer_value(json_object_get(machine, "vcpus"));
+	json_int_t shift = json_integer_value(json_object_get(machine, "shift"));
+
+	if (vcpus < 1 || vcpus > EXACT_VCPUS_MAX || shift < 0 || shift > SHIFT_MOST)
+		return NAN;
+	return 1e6 * (vcpus << shift);
+}
+
 static int check_mode(struct load_run *run, const json_t *j, struct hb_error *e)
 {
 	const json_t *mode = json_object_get(j, "mode");
@@ -367,6 +379,7 @@ int load_cell_parse(struct load_run *run, const json_t *j, struct load_cell *c, 
 	err = err ?: get_unsigned(j, "seq", &c->seq, e);
 	err = err ?: get_unsigned(j, "rep", &c->rep, e);
 	c->seed = json_integer_value(json_object_get(j, "seed"));
+	c->minsn_ns = parse_minsn(json_object_get(j, "machine"));
 	err = err ?: get_unsigned(j, "tasks", &c->tasks, e);
 	err = err ?: get_bool(j, "warmup_boot", &c->warmup_boot, e);
 	err = err ?: get_bool(j, "expected", &c->expected, e);
