@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* QEMU's command line in each mode; nothing is started here. */
+#include <grp.h>
+#include <pwd.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "bench/build/hostqemu.h"
 #include "bench/base/exact.h"
 #include "bench/guest/vm_argv.h"
+#include "bench/guest/vm_user.h"
 #include "bench/host/memory.h"
 
 /* Unpacked somewhere; the words that start it come first. */
@@ -100,10 +106,48 @@ static void test_emulated(void **state)
 	free(all);
 }
 
+/* Who has taken one QEMU over has no rights on the next: its user is nobody else. */
+static void test_users_differ(void **state)
+{
+	uid_t first = vm_user_new(), second = vm_user_new();
+
+	(void)state;
+	assert_int_not_equal(first, second);
+	assert_null(getpwuid(first));
+	assert_null(getgrgid(second));
+}
+
+/* A number that a process has is left out: the next would be it. */
+static void test_user_of_a_process(void **state)
+{
+	uid_t taken = vm_user_new() + 1, given;
+	int ready[2];
+	char c;
+	pid_t pid;
+
+	(void)state;
+	if (geteuid())
+		skip();
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	if (!pid) {
+		if (setuid(taken) || write(ready[1], "", 1) != 1)
+			_exit(1);
+		pause();
+	}
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	given = vm_user_new();
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(ready[0]);
+	close(ready[1]);
+	assert_int_not_equal(given, taken);
+}
+
 /* QEMU may become another user where it is told to, and there alone. */
 static void test_user(void **state)
 {
-	const struct vm_wiring w = {.host_node = {-1, -1}, .user = "nobody"};
+	const struct vm_wiring w = {.host_node = {-1, -1}, .user = 61190};
 	struct hostqemu later = qemu, earlier = qemu;
 	struct vm_config c = emulated();
 	char *all;
@@ -111,13 +155,13 @@ static void test_user(void **state)
 	(void)state;
 	later.number = QEMU_NUMBER(9, 1);
 	all = line_of(&later, &c, w);
-	has(all, "-run-with user=nobody ");
+	has(all, "-run-with user=61190:61190 ");
 	has(all, "-sandbox on,obsolete=deny,spawn=deny ");
 	lacks(all, "-runas");
 	free(all);
 	earlier.number = QEMU_NUMBER(9, 0);
 	all = line_of(&earlier, &c, w);
-	has(all, "-runas nobody ");
+	has(all, "-runas 61190:61190 ");
 	lacks(all, "-run-with");
 	free(all);
 	all = line(&c, -1, -1);
@@ -344,6 +388,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_emulated),
 		cmocka_unit_test(test_user),
+		cmocka_unit_test(test_users_differ),
+		cmocka_unit_test(test_user_of_a_process),
 		cmocka_unit_test(test_kvm_keeps_the_hosts_cpu),
 		cmocka_unit_test(test_apic_ids_end_at_254),
 		cmocka_unit_test(test_exact_is_deterministic),

@@ -234,7 +234,8 @@ int vm_start(const struct vm_config *c, struct vm **out, struct hb_error *e)
 		vm->placement = *c->placement;
 	else
 		placement_none(&vm->placement, "not asked for");
-	wiring = (struct vm_wiring){w.data[1], w.qmp[1], w.console, {0}, vm_user(&root)};
+	wiring = (struct vm_wiring){
+		w.data[1], w.qmp[1], w.console, {0}, vm_user_apart(&root) ? vm_user_new() : 0};
 	memcpy(wiring.host_node, vm->placement.host_node, sizeof(wiring.host_node));
 	rc = vm_argv(qemu, c, &wiring, &argv, e);
 	if (rc) {

@@ -47,11 +47,11 @@ struct vm;
 
 const char *vm_mode_name(enum vm_mode mode);
 /*
- * Start; on success *@vm is to be ended with vm_end(), whatever happens. QEMU is vm_user() before
- * the guest runs, dies with the process that started it, and is in a process group of its own, so
- * that the terminal's Ctrl-C reaches us alone. -ENODEV: no QEMU (see hostqemu()) or it refused to
- * start (its words in the message); -ETIMEDOUT; -EINTR when a signal handler ran while QEMU was
- * starting.
+ * Start; on success *@vm is to be ended with vm_end(), whatever happens. Root's QEMU is another
+ * user before the guest runs (vm_user.h). It dies with the process that started it, and is in a
+ * process group of its own, so that the terminal's Ctrl-C reaches us alone. -ENODEV: no QEMU (see
+ * hostqemu()) or it refused to start (its words in the message); -ETIMEDOUT; -EINTR when a signal
+ * handler ran while QEMU was starting.
  */
 int vm_start(const struct vm_config *c, struct vm **vm, struct hb_error *e);
 /* Data stream to the agent; -1 when not connected. Owned by the vm. */

@@ -158,16 +158,16 @@ char *vm_command_line(const struct vm_config *c)
  * it other rights denies QEMU to become another user, too: that one has no_new_privs (confine.h)
  * and none to begin with.
  */
-static void push_privileges(struct args *a, const struct hostqemu *q, const char *user)
+static void push_privileges(struct args *a, const struct hostqemu *q, uid_t user)
 {
 	if (q->sandbox)
 		push_option(a, "-sandbox",
 			    hb_strf("on,obsolete=deny,%sspawn=deny",
 				    user ? "" : "elevateprivileges=deny,"));
 	if (user && q->number >= RUN_WITH_USER)
-		push_option(a, "-run-with", hb_strf("user=%s", user));
+		push_option(a, "-run-with", hb_strf("user=%u:%u", user, user));
 	else if (user)
-		push_option(a, "-runas", strdup(user));
+		push_option(a, "-runas", hb_strf("%u:%u", user, user));
 }
 
 static void push_machine(struct args *a, const struct hostqemu *q, const struct vm_config *c)

@@ -11,7 +11,8 @@ struct vm_wiring {
 	int qmp_fd;		     /* connected socket: the machine protocol */
 	int console_fd;		     /* listening socket: input of the serial console */
 	int host_node[VM_MAX_NODES]; /* bind guest node's memory to this host node, -1: nowhere */
-	const char *user; /* QEMU becomes it before the guest runs; NULL: it stays who starts it */
+	uid_t user; /* QEMU becomes it before the guest runs, and its group; 0: it stays who starts
+		       it */
 };
 
 struct hostqemu;

@@ -301,10 +301,11 @@ static void check_qemu(json_t *rows)
 
 static void check_user(json_t *rows)
 {
-	const char *why, *user = vm_user(&why);
+	const char *why;
 
-	if (user)
-		add(rows, "guests' user", "ok", "", "QEMU is %s while a guest runs", user);
+	if (vm_user_apart(&why))
+		add(rows, "guests' user", "ok", "",
+		    "each QEMU is a user of its own while a guest runs");
 	else if (*why)
 		add(rows, "guests' user", "note", "",
 		    "QEMU stays root, and reads what root reads: %s", why);
