@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "workloads/agent/functime.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "workloads/agent/tracefs.h"
 #include "workloads/workload.h"
 
-#define TRACING "/sys/kernel/tracing"
 /* Tasks that may sleep in one probed function at a time; kretprobes beyond are lost. */
 #define PROBE_DEPTH 512
 /*
@@ -22,20 +20,6 @@
 
 /* Of a probe; the last counts the times. */
 enum { TRIGGER_ENTRY, TRIGGER_RETURN, TRIGGER_TIMES, TRIGGERS };
-
-/*
- * Append one line to a file of tracefs; such a file takes one command per write(). @line is freed;
- * NULL: there was no memory for it.
- */
-static int command(const char *file, char *line)
-{
-	HB_FREE char *text = line;
-	HB_CLOSE int fd = open(file, O_WRONLY | O_APPEND | O_CLOEXEC);
-
-	if (!text)
-		return -ENOMEM;
-	return fd < 0 ? -errno : hb_write_all(fd, text, strlen(text));
-}
 
 static char *filter(const struct functime *f)
 {
@@ -76,21 +60,23 @@ static int trigger(const struct functime *f, int which, const char *before, cons
 {
 	HB_FREE char *text = trigger_text(f, which);
 	HB_FREE char *event = event_name(f, which);
-	HB_FREE char *file = event ? hb_strf(TRACING "/events/%s/trigger", event) : NULL;
+	HB_FREE char *file = event ? hb_strf(TRACEFS "/events/%s/trigger", event) : NULL;
 
-	return text && file ? command(file, hb_strf("%s%s%s\n", before, text, after)) : -ENOMEM;
+	return text && file ? tracefs_command(file, hb_strf("%s%s%s\n", before, text, after))
+			    : -ENOMEM;
 }
 
 int functime_open(const struct functime *f)
 {
-	const char *events = TRACING "/kprobe_events";
-	int rc = command(events, hb_strf("p:hb/%s %s\n", f->name, f->function));
+	const char *events = TRACEFS "/kprobe_events";
+	int rc = tracefs_command(events, hb_strf("p:hb/%s %s\n", f->name, f->function));
 
 	if (!rc)
-		rc = command(events,
-			     hb_strf("r%d:hb/%s_ret %s\n", PROBE_DEPTH, f->name, f->function));
+		rc = tracefs_command(
+			events, hb_strf("r%d:hb/%s_ret %s\n", PROBE_DEPTH, f->name, f->function));
 	if (!rc)
-		rc = command(TRACING "/synthetic_events", hb_strf("hb_%s u64 lat\n", f->name));
+		rc = tracefs_command(TRACEFS "/synthetic_events",
+				     hb_strf("hb_%s u64 lat\n", f->name));
 	for (int i = 0; i < TRIGGERS && !rc; i++)
 		rc = trigger(f, i, "", "");
 	return rc;
@@ -104,7 +90,7 @@ int functime_clear(const struct functime *f)
 static int hist_file(const struct functime *f, int which, char **text)
 {
 	HB_FREE char *event = event_name(f, which);
-	HB_FREE char *path = event ? hb_strf(TRACING "/events/%s/hist", event) : NULL;
+	HB_FREE char *path = event ? hb_strf(TRACEFS "/events/%s/hist", event) : NULL;
 
 	return path ? hb_file_read(path, text, NULL) : -ENOMEM;
 }
@@ -139,9 +125,9 @@ void functime_close(const struct functime *f)
 {
 	for (int i = TRIGGERS; i > 0; i--)
 		trigger(f, i - 1, "!", "");
-	command(TRACING "/synthetic_events", hb_strf("!hb_%s u64 lat\n", f->name));
-	command(TRACING "/kprobe_events", hb_strf("-:hb/%s_ret\n", f->name));
-	command(TRACING "/kprobe_events", hb_strf("-:hb/%s\n", f->name));
+	tracefs_command(TRACEFS "/synthetic_events", hb_strf("!hb_%s u64 lat\n", f->name));
+	tracefs_command(TRACEFS "/kprobe_events", hb_strf("-:hb/%s_ret\n", f->name));
+	tracefs_command(TRACEFS "/kprobe_events", hb_strf("-:hb/%s\n", f->name));
 }
 
 int functime_hist(const char *text, struct hist *h, struct hb_error *e)
