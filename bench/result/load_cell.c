@@ -7,6 +7,7 @@
 #include "bench/base/exact.h"
 #include "bench/base/plain.h"
 #include "bench/result/load.h"
+#include "bench/result/load_fields.h"
 
 #define METRICS_MOST	1000
 #define NOTES_MOST	10000
@@ -14,98 +15,6 @@
 #define WORKLOADS_MOST	100
 #define UNIT_LONGEST	32
 #define SHIFT_MOST	10 /* that QEMU takes */
-
-/* A string member, kept in the run's set; absent: "" unless @required. */
-static int get_string(struct load_run *run, const json_t *j, const char *key, bool required,
-		      const char **out, struct hb_error *e)
-{
-	const json_t *v = json_object_get(j, key);
-
-	if (v && !json_is_null(v) && !json_is_string(v))
-		return hb_error_set(e, -EINVAL, "\"%s\" is not a string", key);
-	if (required && (!json_is_string(v) || !*json_string_value(v)))
-		return hb_error_set(e, -EINVAL, "\"%s\" is missing", key);
-	*out = strings_put(run->strings, json_is_string(v) ? json_string_value(v) : "");
-	return *out ? 0 : hb_error_set(e, -ENOMEM, "no memory");
-}
-
-/* A string member that is there and names something. */
-static int get_name(struct load_run *run, const json_t *j, const char *key, size_t longest,
-		    const char **out, struct hb_error *e)
-{
-	int err = get_string(run, j, key, true, out, e);
-
-	if (err)
-		return err;
-	err = name_check(*out, longest, e);
-	return err ? hb_error_prefix(e, err, "\"%s\"", key) : 0;
-}
-
-/* An array of at most @most members, or absent. */
-static int get_array(const json_t *j, const char *key, size_t most, const json_t **out,
-		     struct hb_error *e)
-{
-	*out = json_object_get(j, key);
-	if (*out && !json_is_array(*out))
-		return hb_error_set(e, -EINVAL, "\"%s\" is not an array", key);
-	if (json_array_size(*out) > most)
-		return hb_error_set(e, -EINVAL, "\"%s\" has %zu members, at most %zu are read", key,
-				    json_array_size(*out), most);
-	return 0;
-}
-
-/* A finite number; absent: NAN unless @required. */
-static int get_number(const json_t *j, const char *key, bool required, bool negative, double *out,
-		      struct hb_error *e)
-{
-	const json_t *v = json_object_get(j, key);
-
-	*out = NAN;
-	if (!v || json_is_null(v))
-		return required ? hb_error_set(e, -EINVAL, "\"%s\" is missing", key) : 0;
-	if (!json_is_number(v) || !isfinite(json_number_value(v)))
-		return hb_error_set(e, -EINVAL, "\"%s\" is not a finite number", key);
-	if (!negative && json_number_value(v) < 0)
-		return hb_error_set(e, -EINVAL, "\"%s\" is negative (%g)", key,
-				    json_number_value(v));
-	*out = json_number_value(v);
-	return 0;
-}
-
-static int get_count(const json_t *j, const char *key, bool required, double *out,
-		     struct hb_error *e)
-{
-	int err = get_number(j, key, required, false, out, e);
-
-	if (!err && !isnan(*out) && *out != floor(*out))
-		return hb_error_set(e, -EINVAL, "\"%s\" is not a whole number (%g)", key, *out);
-	return err;
-}
-
-static int get_unsigned(const json_t *j, const char *key, unsigned int *out, struct hb_error *e)
-{
-	double v;
-	int err = get_count(j, key, false, &v, e);
-
-	if (!err && v > 1e9)
-		return hb_error_set(e, -EINVAL, "\"%s\" is too large (%g)", key, v);
-	*out = err || isnan(v) ? 0 : v;
-	return err;
-}
-
-/* false where it is not said */
-static int get_bool(const json_t *j, const char *key, bool *out, struct hb_error *e)
-{
-	const json_t *v = json_object_get(j, key);
-
-	*out = false;
-	if (!v || json_is_null(v))
-		return 0;
-	if (!json_is_boolean(v))
-		return hb_error_set(e, -EINVAL, "\"%s\" is neither true nor false", key);
-	*out = json_is_true(v);
-	return 0;
-}
 
 static int parse_kind(const char *name, enum metric_kind *kind, struct hb_error *e)
 {
@@ -129,7 +38,7 @@ static int get_file(struct load_run *run, const json_t *j, struct load_metric *m
 		    struct hb_error *e)
 {
 	HB_FREE char *own = hb_strf("%s.%s.hist", m->source, m->name);
-	int err = own ? get_string(run, j, "file", true, &m->file, e)
+	int err = own ? field_string(run, j, "file", true, &m->file, e)
 		      : hb_error_set(e, -ENOMEM, "no memory");
 
 	if (!err && strcmp(m->file, own))
@@ -146,20 +55,20 @@ static int parse_figures(struct load_run *run, const json_t *j, struct load_metr
 
 	m->value = m->seconds = m->count = m->min = m->max = NAN;
 	if (m->kind != METRIC_HIST) {
-		err = get_number(j, "value", true, may_be_negative, &m->value, e);
+		err = field_number(j, "value", true, may_be_negative, &m->value, e);
 		if (!err && m->kind == METRIC_RATE) {
 			const char *key = json_object_get(j, "minsn") ? "minsn" : "seconds";
 
-			err = get_number(j, key, true, false, &m->seconds, e);
-			err = err ?: get_count(j, "count", true, &m->count, e);
+			err = field_number(j, key, true, false, &m->seconds, e);
+			err = err ?: field_count(j, "count", true, &m->count, e);
 		}
 		if (!err && m->kind == METRIC_RATE && !(m->seconds > 0))
 			return hb_error_set(e, -EINVAL, "\"seconds\" is 0");
 		return err;
 	}
-	err = get_count(j, "count", true, &m->count, e);
-	err = err ?: get_number(j, "min", m->count > 0, false, &m->min, e);
-	err = err ?: get_number(j, "max", m->count > 0, false, &m->max, e);
+	err = field_count(j, "count", true, &m->count, e);
+	err = err ?: field_number(j, "min", m->count > 0, false, &m->min, e);
+	err = err ?: field_number(j, "max", m->count > 0, false, &m->max, e);
 	return err ?: get_file(run, j, m, e);
 }
 
@@ -167,21 +76,21 @@ static int parse_metric(struct load_run *run, const json_t *j, struct load_metri
 			struct hb_error *e)
 {
 	const char *kind = "", *better = "";
-	int err = get_name(run, j, "source", NAME_LONGEST, &m->source, e);
+	int err = field_name(run, j, "source", NAME_LONGEST, &m->source, e);
 
-	err = err ?: get_name(run, j, "name", NAME_LONGEST, &m->name, e);
+	err = err ?: field_name(run, j, "name", NAME_LONGEST, &m->name, e);
 	if (err)
 		return err;
-	err = get_string(run, j, "role", false, &m->role, e);
-	err = err ?: get_string(run, j, "unit", false, &m->unit, e);
+	err = field_string(run, j, "role", false, &m->role, e);
+	err = err ?: field_string(run, j, "unit", false, &m->unit, e);
 	if (!err && strlen(m->unit) > UNIT_LONGEST)
 		err = hb_error_set(e, -EINVAL, "\"unit\" has more than %d bytes", UNIT_LONGEST);
-	err = err ?: get_string(run, j, "kind", true, &kind, e);
-	err = err ?: get_string(run, j, "better", true, &better, e);
+	err = err ?: field_string(run, j, "kind", true, &kind, e);
+	err = err ?: field_string(run, j, "better", true, &better, e);
 	err = err ?: parse_kind(kind, &m->kind, e);
 	err = err ?: parse_better(better, &m->better, e);
-	err = err ?: get_bool(j, "primary", &m->primary, e);
-	err = err ?: get_unsigned(j, "tasks", &m->tasks, e);
+	err = err ?: field_bool(j, "primary", &m->primary, e);
+	err = err ?: field_unsigned(j, "tasks", &m->tasks, e);
 	err = err ?: parse_figures(run, j, m, e);
 	return err ? hb_error_prefix(e, err, "metric %s.%s", m->source, m->name) : 0;
 }
@@ -191,7 +100,7 @@ static int parse_metrics(struct load_run *run, const json_t *j, struct load_cell
 {
 	const json_t *list, *v;
 	size_t i;
-	int rc = get_array(j, "metrics", METRICS_MOST, &list, e);
+	int rc = field_array(j, "metrics", METRICS_MOST, &list, e);
 
 	if (rc)
 		return rc;
@@ -218,7 +127,7 @@ static int parse_notes(struct load_run *run, const json_t *j, struct load_cell *
 {
 	const json_t *list, *v;
 	size_t i;
-	int rc = get_array(j, "notes", NOTES_MOST, &list, e);
+	int rc = field_array(j, "notes", NOTES_MOST, &list, e);
 
 	if (rc)
 		return rc;
@@ -227,10 +136,10 @@ static int parse_notes(struct load_run *run, const json_t *j, struct load_cell *
 		return hb_error_set(e, -ENOMEM, "no memory");
 	json_array_foreach (list, i, v) {
 		struct load_note *n = &c->notes[i];
-		int err = get_string(run, v, "source", false, &n->source, e);
+		int err = field_string(run, v, "source", false, &n->source, e);
 
-		err = err ?: get_string(run, v, "key", false, &n->key, e);
-		err = err ?: get_string(run, v, "text", false, &n->text, e);
+		err = err ?: field_string(run, v, "key", false, &n->key, e);
+		err = err ?: field_string(run, v, "text", false, &n->text, e);
 		if (err)
 			return hb_error_prefix(e, err, "\"notes\": [%zu]", i);
 		c->nnotes++;
@@ -245,7 +154,7 @@ static int join_names(struct load_run *run, const json_t *j, const char *key, co
 	HB_FREE char *text = hb_strf("%s", "");
 	const json_t *list, *v;
 	size_t i;
-	int rc = get_array(j, key, WORKLOADS_MOST, &list, e);
+	int rc = field_array(j, key, WORKLOADS_MOST, &list, e);
 
 	if (rc)
 		return rc;
@@ -307,7 +216,7 @@ static int parse_verdict(struct load_run *run, const json_t *j, struct load_cell
 			 struct hb_error *e)
 {
 	const char *name = "";
-	int err = get_string(run, j, "verdict", true, &name, e);
+	int err = field_string(run, j, "verdict", true, &name, e);
 
 	if (err)
 		return err;
@@ -323,11 +232,11 @@ static int parse_verdict(struct load_run *run, const json_t *j, struct load_cell
 static int parse_times(const json_t *j, struct load_cell *c, struct hb_error *e)
 {
 	const json_t *t = json_object_get(j, "times");
-	int err = get_number(t, "total_ns", false, false, &c->total_ns, e);
+	int err = field_number(t, "total_ns", false, false, &c->total_ns, e);
 
-	err = err ?: get_number(t, "measure_ns", false, false, &c->measure_ns, e);
-	err = err ?: get_number(t, "warmup_ns", false, false, &c->warmup_ns, e);
-	err = err ?: get_number(t, "boot_ns", false, false, &c->boot_ns, e);
+	err = err ?: field_number(t, "measure_ns", false, false, &c->measure_ns, e);
+	err = err ?: field_number(t, "warmup_ns", false, false, &c->warmup_ns, e);
+	err = err ?: field_number(t, "boot_ns", false, false, &c->boot_ns, e);
 	return err ? hb_error_prefix(e, err, "times") : 0;
 }
 
@@ -335,11 +244,11 @@ static int parse_hello(struct load_run *run, const json_t *j, struct load_cell *
 		       struct hb_error *e)
 {
 	const json_t *h = json_object_get(j, "hello");
-	int err = get_string(run, h, "kernel_version", false, &c->kernel_version, e);
+	int err = field_string(run, h, "kernel_version", false, &c->kernel_version, e);
 
-	err = err ?: get_string(run, h, "build_id", false, &c->build_id, e);
-	err = err ?: get_string(run, h, "command_line", false, &c->command_line, e);
-	err = err ?: get_string(run, h, "clocksource", false, &c->clocksource, e);
+	err = err ?: field_string(run, h, "build_id", false, &c->build_id, e);
+	err = err ?: field_string(run, h, "command_line", false, &c->command_line, e);
+	err = err ?: field_string(run, h, "clocksource", false, &c->clocksource, e);
 	return err ? hb_error_prefix(e, err, "hello") : 0;
 }
 
@@ -372,17 +281,17 @@ int load_cell_parse(struct load_run *run, const json_t *j, struct load_cell *c, 
 	if (!json_is_integer(format) || json_integer_value(format) != LOAD_FORMAT)
 		return hb_error_set(e, -EINVAL, "format is not %d: written by another version",
 				    LOAD_FORMAT);
-	err = get_name(run, j, "id", NAME_LONGEST_ID, &c->id, e);
-	err = err ?: get_name(run, j, "kernel", NAME_LONGEST, &c->kernel, e);
-	err = err ?: get_name(run, j, "cell", NAME_LONGEST, &c->cell, e);
-	err = err ?: get_string(run, j, "reason", false, &c->reason, e);
-	err = err ?: get_unsigned(j, "seq", &c->seq, e);
-	err = err ?: get_unsigned(j, "rep", &c->rep, e);
+	err = field_name(run, j, "id", NAME_LONGEST_ID, &c->id, e);
+	err = err ?: field_name(run, j, "kernel", NAME_LONGEST, &c->kernel, e);
+	err = err ?: field_name(run, j, "cell", NAME_LONGEST, &c->cell, e);
+	err = err ?: field_string(run, j, "reason", false, &c->reason, e);
+	err = err ?: field_unsigned(j, "seq", &c->seq, e);
+	err = err ?: field_unsigned(j, "rep", &c->rep, e);
 	c->seed = json_integer_value(json_object_get(j, "seed"));
 	c->minsn_ns = parse_minsn(json_object_get(j, "machine"));
-	err = err ?: get_unsigned(j, "tasks", &c->tasks, e);
-	err = err ?: get_bool(j, "warmup_boot", &c->warmup_boot, e);
-	err = err ?: get_bool(j, "expected", &c->expected, e);
+	err = err ?: field_unsigned(j, "tasks", &c->tasks, e);
+	err = err ?: field_bool(j, "warmup_boot", &c->warmup_boot, e);
+	err = err ?: field_bool(j, "expected", &c->expected, e);
 	err = err ?: check_mode(run, j, e);
 	err = err ?: parse_verdict(run, j, c, e);
 	err = err ?: join_names(run, j, "workloads", &c->workloads, e);
@@ -390,8 +299,8 @@ int load_cell_parse(struct load_run *run, const json_t *j, struct load_cell *c, 
 	err = err ?: join_parameters(run, j, &c->parameters, e);
 	err = err ?: parse_hello(run, j, c, e);
 	err = err
-		      ?: get_string(run, json_object_get(j, "environment"), "boot_id", false,
-				    &c->host_boot, e);
+		      ?: field_string(run, json_object_get(j, "environment"), "boot_id", false,
+				      &c->host_boot, e);
 	if (!err && load_machine(run, j, c))
 		err = hb_error_set(e, -ENOMEM, "no memory");
 	err = err ?: parse_times(j, c, e);
