@@ -156,7 +156,7 @@ static void settle(struct fixture *f, const uint64_t *thresholds, unsigned int n
 		atomic_store(&f->shared.counter[i], 0);
 	f->touch.n = n;
 	for (unsigned int i = 0; i < n; i++)
-		f->touch.ticks[i] = thresholds[i] * f->touch.threshold;
+		f->touch.pending[i].ticks = thresholds[i] * f->touch.threshold;
 	f->touch.faults = touch_fault_count() - faults;
 	touch_settle(&f->touch);
 	assert_int_equal(count(f, FAULTS), faults);

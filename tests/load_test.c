@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "bench/result/load.h"
+#include "bench/result/load_waits.h"
 #include "tests/synthetic.h"
 #include "tests/put.h"
 
@@ -257,6 +258,68 @@ static void test_hist_truncated(void **state)
 	expect_hist_error("not valid JSON");
 }
 
+#define WAIT(function, count)                                                                      \
+	"{\"how\": \"spun\", \"kind\": \"mutex\", \"function\": \"" function                       \
+	"\", \"count\": " count ", \"sum\": 50}"
+#define WAITS(count, waits, slow)                                                                  \
+	"\"waits\": [{\"source\": \"pmdshare\", \"name\": \"fault_latency\", \"count\": " count    \
+	", \"total\": 900, \"executed\": 800, \"waits\": [" waits "], \"slow\": " slow             \
+	"}], \"notes\": ["
+#define SLOW "{\"count\": 1, \"least\": 90, \"held\": [" WAIT("", "1") "]}"
+
+static void test_waits(void **state)
+{
+	struct load_waits sum = {0};
+	const struct load_waits *w;
+	struct load_run *run;
+	struct hb_error e;
+
+	(void)state;
+	edit(CELL "/cell.json", "\"notes\": [",
+	     WAITS("7", WAIT("a", "2") ", " WAIT("_b", "3") ", " WAIT("a", "4"), SLOW));
+	assert_int_equal(load_run(run_dir, &run, &e), 0);
+	assert_int_equal(run->nproblems, 0);
+	assert_int_equal(run->cells[0].nwaits, 0);
+	assert_int_equal(run->cells[2].nwaits, 1);
+	w = run->cells[2].waits;
+	assert_true(w->count == 7 && w->total == 900 && w->executed == 800 && w->least == 90);
+	/* By function, the longest first. */
+	assert_int_equal(w->nwaits, 2);
+	assert_string_equal(w->waits[0].function, "a");
+	assert_true(w->waits[0].count == 6 && w->waits[0].spun == 100 && !w->waits[0].asleep);
+	assert_string_equal(w->waits[1].function, "_b");
+	assert_int_equal(w->nheld, 1);
+	assert_int_equal(load_waits_add(&sum, w), 0);
+	assert_int_equal(load_waits_add(&sum, w), 0);
+	assert_true(sum.count == 14 && sum.slow == 2 && sum.least == 90 && sum.nwaits == 2);
+	assert_true(sum.waits[0].spun == 200);
+	load_waits_free(&sum);
+	load_free(run);
+}
+
+static void test_hostile_waits(void **state)
+{
+	static const struct {
+		const char *to, *what;
+	} rows[] = {
+		{WAITS("7", WAIT("a b", "1"), SLOW),
+		 "\"waits\": [0]: \"waits\": [0]: \"function\" is 'a b', not a name of C"},
+		{WAITS("7", WAIT("9", "1"), SLOW), "\"function\" is '9'"},
+		{WAITS("7", WAIT("a", "-1"), SLOW), "\"count\" is negative"},
+		{WAITS("7", WAIT("a", "0.5"), SLOW), "\"count\" is not a whole number"},
+		{WAITS("0", WAIT("a", "1"), SLOW), "no operation"},
+		{WAITS("7", WAIT("a", "1"), "{}"), "\"count\" is missing"},
+		{WAITS("7", "7", SLOW), "\"kind\" is missing"},
+		{"\"waits\": 7, \"notes\": [", "\"waits\" is not an array"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(setup(state), 0);
+		edit(CELL "/cell.json", "\"notes\": [", rows[i].to);
+		expect_problem(CELL "/cell.json", rows[i].what, 11);
+	}
+}
+
 /* Names and texts of somebody else's run: refused with file and key. */
 static void test_hostile_cell(void **state)
 {
@@ -412,6 +475,8 @@ int main(void)
 		cmocka_unit_test_setup(test_hist_count, setup),
 		cmocka_unit_test_setup(test_hist_truncated, setup),
 		cmocka_unit_test_setup(test_intervals, setup),
+		cmocka_unit_test_setup(test_waits, setup),
+		cmocka_unit_test_setup(test_hostile_waits, setup),
 		cmocka_unit_test_setup(test_hostile_cell, setup),
 		cmocka_unit_test_setup(test_name_of_300_bytes, setup),
 		cmocka_unit_test_setup(test_hostile_run, setup),

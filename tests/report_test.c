@@ -63,18 +63,24 @@ static char *read_text(const char *directory, const char *name)
 	return text;
 }
 
-static void compare_golden(const char *name)
+static void compare_golden_text(const char *name, const char *got)
 {
 	HB_FREE char *root = paths_root(NULL);
 	HB_FREE char *golden = hb_strf("%s/tests/golden", root);
 	HB_FREE char *path = hb_strf("%s/%s", golden, name);
-	HB_FREE char *got = read_text(run_dir, name);
 	HB_FREE char *want = NULL;
 
 	if (getenv("HUGEBENCH_GOLDEN"))
 		assert_int_equal(hb_file_write_atomic(path, got, strlen(got)), 0);
 	want = read_text(golden, name);
 	assert_string_equal(got, want);
+}
+
+static void compare_golden(const char *name)
+{
+	HB_FREE char *got = read_text(run_dir, name);
+
+	compare_golden_text(name, got);
 }
 
 static void test_golden(void **state)
@@ -599,6 +605,70 @@ static void test_published(void **state)
 	assert_non_null(strstr(equal, "| not as there |"));
 }
 
+static json_t *wait_json(const char *how, const char *kind, const char *function, int count,
+			 int sum)
+{
+	return json_pack("{s:s*, s:s, s:s, s:i, s:i}", "how", how, "kind", kind, "function",
+			 function, "count", count, "sum", sum);
+}
+
+/* 100 operations of 20 us, half of it executed; in the slow one the lock is the most. */
+static void has_waits(json_t *cell)
+{
+	json_t *waits =
+		json_pack("[o, o, o, o]", wait_json("spun", "mutex", "hugetlb_fault", 40, 300000),
+			  wait_json("asleep", "mutex", "hugetlb_fault", 10, 600000),
+			  wait_json("ready", "cpu", "", 3, 90000),
+			  wait_json("asleep", "page-lock", "rare", 1, 10000));
+	json_t *held = json_pack("[o, o]", wait_json(NULL, "own", "", 0, 30000),
+				 wait_json(NULL, "mutex", "hugetlb_fault", 1, 70000));
+
+	json_object_set_new(cell, "waits",
+			    json_pack("[{s:s, s:s, s:i, s:i, s:i, s:o, s:{s:i, s:i, s:o}}]",
+				      "source", "pmdshare", "name", "fault_latency", "count", 100,
+				      "total", 2000000, "executed", 1000000, "waits", waits, "slow",
+				      "count", 1, "least", 100000, "held", held));
+}
+
+/* The same cell as faults-1, but for the observation. */
+static void has_waits_of_a_pair(json_t *cell)
+{
+	has_waits(cell);
+	json_object_set_new(cell, "tasks", json_integer(1));
+	json_object_set_new(json_object_get(cell, "parameters"), "pmdshare.tasks",
+			    json_string("1"));
+}
+
+/* What operations waited for: of a cell that has its like without, and of one that has none. */
+static void test_waits(void **state)
+{
+	HB_FREE char *other = hb_strf("%s/waits", dir), *text = NULL;
+	struct synthetic s = synthetic_default(other);
+	char *section, *end;
+	struct hb_error e;
+
+	(void)state;
+	s.boots = 2;
+	s.antagonists[0] = NULL;
+	assert_int_equal(synthetic_write(&s), 0);
+	for (unsigned int seq = 1; seq <= 12; seq++) {
+		unsigned int tasks = s.tasks[(seq - 1) / 2 % 3];
+		HB_FREE char *file = hb_strf("cells/%04u-%s-faults-%u-r%u/cell.json", seq,
+					     s.kernels[(seq - 1) % 2], tasks, (seq - 1) / 6 + 1);
+
+		if (tasks > 1)
+			edit(s.dir, file, tasks == 2 ? has_waits_of_a_pair : has_waits);
+	}
+	assert_int_equal(report_run(s.dir, &e), 0);
+	text = read_text(s.dir, "report.txt");
+	section = strstr(text, "Where the time goes\n");
+	assert_non_null(section);
+	end = strstr(section, "\n\nFurther figures");
+	assert_non_null(end);
+	end[1] = 0;
+	compare_golden_text("waits.txt", section);
+}
+
 /* Three machines: named, with their spread; and one that contradicts a verdict is named beside it.
  */
 static void test_machines(void **state)
@@ -690,6 +760,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden),
+		cmocka_unit_test(test_waits),
 		cmocka_unit_test(test_width),
 		cmocka_unit_test(test_html_is_whole),
 		cmocka_unit_test(test_html_order),

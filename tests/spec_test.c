@@ -129,7 +129,7 @@ static void cells_observe_for_themselves(void **state)
 	assert_int_equal(json_array_size(s.cells[2].observed), 0);
 	spec_free(&s);
 	refused("[scenario]\n[cell a]\nworkload = pmdshare\nobserve = vmstat, stars\n", -EINVAL,
-		"observe = stars: there are vmstat, status, kprobes, locks and pmu");
+		"observe = stars: there are vmstat, status, kprobes, locks, pmu and waits");
 }
 
 static void scenario_is_read(void **state)

@@ -137,7 +137,7 @@ static int fork_once(struct task *t, struct hb_error *e)
 		if (errno != EINTR)
 			return hb_error_set(e, -errno, "waitpid: %s", strerror(errno));
 	task_latency(t, ROW_EXIT, task_ticks_to_ns(task_ticks() - forked));
-	task_latency(t, ROW_FORK, task_ticks_to_ns(forked - begin));
+	task_latency_of(t, ROW_FORK, task_ticks_to_ns(forked - begin), forked, 0);
 	if (status)
 		return hb_error_set(e, -EIO, "a child ended with wait status %#x", status);
 	task_count(t, ROW_FORKS, 1);

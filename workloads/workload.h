@@ -115,6 +115,20 @@ struct target {
 	_Atomic pid_t pids[TARGET_PIDS]; /* processes that map it; the gang fills in the tasks */
 };
 
+/*
+ * The operations of a task in its measured window, one by one: only in a cell whose waits are
+ * observed. Shared with the agent, written by the task alone.
+ */
+#define TASK_LOG_OPS (1u << 17)
+struct task_log {
+	uint32_t n, lost; /* lost: there was no room for so many */
+	struct task_op {
+		uint64_t end, ns; /* end: in task_ticks() */
+		uint32_t row;	  /* of ops->metrics */
+		int32_t tid;	  /* of the thread whose operation it was */
+	} op[TASK_LOG_OPS];
+};
+
 /* One task's figures: shared with the agent, written by the task alone. */
 struct task_shared {
 	_Alignas(CACHE_LINE) _Atomic uint64_t
@@ -125,6 +139,7 @@ struct task_shared {
 	_Atomic int tid; /* of the task's thread: the watchdog looks at its state */
 	char error[256];
 	struct hist *hist[TASK_COUNTERS]; /* for METRIC_HIST rows, else NULL */
+	struct task_log *log;		  /* NULL: operations are not kept */
 };
 
 /* The whole cell as the tasks see it. */
@@ -142,6 +157,7 @@ struct cell {
 	int exact;		  /* 1: the clock counts instructions, task_clock.insn_ns */
 	uint64_t seed;		  /* for every pseudo-random choice; the same in both arms */
 	uint64_t work;		  /* exact, one vCPU: operations per task instead of phases */
+	int logged;		  /* 1: operations are kept one by one, task_shared.log */
 	uint64_t memory;	  /* bytes of RAM */
 };
 
@@ -231,12 +247,6 @@ static inline uint64_t task_latency_unit(uint64_t ns)
 	return __builtin_expect(task_clock.insn_ns == 1, 1) ? ns : ns / task_clock.insn_ns;
 }
 
-/* Record @ns into a METRIC_HIST row: task_ticks_to_ns(end - begin) of two task_ticks(). */
-static inline void task_latency(struct task *t, unsigned int row, uint64_t ns)
-{
-	hist_record(t->shared->hist[row], task_latency_unit(ns));
-}
-
 uint64_t clock_raw_ns(void);
 
 /*
@@ -267,6 +277,35 @@ static inline uint64_t task_ticks_to_ns(uint64_t ticks)
 	if ((int64_t)ticks < 0)
 		return 0;
 	return ((unsigned __int128)ticks * task_clock.ns_mult) >> 32;
+}
+
+/* Keep an operation of thread @tid (0: the task's own) that took @ns and ended at @end. */
+void task_log_add(struct task *t, unsigned int row, uint64_t ns, uint64_t end, int tid);
+
+/*
+ * Record @ns into a METRIC_HIST row: task_ticks_to_ns(end - begin) of two task_ticks(). This one
+ * is of what others did and told the task of: it is not kept.
+ */
+static inline void task_latency_told(struct task *t, unsigned int row, uint64_t ns)
+{
+	hist_record(t->shared->hist[row], task_latency_unit(ns));
+}
+
+/* Of an operation of thread @tid (0: the task's own) that ended at @end, perhaps a while ago. */
+static inline void task_latency_of(struct task *t, unsigned int row, uint64_t ns, uint64_t end,
+				   int tid)
+{
+	task_latency_told(t, row, ns);
+	if (__builtin_expect(t->shared->log != NULL, 0))
+		task_log_add(t, row, ns, end, tid);
+}
+
+/* Of one of the task's that ends here. */
+static inline void task_latency(struct task *t, unsigned int row, uint64_t ns)
+{
+	task_latency_told(t, row, ns);
+	if (__builtin_expect(t->shared->log != NULL, 0))
+		task_log_add(t, row, ns, task_ticks(), 0);
 }
 
 /* xorshift64*, seeded from cell seed, instance and task index: the same stream in both arms. */

@@ -9,7 +9,7 @@
 
 #define FILL_CHUNK 65536
 
-const char *const wire_observe[] = {"vmstat", "status", "kprobes", "locks", "pmu", NULL};
+const char *const wire_observe[] = {"vmstat", "status", "kprobes", "locks", "pmu", "waits", NULL};
 
 int wire_send(int fd, enum wire_type type, const json_t *payload, struct hb_error *e)
 {

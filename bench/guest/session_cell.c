@@ -114,6 +114,8 @@ static json_t *make_cell(struct session *s, const char *started)
 	notes = json_object_get(s->result, "notes");
 	json_object_set_new(cell, "notes",
 			    json_is_array(notes) ? json_deep_copy(notes) : json_array());
+	if (json_is_array(json_object_get(s->result, "waits")))
+		json_object_set(cell, "waits", json_object_get(s->result, "waits"));
 	fill_times(s, cell);
 	json_object_set_new(cell, "started", json_string(started));
 	return cell;

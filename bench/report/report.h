@@ -48,7 +48,9 @@ void report_steps(const struct compare_model *m, struct doc *d); /* report_steps
 bool report_is_step(const struct compare_model *m, unsigned int pair);
 void report_published(const struct compare_model *m, struct doc *d); /* report_published.c */
 void report_capacity(const struct compare_model *m, struct doc *d,
-		     const struct plot_set *pictures);		   /* report_capacity.c */
+		     const struct plot_set *pictures); /* report_capacity.c */
+/* What operations waited for, where that was observed, and what observing cost. */
+void report_waits(const struct compare_model *m, struct doc *d);   /* report_waits.c */
 void report_closing(const struct compare_model *m, struct doc *d); /* report_closing.c */
 void report_again(const struct compare_model *m, struct doc *d);   /* report_again.c */
 /* Is it a percentile of so few values that it would be another name for the maximum? */

@@ -450,6 +450,7 @@ void report_build(const struct compare_model *m, struct doc *d, bool only_summar
 			sections(m, d, &n, &pictures);
 		report_published(m, d);
 		report_capacity(m, d, &pictures);
+		report_waits(m, d);
 		report_boots(m, d, &n);
 		d->main = false;
 		report_findings(m, d, &pictures);

@@ -33,6 +33,8 @@ struct load_note {
 	const char *source, *key, *text;
 };
 
+struct load_waits;
+
 struct load_cell {
 	const char *id, *kernel, *cell, *reason, *workloads, *antagonists;
 	const char *parameters; /* "name=value; ...", sorted by name */
@@ -47,7 +49,8 @@ struct load_cell {
 	enum cell_verdict verdict;
 	struct load_metric *metrics;
 	struct load_note *notes;
-	unsigned int nmetrics, nnotes;
+	struct load_waits *waits; /* load_waits.h */
+	unsigned int nmetrics, nnotes, nwaits;
 	json_t *evidence;				 /* array of strings, or NULL */
 	double total_ns, measure_ns, warmup_ns, boot_ns; /* host clock; NAN: absent */
 };

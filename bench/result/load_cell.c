@@ -8,6 +8,7 @@
 #include "bench/base/plain.h"
 #include "bench/result/load.h"
 #include "bench/result/load_fields.h"
+#include "bench/result/load_waits.h"
 
 #define METRICS_MOST	1000
 #define NOTES_MOST	10000
@@ -306,6 +307,7 @@ int load_cell_parse(struct load_run *run, const json_t *j, struct load_cell *c, 
 	err = err ?: parse_times(j, c, e);
 	err = err ?: parse_metrics(run, j, c, e);
 	err = err ?: parse_notes(run, j, c, e);
+	err = err ?: load_waits_parse(run, j, c, e);
 	if (err)
 		return err;
 	evidence = json_object_get(j, "evidence");
@@ -318,6 +320,7 @@ void load_cell_release(struct load_cell *cell)
 {
 	free(cell->metrics);
 	free(cell->notes);
+	load_waits_release(cell);
 	json_decref(cell->evidence);
 	memset(cell, 0, sizeof(*cell));
 }

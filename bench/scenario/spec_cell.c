@@ -284,7 +284,7 @@ static int observe_split(struct spec_cell *cell, struct hb_error *e)
 		if (!hb_is_one_of(json_string_value(name), wire_observe))
 			return hb_error_set(e, -EINVAL,
 					    "observe = %s: there are vmstat, status, kprobes, "
-					    "locks and pmu",
+					    "locks, pmu and waits",
 					    json_string_value(name));
 	}
 	return 0;

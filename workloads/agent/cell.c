@@ -113,6 +113,8 @@ static void reports(struct run *r)
 			cell_failed(r, rc, &e);
 	}
 	link_phase(r->c->link, "collect");
+	if (!r->verdict)
+		r->waits = observe_report(&r->observe, &r->cell);
 	rc = figures_metrics(&r->cell, r->c->link, &r->metrics, &e);
 	if (rc)
 		cell_failed(r, rc, &e);
@@ -253,10 +255,10 @@ static void run_cell(struct run *r)
 
 static json_t *result_json(struct run *r)
 {
-	return json_pack("{s:s, s:s, s:O, s:O, s:O, s:O, s:O}", "verdict",
+	return json_pack("{s:s, s:s, s:O, s:O, s:O, s:O, s:O, s:O*}", "verdict",
 			 r->verdict ? r->verdict : "OK", "reason", r->reason, "evidence",
 			 r->evidence, "metrics", r->metrics, "notes", r->notes, "conservation",
-			 r->conservation, "parameters", r->parameters);
+			 r->conservation, "parameters", r->parameters, "waits", r->waits);
 }
 
 static void release(struct run *r)
@@ -271,6 +273,7 @@ static void release(struct run *r)
 	json_decref(r->evidence);
 	json_decref(r->metrics);
 	json_decref(r->notes);
+	json_decref(r->waits);
 	json_decref(r->conservation);
 	json_decref(r->parameters);
 }

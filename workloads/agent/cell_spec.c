@@ -147,6 +147,18 @@ static int parse_phases(struct run *r, const json_t *phases, struct hb_error *e)
 	return 0;
 }
 
+/* Operations are joined with the kernel's trace afterwards; of a host's kernel none is made. */
+static bool is_logged(const struct run *r, const json_t *observe)
+{
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach ((json_t *)observe, i, name)
+		if (json_is_string(name) && !strcmp(json_string_value(name), "waits"))
+			return !r->c->native && !r->cell.work;
+	return false;
+}
+
 /* The numbers and texts of WIRE_RUN (results/FORMAT.md, plan.json); *@instances is borrowed. */
 static int parse_values(struct run *r, const json_t **instances, struct hb_error *e)
 {
@@ -170,6 +182,7 @@ static int parse_values(struct run *r, const json_t **instances, struct hb_error
 		return hb_error_set(e, -ERANGE, "the specification: work is negative");
 	r->cell.seed = seed;
 	r->cell.work = work;
+	r->cell.logged = is_logged(r, observe);
 	return parse_phases(r, phases, e);
 }
 

@@ -24,6 +24,7 @@ struct run {
 	const char *verdict;
 	char reason[1024];
 	json_t *evidence, *notes, *parameters, *metrics, *conservation;
+	json_t *waits;	 /* NULL: not observed */
 	uint32_t set_up; /* bit i: setup() of instance i was called */
 	int quit;
 	struct hugetlb_pool before;

@@ -94,6 +94,18 @@ void instance_note(struct instance *in, const char *key, const char *fmt, ...)
 						   "key", key, "text", text));
 }
 
+void task_log_add(struct task *t, unsigned int row, uint64_t ns, uint64_t end, int tid)
+{
+	struct task_log *log = t->shared->log;
+
+	if (log->n == TASK_LOG_OPS) {
+		log->lost++;
+		return;
+	}
+	log->op[log->n++] = (struct task_op){
+		.end = end, .ns = ns, .row = row, .tid = tid ? tid : atomic_load(&t->live->tid)};
+}
+
 static void window_begin(struct task *t)
 {
 	t->shared = t->live;

@@ -38,6 +38,7 @@ static size_t shared_size(const struct cell *cell, unsigned int *ntasks)
 
 		for (const struct metric_row *m = in->ops->metrics; m->name; m++)
 			one += is_hist(m) ? sizeof(struct hist) + CACHE_LINE : 0;
+		one += cell->logged ? sizeof(struct task_log) + CACHE_LINE : 0;
 		bytes += sizeof(struct target) + CACHE_LINE + one * in->ntasks;
 		*ntasks += in->ntasks;
 	}
@@ -127,8 +128,11 @@ int gang_prepare(struct gang *g, struct cell *cell, struct hb_error *e)
 		in->task = calloc(in->ntasks + 1, sizeof(void *));
 		if (!in->task)
 			return hb_error_set(e, -ENOMEM, "no memory");
-		for (unsigned int k = 0; k < in->ntasks; k++)
+		for (unsigned int k = 0; k < in->ntasks; k++) {
 			in->task[k] = carve_task(&at, in->ops);
+			in->task[k]->log =
+				cell->logged ? carve(&at, sizeof(struct task_log)) : NULL;
+		}
 	}
 	return 0;
 }
@@ -167,6 +171,8 @@ static int task_figures(struct task *t, struct hb_error *e)
 	t->scratch = carve_task(&at, ops);
 	figures_reset(t->scratch);
 	figures_reset(t->live);
+	if (t->live->log)
+		memset(t->live->log, 0, sizeof(*t->live->log));
 	t->shared = t->scratch;
 	return 0;
 }

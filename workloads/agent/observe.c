@@ -7,6 +7,7 @@
 
 #include "bench/base/wire.h"
 #include "workloads/agent/functime.h"
+#include "workloads/agent/waits.h"
 
 #define LOCK_STAT    "/proc/lock_stat"
 #define LOCK_STAT_ON "/proc/sys/kernel/lock_stat"
@@ -14,7 +15,10 @@
 #define POWERS	     63
 
 /* In the order of wire_observe[]. */
-enum { WANT_VMSTAT, WANT_STATUS, WANT_KPROBES, WANT_LOCKS, WANT_PMU };
+enum { WANT_VMSTAT, WANT_STATUS, WANT_KPROBES, WANT_LOCKS, WANT_PMU, WANT_WAITS };
+
+/* What changes the machine's tracing. */
+#define TRACING (1u << WANT_KPROBES | 1u << WANT_LOCKS | 1u << WANT_WAITS)
 
 static const char *const functions[] = {
 	"hugetlb_fault",	  "huge_pmd_share",	      "huge_pmd_unshare",
@@ -71,17 +75,17 @@ int observe_open(struct observe *o, const json_t *names, int change, json_t *not
 		while (wire_observe[k] && (!text || strcmp(text, wire_observe[k])))
 			k++;
 		if (!wire_observe[k])
-			return hb_error_set(
-				e, -EINVAL,
-				"observe = %s: there are vmstat, status, kprobes, locks and pmu",
-				text ? text : "?");
+			return hb_error_set(e, -EINVAL,
+					    "observe = %s: there are vmstat, status, kprobes, "
+					    "locks, pmu and waits",
+					    text ? text : "?");
 		o->wanted |= 1u << k;
 	}
-	if (!change && (wants(o, WANT_KPROBES) || wants(o, WANT_LOCKS))) {
+	if (!change && o->wanted & TRACING) {
 		note(o, "observe",
-		     "kprobes and locks change the machine's tracing and would stay after a kill: "
-		     "left out in mode native");
-		o->wanted &= ~(1u << WANT_KPROBES | 1u << WANT_LOCKS);
+		     "kprobes, locks and waits change the machine's tracing and would stay after a "
+		     "kill: left out in mode native");
+		o->wanted &= ~TRACING;
 	}
 	if (wants(o, WANT_KPROBES))
 		probes_open(o);
@@ -89,6 +93,12 @@ int observe_open(struct observe *o, const json_t *names, int change, json_t *not
 		note(o, "locks",
 		     "not measured: the kernel has no " LOCK_STAT " (CONFIG_LOCK_STAT)");
 		o->wanted &= ~(1u << WANT_LOCKS);
+	}
+	if (wants(o, WANT_WAITS)) {
+		int rc = waits_open(notes, e);
+
+		if (rc)
+			return rc;
 	}
 	return wants(o, WANT_PMU) ? pmu_open(&o->pmu, pmu_hardware, e) : 0;
 }
@@ -105,6 +115,8 @@ void observe_begin(struct observe *o)
 	}
 	if (wants(o, WANT_LOCKS))
 		hb_file_write(LOCK_STAT, "0");
+	if (wants(o, WANT_WAITS))
+		waits_begin();
 	pmu_begin(&o->pmu);
 }
 
@@ -278,6 +290,8 @@ static void status_end(struct observe *o, const struct instance *in)
 
 void observe_end(struct observe *o, const struct cell *cell)
 {
+	if (wants(o, WANT_WAITS))
+		waits_end();
 	counters_end(o);
 	vmstat_end(o);
 	probes_end(o);
@@ -288,8 +302,20 @@ void observe_end(struct observe *o, const struct cell *cell)
 			status_end(o, &cell->instances[i]);
 }
 
+json_t *observe_report(struct observe *o, const struct cell *cell)
+{
+	struct hb_error e = {""};
+	json_t *rows = NULL;
+
+	if (wants(o, WANT_WAITS) && waits_report(cell, &rows, &e))
+		note(o, "waits", e.text);
+	return rows;
+}
+
 void observe_close(struct observe *o)
 {
+	if (wants(o, WANT_WAITS))
+		waits_close();
 	for (unsigned int i = 0; i < ARRAY_SIZE(functions); i++) {
 		const struct functime f = probe(i);
 

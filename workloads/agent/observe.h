@@ -8,6 +8,7 @@
  *microsecond
  *	locks	/proc/lock_stat, contended locks (a kernel with CONFIG_LOCK_STAT; distorts: a run of
  *its own)
+ *	waits	what operations waited for, as a table of its own (waits.h; distorts, too)
  *	pmu	cycles, instructions, misses, per page fault (pmu.h); a machine without such
  *counters SKIPs What else the kernel does not have is noted as missing and does not fail the cell.
  */
@@ -30,13 +31,15 @@ struct observe {
 /*
  * Before the tasks start. @change: tracing and lock statistics may be switched on (a guest, or a
  * user who said so). -EINVAL: a name that is none of the above; -EOPNOTSUPP: there are no counters
- * for pmu.
+ * for pmu, or no trace for waits.
  */
 int observe_open(struct observe *o, const json_t *names, int change, json_t *notes,
 		 struct hb_error *e);
 /* Around the measured phase. */
 void observe_begin(struct observe *o);
 void observe_end(struct observe *o, const struct cell *cell);
+/* After the tasks are gone: waits_report()'s rows, new reference; NULL: not asked for. */
+json_t *observe_report(struct observe *o, const struct cell *cell);
 /* Takes the probes away again. */
 void observe_close(struct observe *o);
 /* "~ 2^3 : 12" lines of a hist trigger's output as "<16 us: 12, ..."; owned by the caller, NULL: no

@@ -27,6 +27,7 @@ uint64_t touch_fault_count(void)
 	return ru.ru_minflt + ru.ru_majflt;
 }
 
+/* Of numbers, or of structures that begin with them. */
 static int compare_ticks(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -104,16 +105,20 @@ int touch_init(struct touch *t, struct task *task, const struct touch_rows *rows
 	return 0;
 }
 
+static void record(struct touch *t, unsigned int row, uint64_t ticks, uint64_t end)
+{
+	task_latency_of(t->task, row, task_ticks_to_ns(ticks), end, 0);
+}
+
 /* Of a mixed run the slowest @faults are taken for the faults. */
 static void settle_mixed(struct touch *t, uint64_t faults)
 {
 	uint64_t all = t->n;
 
-	qsort(t->ticks, all, sizeof(*t->ticks), compare_ticks);
+	qsort(t->pending, all, sizeof(*t->pending), compare_ticks);
 	for (uint64_t i = 0; i < all; i++)
-		task_latency(t->task,
-			     i < all - faults ? t->rows->touch_latency : t->rows->fault_latency,
-			     task_ticks_to_ns(t->ticks[i]));
+		record(t, i < all - faults ? t->rows->touch_latency : t->rows->fault_latency,
+		       t->pending[i].ticks, t->pending[i].end);
 	task_count(t->task, t->rows->unsettled, all);
 }
 
@@ -123,7 +128,7 @@ static uint64_t again_at_most(const struct touch *t)
 	uint64_t sum = t->nsigbus * SIGBUS_FAULTS_MAX;
 
 	for (unsigned int i = 0; i < t->n; i++)
-		sum += t->ticks[i] / (2 * t->threshold);
+		sum += t->pending[i].ticks / (2 * t->threshold);
 	return sum > t->n ? sum - t->n : 0;
 }
 
@@ -146,7 +151,7 @@ void touch_settle(struct touch *t)
 		unsigned int row = faults ? t->rows->fault_latency : t->rows->touch_latency;
 
 		for (unsigned int i = 0; i < t->n; i++)
-			task_latency(t->task, row, task_ticks_to_ns(t->ticks[i]));
+			record(t, row, t->pending[i].ticks, t->pending[i].end);
 	}
 	t->n = 0;
 	t->nsigbus = 0;
@@ -177,11 +182,11 @@ static void touch_flush(struct touch *t)
 }
 
 /* A touch quicker than any fault: what is pending before it can be settled. */
-static void touch_plain(struct touch *t, uint64_t ticks)
+static void touch_plain(struct touch *t, uint64_t ticks, uint64_t end)
 {
 	if (t->n)
 		touch_settle(t);
-	task_latency(t->task, t->rows->touch_latency, task_ticks_to_ns(ticks));
+	record(t, t->rows->touch_latency, ticks, end);
 }
 
 /*
@@ -220,10 +225,10 @@ static void touch_some(struct touch *t, char *base, uint64_t stride, const uint3
 		atomic_store_explicit(progress, done + i, memory_order_relaxed);
 		/* Signed: on another CPU the second read may be behind the first. */
 		if ((int64_t)ticks >= threshold) {
-			t->ticks[t->n++] = ticks;
+			t->pending[t->n++] = (struct touch_time){ticks, now};
 			continue;
 		}
-		touch_plain(t, ticks);
+		touch_plain(t, ticks, now);
 		begin = task_ticks_early();
 	}
 }

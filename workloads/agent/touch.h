@@ -42,7 +42,9 @@ struct touch {
 	unsigned int n;	      /* candidates pending */
 	unsigned int nsigbus; /* touches since the last settling that ended in SIGBUS, perhaps after
 				 faults */
-	uint64_t ticks[TOUCH_RUN];
+	struct touch_time {
+		uint64_t ticks, end;
+	} pending[TOUCH_RUN];
 	const char *base; /* of the mapping that is touched, for SIGBUS */
 	uint64_t bytes;
 	uint64_t at;	  /* the touch of the pass that is under way */

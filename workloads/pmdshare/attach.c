@@ -23,12 +23,15 @@
 
 /* What an attached process found, a packet to its task. */
 struct attach_report {
+	uint64_t begin;	     /* task_ticks(), before mapping */
 	uint64_t total;	     /* ticks from mapping to the last touch */
 	uint64_t sigbus_low; /* the lowest offset that was past the end of the file */
 	uint32_t n, sigbus;  /* touches; others that were past the end */
+	pid_t pid;
 	struct {
 		uint64_t ticks;
 		uint32_t faults;
+		uint32_t end; /* ticks behind begin */
 	} touch[ATTACH_MAX];
 };
 
@@ -110,15 +113,17 @@ static int count_report(struct task *t, const struct attach_report *r, struct hb
 				    " of an attached process, but the file was never that small",
 				    r->sigbus_low);
 	for (uint32_t i = 0; i < r->n; i++) {
-		task_latency(t, r->touch[i].faults ? ROW_FAULT_LATENCY : ROW_TOUCH_LATENCY,
-			     task_ticks_to_ns(r->touch[i].ticks));
+		task_latency_of(t, r->touch[i].faults ? ROW_FAULT_LATENCY : ROW_TOUCH_LATENCY,
+				task_ticks_to_ns(r->touch[i].ticks), r->begin + r->touch[i].end,
+				r->pid);
 		task_count(t, ROW_FAULTS, r->touch[i].faults);
 		if (r->touch[i].faults > 1)
 			task_count(t, ROW_REPEATED, r->touch[i].faults - 1);
 	}
 	task_count(t, ROW_TOUCHES, r->n + r->sigbus);
 	task_count(t, ROW_SIGBUS, r->sigbus);
-	task_latency(t, ROW_ATTACH_LATENCY, task_ticks_to_ns(r->total));
+	task_latency_of(t, ROW_ATTACH_LATENCY, task_ticks_to_ns(r->total), r->begin + r->total,
+			r->pid);
 	return 0;
 }
 
@@ -171,7 +176,7 @@ static void attach_on_sigbus(int sig, siginfo_t *si, void *context)
  */
 static void attach_touch(struct attach_report *r, char *base, uint64_t offset)
 {
-	uint64_t at, before = touch_fault_count();
+	uint64_t at, end, before = touch_fault_count();
 
 	if (sigsetjmp(attach_past_end, 0)) {
 		if (!r->sigbus++ || offset < r->sigbus_low)
@@ -180,7 +185,9 @@ static void attach_touch(struct attach_report *r, char *base, uint64_t offset)
 	}
 	at = task_ticks();
 	((volatile char *)base)[offset] = 1;
-	r->touch[r->n].ticks = task_ticks() - at;
+	end = task_ticks();
+	r->touch[r->n].ticks = end - at;
+	r->touch[r->n].end = end - r->begin;
 	r->touch[r->n++].faults = touch_fault_count() - before;
 }
 
@@ -194,9 +201,9 @@ struct attach_place {
 /* The attached process: map, touch, report, leave. */
 static int attach(const struct attach_place *a, uint64_t rng)
 {
-	struct attach_report r = {0};
-	uint64_t begin = task_ticks();
+	struct attach_report r = {.pid = getpid()};
 
+	r.begin = task_ticks();
 	if (hugetlb_file_map(&a->file, (void *)(uintptr_t)a->addr, 0, a->sparse, NULL))
 		return 1;
 	for (uint64_t i = 0; i < a->touches; i++) {
@@ -204,7 +211,7 @@ static int attach(const struct attach_place *a, uint64_t rng)
 		attach_touch(&r, (char *)(uintptr_t)a->addr,
 			     (rng >> 33) % a->npages * a->file.page);
 	}
-	r.total = task_ticks() - begin;
+	r.total = task_ticks() - r.begin;
 	return send(4, &r, sizeof(r), MSG_NOSIGNAL) == sizeof(r) ? 0 : 1;
 }
 

@@ -202,9 +202,9 @@ static void on_transaction(void *arg, const struct pg_log_entry *entry)
 		return;
 	}
 	task_count(t, PG_TRANSACTIONS, 1);
-	task_latency(t, PG_LATENCY, entry->latency_us * 1000);
+	task_latency_told(t, PG_LATENCY, entry->latency_us * 1000);
 	if (o->rate > 0)
-		task_latency(t, PG_SCHEDULE_LAG, entry->lag_us * 1000);
+		task_latency_told(t, PG_SCHEDULE_LAG, entry->lag_us * 1000);
 }
 
 /* A script in the server's directory, for pgbench to read; NULL: it cannot be written. */
