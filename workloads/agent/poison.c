@@ -22,6 +22,7 @@ struct poison {
 	uint64_t pool[POISON_NODES];
 	uint64_t noted[POISON_NOTES]; /* by this process, not yet mended */
 	unsigned int nnoted;
+	int64_t mended; /* by the repair that is under way */
 };
 
 typedef int (*poisoned_visitor)(struct poison *p, uint64_t pfn, struct hb_error *e);
@@ -71,6 +72,17 @@ static int pfn_compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* KPF_HWPOISON of one page frame; one that cannot be asked for has it not. */
+static bool is_poisoned(uint64_t pfn)
+{
+	HB_CLOSE int fd = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	uint64_t flags;
+
+	return fd >= 0 && pread(fd, &flags, sizeof(flags), pfn * sizeof(flags)) == sizeof(flags) &&
+	       flags >> KPF_HWPOISON & 1;
+}
+
+/* One that is in use stays as it is: the kernel says so in its log, and not in the answer. */
 static int unpoison(struct poison *p, uint64_t pfn, struct hb_error *e)
 {
 	char text[32];
@@ -80,8 +92,16 @@ static int unpoison(struct poison *p, uint64_t pfn, struct hb_error *e)
 		return 0;
 	snprintf(text, sizeof(text), "%#llx", (unsigned long long)pfn);
 	err = hb_file_write(UNPOISON, text);
-	return err ? hb_error_set(e, err, UNPOISON ": page frame %s cannot be unpoisoned", text)
-		   : 0;
+	if (err)
+		return hb_error_set(e, err, UNPOISON ": page frame %s cannot be unpoisoned", text);
+	p->mended += !is_poisoned(pfn);
+	return 0;
+}
+
+/* The same of a note, whose page was perhaps not poisoned at all. */
+static int unpoison_noted(struct poison *p, uint64_t pfn, struct hb_error *e)
+{
+	return is_poisoned(pfn) ? unpoison(p, pfn, e) : 0;
 }
 
 static void pool_path(char *path, size_t len, unsigned int node, uint64_t huge_page)
@@ -143,16 +163,6 @@ static int pools_repair(struct poison *p, struct hb_error *e)
 	return 0;
 }
 
-/* Visitor's counterpart for counting: what is poisoned beyond the known. */
-static int64_t poisoned_count(struct poison *p, struct hb_error *e)
-{
-	struct poison all = {.huge_page = p->huge_page};
-	int err = poisoned_walk(&all, remember, e);
-
-	free(all.known);
-	return err ? err : (int64_t)all.nknown - (int64_t)p->nknown;
-}
-
 int poison_begin(const struct cell *cell, struct poison **p, struct hb_error *e)
 {
 	struct poison *new;
@@ -182,19 +192,13 @@ int poison_begin(const struct cell *cell, struct poison **p, struct hb_error *e)
 
 int64_t poison_repair(struct poison *p, struct hb_error *e)
 {
-	int64_t before = poisoned_count(p, e), after;
 	int err;
 
-	if (before < 0)
-		return before;
+	p->mended = 0;
+	p->nnoted = 0;
 	err = poisoned_walk(p, unpoison, e);
-	if (err)
-		return err;
-	after = poisoned_count(p, e);
-	if (after < 0)
-		return after;
-	err = pools_repair(p, e);
-	return err ? err : before - after;
+	err = err ?: pools_repair(p, e);
+	return err ? err : p->mended;
 }
 
 int poison_note(struct poison *p, const void *page)
@@ -213,14 +217,22 @@ int poison_note(struct poison *p, const void *page)
 	return 0;
 }
 
-int poison_mend(struct poison *p, struct hb_error *e)
+void poison_forget(struct poison *p)
+{
+	if (p->nnoted)
+		p->nnoted--;
+}
+
+int64_t poison_mend(struct poison *p, struct hb_error *e)
 {
 	int err = 0;
 
+	p->mended = 0;
 	for (unsigned int i = 0; !err && i < p->nnoted; i++)
-		err = unpoison(p, p->noted[i], e);
+		err = unpoison_noted(p, p->noted[i], e);
 	p->nnoted = 0;
-	return err ?: pools_repair(p, e);
+	err = err ?: pools_repair(p, e);
+	return err ? err : p->mended;
 }
 
 void poison_free(struct poison *p)

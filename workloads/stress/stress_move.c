@@ -142,7 +142,9 @@ static int poison_page(struct stress_task *st, uint8_t *page, int advice, struct
 		st->damage++;
 	}
 	if (st->damage >= DAMAGE_MAX) {
-		err = poison_mend(poison, e);
+		int64_t mended = poison_mend(poison, e);
+
+		err = mended < 0 ? (int)mended : 0;
 		st->damage = 0;
 	}
 	pthread_mutex_unlock(&sh->poison_lock);
