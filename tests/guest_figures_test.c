@@ -25,9 +25,12 @@ static const struct metric_row rows[] = {
 	METRIC_END,
 };
 
-static const struct workload_ops workload = {.name = "w", .metrics = rows};
+static const struct option_row no_options[] = {OPTION_END};
+static const struct option_row rate_option[] = {
+	{"rate", OPTION_DOUBLE, 0, "0", "0", "10", NULL, "per second"}, OPTION_END};
+static const struct workload_ops workload = {.name = "w", .metrics = rows, .options = no_options};
 static const struct workload_ops antagonist = {
-	.name = "a", .role = ROLE_ANTAGONIST, .metrics = rows};
+	.name = "a", .role = ROLE_ANTAGONIST, .metrics = rows, .options = rate_option};
 
 /* A workload and an antagonist, of three tasks each. */
 struct fixture {
@@ -35,6 +38,7 @@ struct fixture {
 	struct task_shared *pointer[2][TASKS];
 	struct hist hist[2][TASKS];
 	struct instance in[2];
+	double rate; /* of the antagonist */
 	struct cell cell;
 	struct link link;
 	json_t *metrics, *notes;
@@ -56,6 +60,7 @@ static int make(void **state)
 					     .cell = &f->cell,
 					     .ntasks = TASKS,
 					     .task = f->pointer[i],
+					     .options = &f->rate,
 					     .gauges = json_object(),
 					     .notes = f->notes};
 		for (int k = 0; k < TASKS; k++) {
@@ -250,6 +255,33 @@ static void antagonist_must_have_achieved_something(void **state)
 	assert_int_equal(figures(f), 0);
 }
 
+/* Its phase of 2 to 4 s is shorter than what lies between two of its operations. */
+static void idle_antagonist_hears_of_its_rate(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int k = 0; k < TASKS; k++)
+		f->task[1][k].counter[OPS] = 0;
+	f->rate = 0.2;
+	assert_int_equal(figures(f), -ENODATA);
+	assert_string_equal(f->e.text,
+			    "antagonist a achieved nothing in the measured phase: at a.rate = 0.2 "
+			    "its turn comes once in 5 s, and the phase had 4; a higher rate or a "
+			    "longer phase has some");
+	/* Often enough: it is not the rate's fault. */
+	f->rate = 0.5;
+	assert_int_equal(figures(f), -ENODATA);
+	assert_string_equal(f->e.text, "antagonist a achieved nothing in the measured phase");
+	/* In mode exact it is per 100 million instructions of a CPU; here 16 ns each. */
+	f->rate = 0.2;
+	f->cell.exact = 1;
+	task_clock.insn_ns = 16;
+	assert_int_equal(figures(f), -ENODATA);
+	task_clock.insn_ns = 1;
+	assert_non_null(strstr(f->e.text, "once in 500 million instructions, and the phase had "
+					  "250;"));
+}
+
 static void interval_is_a_difference(void **state)
 {
 	struct fixture *f = *state;
@@ -279,6 +311,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(histograms_are_merged, make, release),
 		cmocka_unit_test_setup_teardown(antagonist_must_have_achieved_something, make,
 						release),
+		cmocka_unit_test_setup_teardown(idle_antagonist_hears_of_its_rate, make, release),
 		cmocka_unit_test_setup_teardown(interval_is_a_difference, make, release),
 	};
 

@@ -213,20 +213,54 @@ static int check_windows(struct instance *in, struct hb_error *e)
 	return 0;
 }
 
+/* Its option "rate", operations per second and task; 0: it has none, or goes as fast as it can. */
+static double rate_of(const struct instance *in)
+{
+	for (const struct option_row *o = in->ops->options; o->name; o++)
+		if (!strcmp(o->name, "rate") && o->type == OPTION_DOUBLE)
+			return *(const double *)((const char *)in->options + o->offset);
+	return 0;
+}
+
+/* The longest window of a task, in what rates are per. */
+static double longest_window(const struct instance *in)
+{
+	double longest = 0;
+
+	for (unsigned int k = 0; k < in->ntasks; k++)
+		longest = fmax(longest, window(in, k));
+	return longest;
+}
+
+/* Why it may have done nothing. Owned by the caller, NULL: no memory. */
+static char *idle_reason(const struct instance *in)
+{
+	double rate = rate_of(in), phase = longest_window(in);
+	double every = rate > 0 ? cell_second_ns(in->cell) / rate / rate_ns(in->cell) : 0;
+
+	if (starved_tasks(in) == in->ntasks)
+		return strdup(": one operation takes longer than it");
+	if (every <= phase / 2)
+		return strdup("");
+	return hb_strf(": at %s.rate = %g its turn comes once in %.3g %s, and the phase had %.3g; "
+		       "a higher rate or a longer phase has some",
+		       in->ops->name, rate, every, in->cell->exact ? "million instructions" : "s",
+		       phase);
+}
+
 /* What an antagonist is for is its first metric: pages that moved, not calls that tried. */
 static int check_work(const struct instance *in, struct hb_error *e)
 {
+	HB_FREE char *reason = NULL;
 	uint64_t work = 0;
 
 	for (unsigned int k = 0; k < in->ntasks; k++)
 		work += atomic_load(&in->task[k]->counter[0]);
-	if (!work)
-		return hb_error_set(
-			e, -ENODATA, "antagonist %s achieved nothing in the measured phase%s",
-			in->ops->name,
-			starved_tasks(in) == in->ntasks ? ": one operation takes longer than it"
-							: "");
-	return 0;
+	if (work)
+		return 0;
+	reason = idle_reason(in);
+	return hb_error_set(e, -ENODATA, "antagonist %s achieved nothing in the measured phase%s",
+			    in->ops->name, reason ? reason : "");
 }
 
 int figures_metrics(struct cell *cell, struct link *link, json_t **metrics, struct hb_error *e)
