@@ -3,7 +3,6 @@
  * Golden reports of a synthetic run. After a wanted change: HUGEBENCH_GOLDEN=write
  * build/tests/report_test, then read the difference.
  */
-#include <fcntl.h>
 #include <locale.h>
 #include <math.h>
 #include <setjmp.h>
@@ -189,46 +188,6 @@ static void test_html_verdicts(void **state)
 	assert_non_null(strstr(html, "<td class=\"l unclear\">expected</td>"));
 	assert_non_null(strstr(html, "td.better{color:"));
 	assert_non_null(strstr(html, "thead th{position:sticky"));
-}
-
-static const char *browser(void)
-{
-	static const char *const paths[] = {"/usr/bin/chromium", "/usr/bin/chromium-browser"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
-		if (!access(paths[i], X_OK))
-			return paths[i];
-	return NULL;
-}
-
-/* It draws something: a page of nothing packs into a few kilobytes. No name resolves meanwhile. */
-static void test_html_in_a_browser(void **state)
-{
-	static const unsigned char magic[] = {0x89, 'P', 'N', 'G'};
-	HB_FREE char *shot = hb_strf("--screenshot=%s/page.png", dir);
-	HB_FREE char *profile = hb_strf("--user-data-dir=%s/profile", dir);
-	HB_FREE char *page = hb_strf("file://%s/report.html", run_dir);
-	char *const argv[] = {(char *)browser(),
-			      "--headless",
-			      "--no-sandbox",
-			      "--disable-gpu",
-			      "--window-size=1100,1400",
-			      "--host-resolver-rules=MAP * ~NOTFOUND",
-			      profile,
-			      shot,
-			      page,
-			      NULL};
-	HB_FREE char *file = hb_strf("%s/page.png", dir), *data = NULL;
-	HB_CLOSE int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	size_t len = 0;
-
-	(void)state;
-	if (!argv[0])
-		skip();
-	assert_int_equal(child_do(argv, null), 0);
-	assert_int_equal(hb_file_read(file, &data, &len), 0);
-	assert_true(len > 50000);
-	assert_memory_equal(data, magic, sizeof(magic));
 }
 
 static char *summary_text(void)
@@ -765,7 +724,6 @@ int main(void)
 		cmocka_unit_test(test_html_is_whole),
 		cmocka_unit_test(test_html_order),
 		cmocka_unit_test(test_html_verdicts),
-		cmocka_unit_test(test_html_in_a_browser),
 		cmocka_unit_test(test_repeatable),
 		cmocka_unit_test(test_decided),
 		cmocka_unit_test(test_values),
