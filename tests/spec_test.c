@@ -425,6 +425,28 @@ static void antagonists_run_in_mode_exact(void **state)
 	json_decref(ours);
 }
 
+/* No huge page is as small: said before a guest boots for it. */
+static void lengths_are_of_huge_pages(void **state)
+{
+	static const char *const names[] = {"punchhole", "mprotect"};
+	struct hb_error e;
+	json_t *ours = describe_agent("build/hugebench-agent", &e);
+
+	(void)state;
+	assert_non_null(ours);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		HB_FREE char *text = hb_strf("[scenario]\ndescription = d\nkernels = base\n"
+					     "[cell a]\nworkload = pmdshare\nantagonists = %s\n"
+					     "%s.length = 4K\n",
+					     names[i], names[i]);
+		struct spec s;
+
+		assert_int_equal(spec_parse("t.ini", text, ours, NULL, vcpus, &s, &e), -ERANGE);
+		assert_non_null(strstr(e.text, "length = 4K is out of range"));
+	}
+	json_decref(ours);
+}
+
 static void cells_are_chosen_by_pattern(void **state)
 {
 	struct hb_error e;
@@ -495,6 +517,7 @@ int main(void)
 		cmocka_unit_test(wrong_overrides_are_named),
 		cmocka_unit_test(modes_decide),
 		cmocka_unit_test(antagonists_run_in_mode_exact),
+		cmocka_unit_test(lengths_are_of_huge_pages),
 		cmocka_unit_test(cells_are_chosen_by_pattern),
 		cmocka_unit_test(unknown_scenario_lists_the_known),
 	};

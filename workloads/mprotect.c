@@ -23,7 +23,7 @@ static const struct option_row options[] = {
 	ANTAGONIST_RATE(struct mprotect_options, "10"),
 	ANTAGONIST_TARGET(struct mprotect_options),
 	ANTAGONIST_SIZE(struct mprotect_options),
-	{"length", OPTION_SIZE, offsetof(struct mprotect_options, length), "1G", "4K", "1T", NULL,
+	{"length", OPTION_SIZE, offsetof(struct mprotect_options, length), "1G", "2M", "1T", NULL,
 	 "bytes whose protection changes, from the start; more than the file has: all of it"},
 	OPTION_END,
 };

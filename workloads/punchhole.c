@@ -26,7 +26,7 @@ static const struct option_row options[] = {
 	ANTAGONIST_RATE(struct punchhole_options, "10"),
 	ANTAGONIST_TARGET(struct punchhole_options),
 	ANTAGONIST_SIZE(struct punchhole_options),
-	{"length", OPTION_SIZE, offsetof(struct punchhole_options, length), "8M", "4K", "64G", NULL,
+	{"length", OPTION_SIZE, offsetof(struct punchhole_options, length), "8M", "2M", "64G", NULL,
 	 "bytes per hole, a multiple of the huge page size; at most the file"},
 	OPTION_END,
 };
