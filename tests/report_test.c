@@ -514,19 +514,26 @@ static void is_published_cell(json_t *cell)
 	json_t *metric = json_array_get(json_object_get(cell, "metrics"), 0);
 
 	json_object_set_new(metric, "name", json_string("touches"));
-	json_object_set_new(json_object_get(cell, "parameters"), "pmdshare.aligned",
-			    json_string("no"));
+	json_object_update_new(
+		json_object_get(cell, "parameters"),
+		json_pack("{s:s, s:s}", "pmdshare.aligned", "no", "pmdshare.shape", "remap"));
 }
 
-static char *published_report(const struct synthetic *s)
+static void is_lineage(json_t *run)
+{
+	json_object_set_new(json_object_get(run, "scenario"), "name", json_string("lineage"));
+}
+
+static char *published_report(const struct synthetic *s, void (*scenario)(json_t *run))
 {
 	struct hb_error e;
 
 	assert_int_equal(synthetic_write(s), 0);
-	edit(s->dir, "run.json", is_published_scenario);
+	edit(s->dir, "run.json", scenario);
 	for (unsigned int seq = 1; seq <= 2 * s->boots; seq++) {
-		HB_FREE char *file = hb_strf("cells/%04u-%s-faults-24-r%u/cell.json", seq,
-					     s->kernels[(seq - 1) % 2], (seq - 1) / 2 + 1);
+		HB_FREE char *file =
+			hb_strf("cells/%04u-%s-faults-%u-r%u/cell.json", seq,
+				s->kernels[(seq - 1) % 2], s->tasks[0], (seq - 1) / 2 + 1);
 
 		edit(s->dir, file, is_published_cell);
 	}
@@ -545,7 +552,7 @@ static void test_published(void **state)
 	s.antagonists[0] = NULL;
 	memset(s.tasks, 0, sizeof(s.tasks));
 	s.tasks[0] = 24;
-	faster = published_report(&s);
+	faster = published_report(&s, is_published_scenario);
 	assert_non_null(strstr(faster, "| faults/s, 24 tasks | x1.11 | x1.26 \\[1.24..1.29\\] | "
 				       "agrees |"));
 	assert_non_null(strstr(faster, "| faults/s, 1 task | x0.992 | - | not run |"));
@@ -553,15 +560,63 @@ static void test_published(void **state)
 		strstr(faster, "| usemem, KB/s, 48 tasks | x1.01 | - | no such workload |"));
 	assert_null(strstr(faster, "unmodified and revert"));
 	s.effect = 0.8;
-	slower = published_report(&s);
+	slower = published_report(&s, is_published_scenario);
 	assert_non_null(strstr(slower, "| the other way |"));
 	s.effect = 1.01;
-	noisy = published_report(&s);
+	noisy = published_report(&s, is_published_scenario);
 	assert_non_null(strstr(noisy, "| unclear here |"));
 	s.effect = 1;
 	s.noise = 0.001;
-	equal = published_report(&s);
+	equal = published_report(&s, is_published_scenario);
 	assert_non_null(strstr(equal, "| not as there |"));
+}
+
+/* Kernels that have the published lock, and a machine with fewer tasks than were published. */
+static void test_published_lineage(void **state)
+{
+	HB_FREE char *other = hb_strf("%s/lineage", dir), *text = NULL;
+	struct synthetic s = synthetic_default(other);
+
+	(void)state;
+	s.antagonists[0] = NULL;
+	s.kernels[1] = "v6.1";
+	memset(s.tasks, 0, sizeof(s.tasks));
+	s.tasks[0] = 4;
+	text = published_report(&s, is_lineage);
+	assert_non_null(strstr(text, "There unmodified and vma lock, here base and v6.1"));
+	assert_non_null(strstr(text, "| faults/s, 24 tasks, here 4 | x1.11 | x1.2"));
+	assert_non_null(strstr(text, "| faults/s, 1 task | x0.992 | - | not run |"));
+}
+
+static void comes_from_elsewhere(json_t *run)
+{
+	json_t *kernel = json_array_get(json_object_get(run, "kernels"), 1);
+	json_t *diff = json_array_get(json_object_get(run, "config_diff"), 0);
+
+	json_object_set_new(kernel, "source", json_string("linux-source-6.1 6.1.192-1"));
+	json_object_set_new(diff, "lines", json_pack("[s]", "+CONFIG_NEWER=y"));
+}
+
+/* Where the arms come from different sources the reader is told, and spared the configurations. */
+static void test_different_sources(void **state)
+{
+	HB_FREE char *other = hb_strf("%s/sources", dir), *alike = NULL, *text = NULL;
+	struct synthetic s = synthetic_default(other);
+	struct hb_error e;
+
+	(void)state;
+	assert_int_equal(synthetic_write(&s), 0);
+	assert_int_equal(report_run(s.dir, &e), 0);
+	alike = read_text(s.dir, "report.md");
+	assert_null(strstr(alike, "NOT ONE SOURCE"));
+	edit(s.dir, "run.json", comes_from_elsewhere);
+	assert_int_equal(report_run(s.dir, &e), 0);
+	text = read_text(s.dir, "report.md");
+	assert_non_null(strstr(text, "NOT ONE SOURCE: base from linux-source-5.10 5.10.262-1; "
+				     "hinode from linux-source-6.1 6.1.192-1. Arms of different "
+				     "sources differ by more than patches"));
+	assert_non_null(strstr(text, "their sources differ, and 1 lines."));
+	assert_null(strstr(text, "CONFIG_NEWER"));
 }
 
 static json_t *wait_json(const char *how, const char *kind, const char *function, int count,
@@ -734,6 +789,8 @@ int main(void)
 		cmocka_unit_test(test_machines),
 		cmocka_unit_test(test_machine_of_half_the_speed),
 		cmocka_unit_test(test_published),
+		cmocka_unit_test(test_published_lineage),
+		cmocka_unit_test(test_different_sources),
 		cmocka_unit_test(test_changes_without_a_ratio),
 		cmocka_unit_test(test_summary),
 		cmocka_unit_test(test_names_are_text),

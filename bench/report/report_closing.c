@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/base/json.h"
 #include "bench/base/units.h"
 #include "bench/report/report.h"
 
@@ -169,6 +170,18 @@ static void observed(const struct compare_model *m, struct doc *d)
 		}
 }
 
+/* What the kernel @name was made from; "" where the run does not say. */
+static const char *source_of(const struct compare_model *m, const char *name)
+{
+	const json_t *k;
+	size_t i;
+
+	json_array_foreach (json_object_get(m->runs[0]->run, "kernels"), i, k)
+		if (name && !strcmp(json_text(k, "name"), name))
+			return json_text(k, "source");
+	return "";
+}
+
 static void config_diff(const struct compare_model *m, struct doc *d)
 {
 	const json_t *diff;
@@ -178,8 +191,18 @@ static void config_diff(const struct compare_model *m, struct doc *d)
 		const json_t *lines = json_object_get(diff, "lines"), *line;
 		const char *a = json_string_value(json_object_get(diff, "a"));
 		const char *b = json_string_value(json_object_get(diff, "b"));
-		HB_FREE char *text = strdup("");
+		HB_FREE char *text = NULL;
 
+		/* Thousands of lines, in which nobody would find one. */
+		if (strcmp(source_of(m, a), source_of(m, b))) {
+			doc_paragraph(
+				d,
+				"Kernel configurations of %s and %s: their sources differ, and "
+				"%zu lines. kernels/ of the run has both.",
+				a, b, json_array_size(lines));
+			continue;
+		}
+		text = strdup("");
 		json_array_foreach (lines, k, line) {
 			char *more = hb_strf("%s%s\n", text ? text : "",
 					     json_is_string(line) ? json_string_value(line) : "?");

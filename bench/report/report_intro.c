@@ -306,6 +306,64 @@ static void kernels(const struct compare_model *m, struct doc *d)
 	}
 }
 
+static const char *source_of(const struct compare_model *m, unsigned int arm)
+{
+	return json_text(m->arms[arm].kernel, "source");
+}
+
+/* Has an arm before @arm the source of that one? */
+static bool source_is_named(const struct compare_model *m, unsigned int arm)
+{
+	for (unsigned int i = 0; i < arm; i++)
+		if (!strcmp(source_of(m, i), source_of(m, arm)))
+			return true;
+	return false;
+}
+
+/* "base, hinode from linux-source-5.10 5.10.262-1; v6.1 from ..."; owned by the caller. */
+static char *sources_list(const struct compare_model *m)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	for (unsigned int i = 0; f && i < m->narms; i++) {
+		if (source_is_named(m, i))
+			continue;
+		fprintf(f, "%s%s", i ? "; " : "", m->arms[i].label);
+		for (unsigned int k = i + 1; k < m->narms; k++)
+			if (!strcmp(source_of(m, i), source_of(m, k)))
+				fprintf(f, ", %s", m->arms[k].label);
+		fprintf(f, " from %s", or_unknown(source_of(m, i)));
+	}
+	if (!f || fclose(f)) {
+		free(text);
+		text = NULL;
+	}
+	return text;
+}
+
+/* Arms of several sources differ by more than patches, which a table does not show. */
+static void sources(const struct compare_model *m, struct doc *d)
+{
+	HB_FREE char *list = NULL;
+	unsigned int named = 0;
+
+	for (unsigned int i = 0; i < m->narms; i++)
+		named += !source_is_named(m, i);
+	if (named < 2)
+		return;
+	list = sources_list(m);
+	if (!list)
+		d->failed = true;
+	else
+		doc_paragraph(d,
+			      "NOT ONE SOURCE: %s. Arms of different sources differ by more than "
+			      "patches: by all that was changed in between and by their "
+			      "configurations. No figure here says which change it comes from.",
+			      list);
+}
+
 void report_title(const struct compare_model *m, struct doc *d)
 {
 	title(m, d);
@@ -315,6 +373,7 @@ void report_title(const struct compare_model *m, struct doc *d)
 
 void report_introduce(const struct compare_model *m, struct doc *d)
 {
+	sources(m, d);
 	machine(m, d);
 	method(m, d);
 	d->main = false;

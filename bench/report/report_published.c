@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A scorecard: every published pair beside the same pair of a run of the scenario faults-forks.
+ * A scorecard: every published pair beside the like pair of a run of the scenarios faults-forks and
+ * lineage.
  * Published by M. Kravetz: "hugetlb: Use new vma lock for huge pmd sharing synchronization", v2
  * 0/9, 14 Sep 2022, Message-ID 20220914221810.95771-1-mike.kravetz@oracle.com, on a VM of 48 CPUs
  * and 320 GB with mappings of 250 GB; "hugetlb: Change huge pmd sharing synchronization again", Apr
@@ -21,12 +22,13 @@ enum change {
 	CHANGES,
 };
 
-/* What each change is called there, and the kernel here that does the like. */
+/* What each change is called there, and the kernels here that do the like or have it. */
 static const struct {
-	const char *there, *here;
+	const char *there;
+	const char *here[4]; /* NULL-terminated */
 } changes[CHANGES] = {
-	[REVERT] = {"revert", "revert"},
-	[NEW_LOCK] = {"vma lock", "hinode"},
+	[REVERT] = {"revert", {"revert"}},
+	[NEW_LOCK] = {"vma lock", {"hinode", "v6.1", "v6.12"}},
 };
 
 /* @workloads NULL: no workload here does it. A figure of 0 was not published. */
@@ -75,18 +77,33 @@ static const struct published {
 	{"usemem, KB/s", 48, NULL, NULL, NULL, NULL, 498150, {501934, 504793}},
 };
 
+static bool does_the_same(const struct compare_group *g, const struct published *p)
+{
+	return !strcmp(g->workloads, p->workloads) && !*g->antagonists &&
+	       (strcmp(p->source, "pmdshare") || strstr(g->parameters, "pmdshare.shape=remap")) &&
+	       (!p->parameter || strstr(g->parameters, p->parameter));
+}
+
+/*
+ * The cell of so many tasks; where many were published, else the one of the most tasks: that is
+ * about whether they get in each other's way.
+ */
 static const struct compare_group *find_group(const struct compare_model *m,
 					      const struct published *p)
 {
+	const struct compare_group *most = NULL;
+
 	for (unsigned int g = 0; g < m->ngroups && p->workloads; g++) {
 		const struct compare_group *group = &m->groups[g];
 
-		if (!strcmp(group->workloads, p->workloads) && !*group->antagonists &&
-		    group->tasks == p->tasks &&
-		    (!p->parameter || strstr(group->parameters, p->parameter)))
+		if (!does_the_same(group, p))
+			continue;
+		if (group->tasks == p->tasks)
 			return group;
+		if (p->tasks > 1 && group->tasks > 1 && (!most || group->tasks > most->tasks))
+			most = group;
 	}
-	return NULL;
+	return most;
 }
 
 static const struct comparison *find_comparison(const struct compare_model *m,
@@ -151,9 +168,13 @@ static void row(const struct compare_model *m, struct doc *d, const struct publi
 	const struct compare_group *g = find_group(m, p);
 	const struct comparison *c = find_comparison(m, g, p, pair);
 	double there = log(p->changed[change] / p->unmodified);
+	char here[32] = "";
 
+	if (g && g->tasks != p->tasks)
+		snprintf(here, sizeof(here), ", here %u", g->tasks);
 	doc_row(d, (char *const[]){
-			   hb_strf("%s, %u task%s", p->test, p->tasks, p->tasks == 1 ? "" : "s"),
+			   hb_strf("%s, %u task%s%s", p->test, p->tasks, p->tasks == 1 ? "" : "s",
+				   here),
 			   factor(there),
 			   factor_here(c),
 			   strdup(agreement(p, g, c, there)),
@@ -176,6 +197,17 @@ static void scorecard(const struct compare_model *m, struct doc *d, enum change 
 			row(m, d, &published[i], change, pair);
 }
 
+/* Is the pair the first arm and a kernel that does what @change did? */
+static bool is_like(const struct compare_model *m, unsigned int pair, enum change change)
+{
+	const struct compare_pair *p = &m->pairs[pair];
+
+	for (const char *const *name = changes[change].here; *name; name++)
+		if (!p->a && !p->control && !strcmp(m->arms[p->b].name, *name))
+			return true;
+	return false;
+}
+
 void report_published(const struct compare_model *m, struct doc *d)
 {
 	const json_t *run = m->runs[0]->run;
@@ -183,7 +215,8 @@ void report_published(const struct compare_model *m, struct doc *d)
 		json_string_value(json_object_get(json_object_get(run, "scenario"), "name"));
 	const json_t *guest = json_object_get(run, "guest");
 
-	if (!scenario || strcmp(scenario, "faults-forks") || m->runs[1] || !m->npairs)
+	if (!scenario || (strcmp(scenario, "faults-forks") && strcmp(scenario, "lineage")) ||
+	    m->runs[1] || !m->npairs)
 		return;
 	doc_heading(d, 2, "The published test");
 	doc_paragraph(
@@ -193,12 +226,11 @@ void report_published(const struct compare_model *m, struct doc *d)
 		"and 8 GB. Here: %lld CPUs. What can be compared is which kernel is ahead, "
 		"and by what factor. Figures there are single ones: below %.0f %% is no "
 		"change. The vma lock came two years after what hinode follows, for the same "
-		"purpose.",
+		"purpose; v6.1 and v6.12 have it, and all else that came until then.",
 		(long long)json_integer_value(json_object_get(guest, "vcpus")),
 		100 * PUBLISHED_NOISE);
 	for (enum change change = 0; change < CHANGES; change++)
 		for (unsigned int pair = 0; pair < m->npairs; pair++)
-			if (!m->pairs[pair].a && !m->pairs[pair].control &&
-			    !strcmp(m->arms[m->pairs[pair].b].name, changes[change].here))
+			if (is_like(m, pair, change))
 				scorecard(m, d, change, pair);
 }
