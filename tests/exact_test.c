@@ -6,12 +6,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "bench/base/exact.h"
+#include "bench/base/util.h"
 
-#define TURN	    100
+#define TURN	    200
+#define TICK_NS	    10	 /* of the HPET */
+#define CLAMP_NS    1000 /* its timers' shortest period */
 #define MAX_ALL	    192
 #define MODEL_INSNS 100000 /* of each CPU, in the mean */
 
@@ -27,10 +31,16 @@ static uint64_t period(const json_t *machine, size_t i)
 	return timer(machine, i, 1);
 }
 
-/* How QEMU shares out time (rr_cpu_thread_fn of accel/tcg/tcg-accel-ops-rr.c). */
+/*
+ * How QEMU shares out time (rr_cpu_thread_fn of accel/tcg/tcg-accel-ops-rr.c, hpet_timer of
+ * hw/timer/hpet.c, 10.0).
+ */
 struct model {
 	unsigned int vcpus, all, shift, ntimers;
-	uint64_t now, expiry[EXACT_TIMERS], period[EXACT_TIMERS]; /* ns */
+	uint64_t now; /* ns */
+	struct {
+		uint64_t expiry, compare, period; /* ns */
+	} timer[EXACT_TIMERS];
 	bool kicked[MAX_ALL];
 	uint64_t insns[MAX_ALL]; /* of each in the order in which they were made */
 };
@@ -40,15 +50,30 @@ static uint64_t time_left(const struct model *m)
 	uint64_t next = UINT64_MAX;
 
 	for (unsigned int i = 0; i < m->ntimers; i++)
-		next = m->expiry[i] < next ? m->expiry[i] : next;
+		next = m->timer[i].expiry < next ? m->timer[i].expiry : next;
 	return next <= m->now ? 0 : (next - m->now + (1U << m->shift) - 1) >> m->shift;
+}
+
+/*
+ * The comparator goes on by whole periods until it is no longer in the past, in ticks: at an expiry
+ * that was in time it stays. Not before 1 us after the last expiry comes the next.
+ */
+static void timer_expire(struct model *m, unsigned int i)
+{
+	uint64_t last = m->timer[i].expiry;
+
+	while (m->timer[i].compare / TICK_NS < m->now / TICK_NS)
+		m->timer[i].compare += m->timer[i].period;
+	m->timer[i].expiry = m->timer[i].compare;
+	if (m->timer[i].expiry < last + CLAMP_NS)
+		m->timer[i].expiry = last + CLAMP_NS;
 }
 
 static void expire(struct model *m)
 {
 	for (unsigned int i = 0; i < m->ntimers; i++)
-		while (m->expiry[i] <= m->now)
-			m->expiry[i] += m->period[i];
+		while (m->timer[i].expiry <= m->now)
+			timer_expire(m, i);
 	for (unsigned int i = 0; i < m->all; i++)
 		m->kicked[i] = true;
 }
@@ -104,8 +129,8 @@ static double unfairness(const json_t *machine, unsigned int vcpus)
 	double most = 0;
 
 	for (unsigned int i = 0; i < m.ntimers; i++) {
-		m.expiry[i] = timer(machine, i, 0) * 10;
-		m.period[i] = timer(machine, i, 1) * 10;
+		m.timer[i].compare = m.timer[i].expiry = timer(machine, i, 0) * TICK_NS;
+		m.timer[i].period = timer(machine, i, 1) * TICK_NS;
 	}
 	model_run(&m);
 	for (unsigned int i = 0; i < m.all; i++)
@@ -174,12 +199,51 @@ static void periods_come_from_the_seed(void **state)
 	json_decref(first);
 }
 
+/* More than 8: each turn of a round is shorter than the vCPUs are many, and no CPU has the same. */
+static void many_have_whole_turns(void **state)
+{
+	(void)state;
+	for (unsigned int n = 9; n <= EXACT_VCPUS_MAX; n++) {
+		json_t *m = exact_machine(n, n, TURN);
+		size_t turns = json_array_size(json_object_get(m, "timers")) - 1;
+		uint64_t ends = timer(m, 0, 0) + period(m, 0);
+
+		assert_true(turns < EXACT_TIMERS && turns > EXACT_TIMERS - 4);
+		for (size_t i = 0; i < turns; i++) {
+			uint64_t next = i + 1 < turns ? timer(m, i + 1, 0) : ends;
+
+			assert_int_equal(period(m, i), CLAMP_NS / TICK_NS);
+			assert_in_range(next - timer(m, i, 0), 3, 6);
+		}
+		for (unsigned int k = 2; k <= turns; k++)
+			assert_false(turns % k == 0 && n % k == 0);
+		assert_true(exact_all_vcpus(n) > 60 && exact_all_vcpus(n) % n == 0);
+		json_decref(m);
+	}
+}
+
+static void doubt_is_of_many_and_of_other_qemus(void **state)
+{
+	HB_FREE char *old = exact_doubt(48, "8.2.2"), *later = exact_doubt(9, "10.1.0"),
+		     *unknown = exact_doubt(12, NULL);
+
+	(void)state;
+	assert_non_null(strstr(old, "48 CPUs are NOT equal with QEMU 8.2.2"));
+	assert_non_null(strstr(later, "9 CPUs are NOT KNOWN to be equal"));
+	assert_non_null(strstr(unknown, "NOT KNOWN"));
+	assert_null(exact_doubt(8, "8.2.2"));
+	assert_null(exact_doubt(48, "9.2.0"));
+	assert_null(exact_doubt(48, "10.0.2"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(units_are_alike),
 		cmocka_unit_test(one_cpu_has_no_turns),
 		cmocka_unit_test(periods_come_from_the_seed),
+		cmocka_unit_test(many_have_whole_turns),
+		cmocka_unit_test(doubt_is_of_many_and_of_other_qemus),
 		cmocka_unit_test(cpus_are_equal),
 	};
 

@@ -8,14 +8,18 @@
  *
  * A timer that expires interrupts all vCPUs, and QEMU (accel/tcg/tcg-accel-ops-rr.c, 8.2 to 10.0)
  * then works out the part anew before each: of Q vCPUs the first gets 1/Q of the time, the next
- * 1/Q of what is left. With Q = 4 one CPU was 2.3 times as fast as another. Two things make them
- * equal, within 5 % by the model in tests/exact_test.c:
+ * 1/Q of what is left. With Q = 4 one CPU was 2.3 times as fast as another. A time of less than Q
+ * instructions is not divided: a CPU gets all of it, and the next CPU the time to the timer after
+ * that. By the model in tests/exact_test.c these are equal within 5 %:
  *
- * - Idle vCPUs, made after the first and never started: they take no time, but are counted in Q.
- * - Where a turn is shorter than Q instructions, a CPU gets all the time to the next timer, and the
- *   next CPU the time to the one after it. Many CPUs have such turns alone. Few would need too many
- *   idle ones: each expiry is a burst of as many as there are CPUs, less than Q instructions
- *   apart, after which the first CPU begins again.
+ * - Up to 8 CPUs: idle vCPUs, made after the first and never started, which take no time, but are
+ *   counted in Q, and bursts of as many expiries as there are CPUs, less than Q instructions apart,
+ *   after which the first CPU begins again.
+ * - More: 23 timers that expire once in 1 us each, so that all times are shorter than Q and each is
+ *   one CPU's turn. Their number has no common measure with that of the CPUs: each CPU has turns of
+ *   all lengths. A 24th of a longer period keeps the same turn from falling on the same work. QEMU
+ *   since 9.2 lets a timer of the HPET expire once in 1 us at most, and again 1 us after each
+ *   expiry that was in time; an earlier one has other turns, and unequal CPUs.
  */
 #ifndef HB_BASE_EXACT_H
 #define HB_BASE_EXACT_H
@@ -26,8 +30,10 @@
 /* As many as the timed kernels are configured for (CONFIG_NR_CPUS). */
 #define EXACT_VCPUS_MAX 64
 #define EXACT_PERIODS	3
-/* As many as QEMU's HPET can have; each takes part in one burst. */
-#define EXACT_TIMERS 32
+/* As many as there are registers of in QEMU's HPET. */
+#define EXACT_TIMERS 24
+/* As many as QEMU's HPET is told to have. */
+#define EXACT_HPET_TIMERS 32
 
 /*
  * 2^shift ns of the virtual clock pass with an instruction of any CPU (-icount shift=), so that
@@ -39,8 +45,14 @@ unsigned int exact_all_vcpus(unsigned int vcpus);
 /*
  * The agent's description of the machine, {"vcpus", "shift", "timers": [[first expiry, period]]} in
  * ticks of 10 ns; one vCPU has no turns, and no timers. @turn: instructions of the longest turn,
- * about; many CPUs have at most 110. New reference, NULL without memory.
+ * about; more than 8 CPUs have turns of 30 to 60 whatever it is. New reference, NULL without
+ * memory.
  */
 json_t *exact_machine(unsigned int vcpus, uint64_t seed, unsigned int turn);
+/*
+ * What to say beside figures of @vcpus CPUs under QEMU @version: NULL, or that they are not known
+ * to be equal, as more than 8 are not where its HPET may do otherwise. Owned by the caller.
+ */
+char *exact_doubt(unsigned int vcpus, const char *version);
 
 #endif

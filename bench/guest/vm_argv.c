@@ -188,7 +188,7 @@ static void push_machine(struct args *a, const struct hostqemu *q, const struct 
 			    "mem-merge=off",
 			    vm_has_turns(c) ? "on" : "off"));
 	if (vm_has_turns(c))
-		push_option(a, "-global", hb_strf("hpet.timers=%d", EXACT_TIMERS));
+		push_option(a, "-global", hb_strf("hpet.timers=%d", EXACT_HPET_TIMERS));
 	/* The panic is reported, then the guest goes on to print its trace and to reset. */
 	push_option(a, "-action", strdup("panic=none"));
 	if (c->mode == VM_EXACT)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/base/exact.h"
 #include "bench/base/json.h"
 #include "bench/base/units.h"
 #include "bench/report/report.h"
@@ -66,6 +67,20 @@ static void mode_notice(const struct compare_model *m, struct doc *d)
 		doc_paragraph(d, "METAL: this machine itself booted the kernels, by kexec from its "
 				 "own, and started again through its firmware after every boot of "
 				 "one. No VM.");
+}
+
+/* The CPUs of mode exact may be unequal with this QEMU. */
+static void equality_notice(const struct compare_model *m, struct doc *d)
+{
+	const json_t *guest = json_object_get(m->runs[0]->run, "guest");
+	const char *qemu = json_text(m->runs[0]->environment, "qemu");
+	HB_FREE char *doubt = NULL;
+
+	if (strcmp(m->runs[0]->mode, "exact") || compare_is_exact(m))
+		return;
+	doubt = exact_doubt(json_integer_value(json_object_get(guest, "vcpus")), qemu);
+	if (doubt)
+		doc_paragraph(d, "UNEQUAL: %s.", doubt);
 }
 
 /*
@@ -368,6 +383,7 @@ void report_title(const struct compare_model *m, struct doc *d)
 {
 	title(m, d);
 	mode_notice(m, d);
+	equality_notice(m, d);
 	completeness(m, d);
 }
 
