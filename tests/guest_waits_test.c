@@ -305,6 +305,31 @@ static void sums_are_in_the_unit_of_latencies(void **state)
 	waits_trace_free(&t);
 }
 
+/* The clocks of two CPUs may differ by a little: no more is waited than it took. */
+static void clock_that_goes_back_is_no_more_than_all(void **state)
+{
+	static const char *const lines[] = {
+		SWITCH("71", "R", "0", "1000"),
+		SWITCH("0", "R", "71", "2000"),
+		SWITCH("71", "R", "0", "1500"),
+		SWITCH("0", "R", "71", "2500"),
+		NULL,
+	};
+	struct task_op op = {.end = 2500, .ns = 1700, .tid = 71};
+	struct waits_trace t = {0};
+	HB_FREE char *waits = NULL;
+	json_t *row;
+
+	(void)state;
+	take(&t, lines);
+	row = waits_join(&t, &op, 1);
+	assert_int_equal(number(row, "executed"), 0);
+	waits = listed(json_object_get(row, "waits"));
+	assert_string_equal(waits, "ready cpu  1 1700; ");
+	json_decref(row);
+	waits_trace_free(&t);
+}
+
 static void machine_without_the_clock_is_skipped(void **state)
 {
 	int tsc = task_clock.tsc;
@@ -327,6 +352,7 @@ int main(void)
 		cmocka_unit_test(operations_are_taken_apart),
 		cmocka_unit_test(slow_ones_are_held_up_by_what_took_most),
 		cmocka_unit_test(sums_are_in_the_unit_of_latencies),
+		cmocka_unit_test(clock_that_goes_back_is_no_more_than_all),
 		cmocka_unit_test(machine_without_the_clock_is_skipped),
 	};
 

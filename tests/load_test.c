@@ -276,7 +276,7 @@ static void test_waits(void **state)
 
 	(void)state;
 	edit(CELL "/cell.json", "\"notes\": [",
-	     WAITS("7", WAIT("a", "2") ", " WAIT("_b", "3") ", " WAIT("a", "4"), SLOW));
+	     WAITS("7", WAIT("_b", "3") ", " WAIT("a", "2") ", " WAIT("a", "4"), SLOW));
 	assert_int_equal(load_run(run_dir, &run, &e), 0);
 	assert_int_equal(run->nproblems, 0);
 	assert_int_equal(run->cells[0].nwaits, 0);

@@ -117,7 +117,7 @@ static struct wait_thread *thread_of(struct waits_trace *t, int tid)
 /* The thread has waited in @class since s->since, until @now. */
 static void add(struct waits_trace *t, const struct wait_thread *s, uint32_t class, uint64_t now)
 {
-	if (!s->since || now <= s->since)
+	if (now <= s->since)
 		return;
 	if (t->nwaits == t->room) {
 		size_t room = t->room ? 2 * t->room : 4096;
@@ -172,7 +172,7 @@ static void switch_in(struct waits_trace *t, int tid, uint64_t now)
 	if (s->off)
 		add(t, s, s->class, now);
 	s->off = s->unnamed = false;
-	s->since = s->depth ? now : 0;
+	s->since = now;
 }
 
 /* Without what the compiler appends to a part or a clone of a function. */
@@ -270,7 +270,7 @@ static void slow_out(struct waits_trace *t, int tid, const struct wait_probe *pr
 			continue;
 		spun(t, s, now);
 		s->depth = i - 1;
-		s->since = s->depth ? now : 0;
+		s->since = now;
 		return;
 	}
 }
