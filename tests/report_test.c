@@ -392,6 +392,61 @@ static unsigned int commas(const char *line)
 	return n;
 }
 
+/* What tells a row of summary.csv from the others: its columns up to kernel_b. */
+static size_t key_length(const char *line)
+{
+	unsigned int columns = 0;
+	bool quoted = false;
+	size_t n = 0;
+
+	for (; line[n] && line[n] != '\n'; n++) {
+		quoted ^= line[n] == '"';
+		if (line[n] == ',' && !quoted && ++columns == 9)
+			return n;
+	}
+	return n;
+}
+
+/* summary.csv of the run in @directory, made anew. */
+static char *csv_of(const char *directory)
+{
+	const struct compare_options o = {0};
+	struct compare_model *m;
+	struct load_run *run;
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	struct hb_error e;
+
+	assert_non_null(out);
+	assert_int_equal(load_run(directory, &run, &e), 0);
+	assert_int_equal(compare_build(run, NULL, &o, &m, &e), 0);
+	assert_int_equal(report_csv(m, out), 0);
+	fclose(out);
+	compare_free(m);
+	load_free(run);
+	return text;
+}
+
+/* Cells that differ by an option alone, as attach and faults-4 do, have rows of their own. */
+static void test_csv_keys(void **state)
+{
+	HB_FREE char *csv = csv_of("results/reference");
+	unsigned int rows = 0;
+
+	(void)state;
+	assert_non_null(strstr(csv, "\nattach,pmdshare,,4,pmdshare.touches,"));
+	assert_non_null(strstr(csv, "\nfaults-4,pmdshare,,4,pmdshare.touches,"));
+	for (const char *line = csv; *line; line += strcspn(line, "\n") + 1) {
+		HB_FREE char *key = hb_strf("\n%.*s,", (int)key_length(line), line);
+
+		rows++;
+		if (strstr(line, key))
+			fail_msg("more than one row is%s", key);
+	}
+	assert_true(rows > 100);
+}
+
 /* One kernel alone: a row per figure, whole, with nothing to compare in it. */
 static void test_csv_of_one_arm(void **state)
 {
@@ -785,6 +840,7 @@ int main(void)
 		cmocka_unit_test(test_exact),
 		cmocka_unit_test(test_too_few_for_verdicts),
 		cmocka_unit_test(test_cell_without_parameters),
+		cmocka_unit_test(test_csv_keys),
 		cmocka_unit_test(test_csv_of_one_arm),
 		cmocka_unit_test(test_machines),
 		cmocka_unit_test(test_machine_of_half_the_speed),
