@@ -17,6 +17,7 @@
 
 #include "bench/host/child.h"
 #include "bench/base/util.h"
+#include "bench/run/progress.h"
 #include "tests/run_command.h"
 #include "tests/put.h"
 
@@ -53,6 +54,46 @@ static void usage_is_two(void **state)
 	expect_run(2, "leave -s, -o", "--resume", "-s!");
 	expect_run(2, "is not UTF-8", "-s!", "-o", "measure=\xff");
 	expect_run(2, "", "-s!", "--no-such-option");
+}
+
+/* What the line of a cell says that ended with @verdict after an interval of two seconds. */
+static char *line_of(const char *verdict)
+{
+	json_t *planned = json_pack("{s:s, s:s, s:i, s:{s:[{s:s}]}}", "kernel", "k", "cell", "c",
+				    "rep", 1, "spec", "instances", "workload", "w");
+	json_t *workloads = json_pack("[{s:s, s:[{s:s, s:s}]}]", "name", "w", "metrics", "name",
+				      "ops", "kind", "rate");
+	json_t *frame = json_pack("{s:I, s:{s:i}}", "length_ns", (json_int_t)(2 * NSEC_PER_SEC),
+				  "counters", "w.ops", 84);
+	json_t *cell = json_pack("{s:s, s:s}", "verdict", verdict, "reason", "");
+	struct progress p = {.workloads = workloads, .total = 1, .done = 1};
+	struct progress_cell c;
+	char *text = NULL;
+	size_t len;
+
+	p.out = open_memstream(&text, &len);
+	assert_non_null(p.out);
+	progress_begin(&p, &c, planned);
+	progress_frame(&c, "measure", frame);
+	progress_end(&p, &c, cell);
+	fclose(p.out);
+	json_decref(planned);
+	json_decref(workloads);
+	json_decref(frame);
+	json_decref(cell);
+	return text;
+}
+
+/* The figure so far is none of a boot that ended badly. */
+static void bad_end_has_no_figure(void **state)
+{
+	HB_FREE char *good = line_of("OK"), *bad = line_of("INVALID");
+
+	(void)state;
+	assert_non_null(strstr(good, "k c r1: OK in "));
+	assert_non_null(strstr(good, ", w.ops 42/s"));
+	assert_non_null(strstr(bad, "k c r1: INVALID in "));
+	assert_null(strstr(bad, "42"));
 }
 
 static void host_is_three(void **state)
@@ -499,6 +540,7 @@ static void other_format_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bad_end_has_no_figure),
 		cmocka_unit_test(usage_is_two),
 		cmocka_unit_test(host_is_three),
 		cmocka_unit_test(garbage_is_placed),

@@ -154,7 +154,9 @@ void progress_clear(const struct progress *p)
 
 void progress_end(const struct progress *p, const struct progress_cell *c, const json_t *cell)
 {
-	const char *reason = json_text(cell, "reason");
+	const char *reason = json_text(cell, "reason"), *verdict = json_text(cell, "verdict");
+	/* Of a boot that did not end well there is no figure. */
+	const char *figure = strcmp(verdict, "OK") ? "" : c->figure;
 	const size_t todo = p->total - p->done;
 	char took[32], left[32];
 
@@ -163,9 +165,9 @@ void progress_end(const struct progress *p, const struct progress_cell *c, const
 	progress_clear(p);
 	print_count(p, p->out);
 	print_cell(c, p->out);
-	fprintf(p->out, ": %s%s in %s%s%s%s%s", json_text(cell, "verdict"),
+	fprintf(p->out, ": %s%s in %s%s%s%s%s", verdict,
 		json_is_false(json_object_get(cell, "expected")) ? " (not expected)" : "", took,
-		*c->figure ? ", " : "", c->figure, *reason ? ": " : "", reason);
+		*figure ? ", " : "", figure, *reason ? ": " : "", reason);
 	if (todo)
 		fprintf(p->out, "; %zu left, about %s", todo, left);
 	fputc('\n', p->out);
