@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "workloads/postgres/pgbench.h"
+#include "workloads/postgres/spawn.h"
 
 /* Finds the log's prefix among its arguments, as pgbench opens it. */
 #define HEAD                                                                                       \
@@ -145,6 +146,25 @@ static void tells_why_it_failed(void **state)
 	assert_int_equal(pgbench_finish(f->p, &f->summary, &e), -ECHILD);
 	assert_non_null(strstr(e.text, "exit status 2"));
 	assert_non_null(strstr(e.text, "connection to server failed"));
+	/* of much that it said the last lines, whole */
+	pgbench_free(HB_STEAL(f->p));
+	start(f, HEAD "for i in 1 2 3 4 5 6 7 8 9; do printf 'pgbench: error: client %s aborted: "
+		      "ERROR:  temporary file size exceeds temp_file_limit\\n' $i >&2; done; "
+		      "exit 2\n");
+	assert_int_equal(pump_to_end(f, &e), 0);
+	assert_int_equal(pgbench_finish(f->p, &f->summary, &e), -ECHILD);
+	assert_non_null(strstr(e.text, "status 2: pgbench: error: client 6 aborted: ERROR: "));
+}
+
+static void ends_begin_with_a_line(void **state)
+{
+	(void)state;
+	assert_string_equal(pg_last_lines("one\ntwo\nthree\n", 100), "one\ntwo\nthree\n");
+	assert_string_equal(pg_last_lines("one\ntwo\nthree\n", 9), "three\n");
+	assert_string_equal(pg_last_lines("one\ntwo\nthree\n", 11), "two\nthree\n");
+	/* of a longer line what fits */
+	assert_string_equal(pg_last_lines("one\ntwo\nthree\n", 4), "ree\n");
+	assert_string_equal(pg_last_lines("", 4), "");
 }
 
 static void stopped_too_early_is_no_data(void **state)
@@ -191,6 +211,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(reads_all_of_the_log, setup, teardown),
 		cmocka_unit_test_setup_teardown(is_live_and_stops, setup, teardown),
 		cmocka_unit_test_setup_teardown(tells_why_it_failed, setup, teardown),
+		cmocka_unit_test(ends_begin_with_a_line),
 		cmocka_unit_test_setup_teardown(stopped_too_early_is_no_data, setup, teardown),
 		cmocka_unit_test_setup_teardown(cut_log_is_an_error, setup, teardown),
 		cmocka_unit_test_setup_teardown(leaves_nothing_behind, setup, teardown),

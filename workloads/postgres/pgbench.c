@@ -371,9 +371,7 @@ pid_t pgbench_pid(const struct pgbench *p)
 /* The last lines of what it said, for a message. */
 static const char *last_words(const struct output *o)
 {
-	const size_t most = 400;
-
-	return o->used > most ? o->text + o->used - most : o->text;
+	return pg_last_lines(o->text, 400);
 }
 
 int pgbench_finish(struct pgbench *p, struct pg_summary *s, struct hb_error *e)

@@ -138,9 +138,10 @@ static int prove_pages(struct instance *in, struct pg_segment *seg, struct hb_er
 	char status[32];
 	int err;
 
+	err = pg_huge_pages_told(st->warm, status, sizeof(status), e);
+	if (err)
+		return hb_error_prefix(e, err, "the backend that stays");
 	err = pg_segment_read(pg_session_backend(st->warm), seg, e);
-	if (!err)
-		err = pg_huge_pages_told(st->warm, status, sizeof(status), e);
 	if (err)
 		return err;
 	instance_note(in, "proof", "segment of %" PRIu64 " MiB, %s, pages of %" PRIu64 " KiB%s%s",

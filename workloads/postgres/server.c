@@ -163,17 +163,10 @@ static char *read_tail(const struct pg_server *s, const char *name, size_t max)
 {
 	HB_FREE char *path = hb_strf("%s/%s", s->directory, name);
 	HB_FREE char *text = NULL;
-	char *from, *newline;
-	size_t len;
 
-	if (!path || hb_file_read(path, &text, &len))
+	if (!path || hb_file_read(path, &text, NULL))
 		return NULL;
-	if (len > max) {
-		from = text + len - max;
-		newline = strchr(from, '\n');
-		return strdup(newline ? newline + 1 : from);
-	}
-	return HB_STEAL(text);
+	return strdup(pg_last_lines(text, max));
 }
 
 char *pg_server_log(const struct pg_server *s, size_t max)

@@ -69,3 +69,15 @@ pid_t pg_spawn(const struct pg_spawn *s, struct hb_error *e)
 		child_run(s, parent);
 	return pid;
 }
+
+const char *pg_last_lines(const char *said, size_t max)
+{
+	size_t len = strlen(said);
+	const char *from, *newline;
+
+	if (len <= max)
+		return said;
+	from = said + len - max;
+	newline = strchr(from, '\n');
+	return newline && newline[1] ? newline + 1 : from;
+}

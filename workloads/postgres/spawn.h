@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Start of a PostgreSQL program as the owner of the data directory, whoever we are. */
+/* Start of a PostgreSQL program as the owner of the data directory, whoever we are; its words. */
 #ifndef HB_WORKLOADS_PG_SPAWN_H
 #define HB_WORKLOADS_PG_SPAWN_H
 
@@ -22,5 +22,9 @@ struct pg_spawn {
  * child's pid, or -errno. A child that cannot start says why on its stderr and exits with 127.
  */
 pid_t pg_spawn(const struct pg_spawn *s, struct hb_error *e);
+/* The end of what a program @said, at most @max bytes; from the start of a line, if one starts
+ * there.
+ */
+const char *pg_last_lines(const char *said, size_t max);
 
 #endif
