@@ -48,14 +48,15 @@ static int teardown(void **state)
 	return hb_remove_all(results);
 }
 
-/* Run the scenario with @claim and another setting; the one cell's object (new reference). */
-static json_t *run_cell(const char *claim, const char *setting, int status)
+/* Run the scenario as run @name with @claim and another setting; the one cell's object (new
+ * reference). */
+static json_t *run_cell(const char *name, const char *claim, const char *setting, int status)
 {
 	HB_FREE char *file = hb_strf("%s/small.ini", results);
 	HB_FREE char *option = hb_strf("postgres.claim=%s", claim);
 	const char *pages = strcmp(claim, "none") ? "on" : "off";
 	HB_FREE char *huge_pages = hb_strf("postgres.huge_pages=%s", pages);
-	HB_FREE char *pattern = hb_strf("%s/%s/cells/*/cell.json", results, claim);
+	HB_FREE char *pattern = hb_strf("%s/%s/cells/*/cell.json", results, name);
 	char *const argv[] = {"build/hugebench",
 			      "run",
 			      "-s",
@@ -71,7 +72,7 @@ static json_t *run_cell(const char *claim, const char *setting, int status)
 			      "--results",
 			      results,
 			      "--name",
-			      (char *)claim,
+			      (char *)name,
 			      NULL};
 	json_error_t e;
 	json_t *cell;
@@ -160,7 +161,7 @@ static void agrees_with_pgbench(void **state)
 	put_file("\\set aid random(1, 100000 * :scale)\n"
 		 "SELECT 77, abalance FROM pgbench_accounts WHERE aid = :aid;\n",
 		 "%s", script);
-	cell = run_cell("hugetlb", setting, 0);
+	cell = run_cell("agrees", "hugetlb", setting, 0);
 	processed = noted(cell, key, "number of transactions actually processed: ");
 	assert_true(processed > 0);
 	assert_true(figure(cell, "transactions", "count") == processed);
@@ -189,7 +190,7 @@ static void agrees_with_pgbench(void **state)
 
 static void unproved_claim_is_invalid(void **state)
 {
-	json_t *cell = run_cell("sharing", "postgres.jobs=2", 1);
+	json_t *cell = run_cell("unproved", "sharing", "postgres.jobs=2", 1);
 
 	(void)state;
 	assert_string_equal(json_string_value(json_object_get(cell, "verdict")), "INVALID");
@@ -201,12 +202,24 @@ static void unproved_claim_is_invalid(void **state)
 /* More shared buffers than the guest has memory: the server's own words are the reason. */
 static void failed_start_is_told(void **state)
 {
-	json_t *cell = run_cell("none", "postgres.shared_buffers=3G", 1);
+	json_t *cell = run_cell("failed", "none", "postgres.shared_buffers=3G", 1);
 
 	(void)state;
 	assert_string_equal(json_string_value(json_object_get(cell, "verdict")), "INVALID");
 	assert_non_null(strstr(json_string_value(json_object_get(cell, "reason")),
 			       "could not map anonymous shared memory"));
+	json_decref(cell);
+}
+
+/* More of huge pages: nothing of the guest's kernel, which would have none left for itself. */
+static void too_many_huge_pages_are_told(void **state)
+{
+	json_t *cell = run_cell("many", "hugetlb", "postgres.shared_buffers=3G", 1);
+
+	(void)state;
+	assert_string_equal(json_string_value(json_object_get(cell, "verdict")), "INVALID");
+	assert_non_null(strstr(json_string_value(json_object_get(cell, "reason")),
+			       "are too many for the guest"));
 	json_decref(cell);
 }
 
@@ -227,6 +240,7 @@ int main(void)
 		cmocka_unit_test(agrees_with_pgbench),
 		cmocka_unit_test(unproved_claim_is_invalid),
 		cmocka_unit_test(failed_start_is_told),
+		cmocka_unit_test(too_many_huge_pages_are_told),
 		cmocka_unit_test(exact_refuses_a_large_database),
 	};
 

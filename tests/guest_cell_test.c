@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* A cell from its specification to its result: what a task does wrong must not become a figure. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -141,7 +142,7 @@ static void end(void)
 	_exit(9);
 }
 
-static void start(struct session *s, const json_t *spec)
+static void start_with_log(struct session *s, const json_t *spec, int kmsg)
 {
 	int fd[2];
 
@@ -151,7 +152,7 @@ static void start(struct session *s, const json_t *spec)
 	assert_true(s->pid >= 0);
 	if (!s->pid) {
 		struct link link;
-		struct cell_config c = {.spec = spec, .link = &link, .kmsg = -1, .end = end};
+		struct cell_config c = {.spec = spec, .link = &link, .kmsg = kmsg, .end = end};
 		int rc;
 
 		signal(SIGPIPE, SIG_IGN);
@@ -162,6 +163,12 @@ static void start(struct session *s, const json_t *spec)
 	}
 	close(fd[1]);
 	s->fd = fd[0];
+}
+
+/* The kernel log is not read. */
+static void start(struct session *s, const json_t *spec)
+{
+	start_with_log(s, spec, -1);
 }
 
 /* Take in frames until one of @type came, and the result in any case. */
@@ -347,6 +354,42 @@ static void false_claim_is_invalid(void **state)
 	assert_verdict(spec_of("claims"), "INVALID", "nothing was shared");
 }
 
+/* A cell with this fault and these records of the kernel log, as the host gets its end. */
+static void assert_verdict_with_log(const char *fault, const char *first, const char *second,
+				    const char *verdict, const char *reason)
+{
+	json_t *spec = spec_of(fault);
+	struct session s;
+	int log[2];
+
+	assert_int_equal(pipe2(log, O_DIRECT | O_NONBLOCK), 0);
+	assert_int_equal(hb_write_all(log[1], first, strlen(first)), 0);
+	assert_int_equal(hb_write_all(log[1], second, strlen(second)), 0);
+	start_with_log(&s, spec, log[0]);
+	listen_for(&s, WIRE_RESULT, NULL);
+	assert_result(&s, verdict, reason);
+	assert_true(json_array_size(json_object_get(s.result, "evidence")) >= 2);
+	assert_int_equal(finish(&s), 0);
+	close(log[0]);
+	close(log[1]);
+	json_decref(spec);
+}
+
+/* What the cell says of it comes first, where it was noticed; other trouble is the kernel's. */
+static void memory_that_ran_out_is_no_bug(void **state)
+{
+	static const char oom[] = "4,1,1,-;exe invoked oom-killer: gfp_mask=0x100cca\n";
+	static const char killed[] = "3,2,2,-;Out of memory: Killed process 59 (postgres)\n";
+	static const char warning[] = "4,2,2,-;WARNING: CPU: 1 PID: 7 at mm/hugetlb.c:99\n";
+
+	(void)state;
+	assert_verdict_with_log("killed", oom, killed, "INVALID",
+				"was killed by signal 9 (Killed); the kernel: Out of memory: "
+				"Killed process 59 (postgres)");
+	assert_verdict_with_log("killed", oom, warning, "DIRTY", "exe invoked oom-killer");
+	assert_verdict_with_log("good", oom, killed, "DIRTY", "exe invoked oom-killer");
+}
+
 static void what_cannot_run_is_skipped(void **state)
 {
 	json_t *spec = spec_of("good");
@@ -485,6 +528,7 @@ int main(void)
 		cmocka_unit_test(task_that_goes_wrong_is_named),
 		cmocka_unit_test(task_that_stays_is_ended),
 		cmocka_unit_test(false_claim_is_invalid),
+		cmocka_unit_test(memory_that_ran_out_is_no_bug),
 		cmocka_unit_test(what_cannot_run_is_skipped),
 		cmocka_unit_test(starved_task_is_told),
 		cmocka_unit_test(idle_antagonist_is_invalid),

@@ -63,6 +63,24 @@ static void leaks_are_named(void **state)
 	assert_non_null(strstr(e.text, "above HugePages_Total"));
 }
 
+/* A guest keeps something for its kernel, a machine with other users half. */
+static void pool_leaves_memory(void **state)
+{
+	const uint64_t mib = 1 << 20;
+	struct hb_error e = {""};
+
+	(void)state;
+	assert_int_equal(hugetlb_may_take(HUGETLB_2M, 968, 2000 * mib, false, &e), 0);
+	assert_int_equal(hugetlb_may_take(HUGETLB_2M, 969, 2000 * mib, false, &e), -ENOMEM);
+	assert_non_null(strstr(e.text, "969 huge pages of 2048 KiB are too many for the guest: "
+				       "2000 MiB of its memory are available"));
+	assert_int_equal(hugetlb_may_take(HUGETLB_2M, 1, 10 * mib, false, &e), -ENOMEM);
+	assert_int_equal(hugetlb_may_take(HUGETLB_2M, UINT64_MAX, 2000 * mib, false, &e), -ENOMEM);
+	assert_int_equal(hugetlb_may_take(HUGETLB_2M, 500, 2000 * mib, true, &e), 0);
+	assert_int_equal(hugetlb_may_take(HUGETLB_2M, 501, 2000 * mib, true, &e), -ENOMEM);
+	assert_non_null(strstr(e.text, "more than half of this machine's available memory"));
+}
+
 static void sizes_must_fit_the_page(void **state)
 {
 	struct hugetlb_file f;
@@ -342,6 +360,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(same_pool_is_conserved),
 		cmocka_unit_test(leaks_are_named),
+		cmocka_unit_test(pool_leaves_memory),
 		cmocka_unit_test(sizes_must_fit_the_page),
 		cmocka_unit_test(log_trouble_is_found),
 		cmocka_unit_test(lost_records_are_trouble_where_nobody_has_them),

@@ -211,6 +211,16 @@ static void check_conserved(struct run *r)
 		cell_verdict(r, "DIRTY", e.text);
 }
 
+/* The last of the log's lines goes with the reason: whom the kernel killed. */
+static void add_to_reason(struct run *r, const json_t *trouble)
+{
+	const json_t *line = json_array_get(trouble, json_array_size(trouble) - 1);
+	size_t at = strlen(r->reason);
+
+	snprintf(r->reason + at, sizeof(r->reason) - at, "; the kernel: %s",
+		 json_string_value(line));
+}
+
 static void check_log(struct run *r)
 {
 	json_t *lines = kmsg_read(r->c->kmsg, LOG_QUIET_NS);
@@ -218,12 +228,16 @@ static void check_log(struct run *r)
 
 	if (r->c->kmsg < 0)
 		cell_note(r, "log", "not read, so not searched for warnings");
-	if (json_array_size(trouble)) {
-		/* The kernel's own word weighs more than what followed from it. */
+	/* The kernel's own word weighs more than what followed from it, but that a guest has not
+	 * the memory for what is to run in it is no fault of the kernel. */
+	if (r->verdict && kmsg_is_memory(trouble)) {
+		add_to_reason(r, trouble);
+	} else if (json_array_size(trouble)) {
 		r->verdict = NULL;
 		cell_verdict(r, "DIRTY", json_string_value(json_array_get(trouble, 0)));
-		json_array_extend(r->evidence, lines);
 	}
+	if (json_array_size(trouble))
+		json_array_extend(r->evidence, lines);
 	json_decref(lines);
 	json_decref(trouble);
 }

@@ -26,6 +26,8 @@
 
 #define SYS_POOLS  "/sys/kernel/mm/hugepages"
 #define GROW_TRIES 3
+/* Of a guest's available memory: without any, its kernel kills all there is and panics. */
+#define GUEST_KEEPS ((uint64_t)64 << 20)
 
 const char *const hugetlb_kinds[] = {
 	[HUGETLB_FILE] = "hugetlbfs", [HUGETLB_MEMFD] = "memfd", [HUGETLB_SHM] = "shm", NULL};
@@ -147,65 +149,87 @@ static int pool_set(const char *path, uint64_t want, const char *note, struct hb
 			    path, want, have);
 }
 
-/* A host keeps half of what it has to spare; a guest is there for nothing else. */
-static int host_spares(uint64_t page, uint64_t pages, struct hb_error *e)
+int hugetlb_may_take(uint64_t page, uint64_t pages, uint64_t available, bool native,
+		     struct hb_error *e)
 {
-	uint64_t spare;
-	int rc = hb_file_number("/proc/meminfo", "MemAvailable", &spare);
+	uint64_t keeps = native ? available / 2 : GUEST_KEEPS;
+
+	if (available > keeps && pages <= (available - keeps) / page)
+		return 0;
+	if (native)
+		return hb_error_set(
+			e, -ENOMEM,
+			"%" PRIu64 " huge pages of %" PRIu64
+			" KiB are more than half of this machine's available memory (%" PRIu64
+			" MiB): give a smaller size, or enlarge the pool yourself",
+			pages, page >> 10, available >> 20);
+	return hb_error_set(e, -ENOMEM,
+			    "%" PRIu64 " huge pages of %" PRIu64
+			    " KiB are too many for the guest: %" PRIu64 " MiB of its memory are "
+			    "available; give more memory or a smaller size",
+			    pages, page >> 10, available >> 20);
+}
+
+static int check_spare(uint64_t page, uint64_t pages, bool native, struct hb_error *e)
+{
+	uint64_t kib;
+	int rc = hb_file_number("/proc/meminfo", "MemAvailable", &kib);
 
 	if (rc)
 		return hb_error_set(e, rc, "/proc/meminfo: %s", strerror(-rc));
-	spare <<= 10;
-	if (pages <= spare / 2 / page)
-		return 0;
-	return hb_error_set(e, -ENOMEM,
-			    "%" PRIu64 " huge pages of %" PRIu64
-			    " KiB are more than half of this machine's available memory (%" PRIu64
-			    " MiB): give a smaller size, or enlarge the pool yourself",
-			    pages, page >> 10, spare >> 20);
+	return hugetlb_may_take(page, pages, kib << 10, native, e);
+}
+
+/* Pages that one pool lacks. Those that somebody else holds are not ours to use. */
+static uint64_t lacks(const struct hugetlb_counters *c, uint64_t pages)
+{
+	uint64_t wanted = c->total - c->free + pages;
+
+	return wanted > c->total ? wanted - c->total : 0;
+}
+
+/* Every node gets its share; nobody knows which node's pages the reserved ones will be. */
+static int grow_nodes(const struct hugetlb_pool *p, uint64_t share, const char *note,
+		      struct hb_error *e)
+{
+	uint64_t more = 0;
+	int rc;
+
+	for (unsigned int n = 0; n < p->nnodes; n++)
+		more += node_usable(n) ? lacks(&p->node[n], share) : 0;
+	rc = more ? check_spare(p->page, more, note, e) : 0;
+	for (unsigned int n = 0; n < p->nnodes && !rc; n++) {
+		HB_FREE char *path =
+			hb_strf("/sys/devices/system/node/node%u/hugepages/hugepages-%" PRIu64
+				"kB/nr_hugepages",
+				n, p->page >> 10);
+
+		if (!path)
+			return hb_error_set(e, -ENOMEM, "no memory");
+		more = node_usable(n) ? lacks(&p->node[n], share) : 0;
+		if (more)
+			rc = pool_set(path, p->node[n].total + more, note, e);
+	}
+	return rc;
 }
 
 int hugetlb_pool_grow(uint64_t page, uint64_t pages, const char *note, struct hb_error *e)
 {
+	HB_FREE char *path = hb_strf(SYS_POOLS "/hugepages-%" PRIu64 "kB/nr_hugepages", page >> 10);
 	unsigned int nodes = nodes_usable();
 	struct hugetlb_pool p;
-	int rc = hugetlb_pool_read(page, &p, e);
+	uint64_t more;
+	int rc = path ? hugetlb_pool_read(page, &p, e) : hb_error_set(e, -ENOMEM, "no memory");
 
 	if (rc)
 		return rc;
+	pages += p.all.reserved;
 	/* Few places are left for a page of 1 GiB in a guest that runs: the kernel finds them. */
-	if (nodes < 2 || page >= HUGETLB_1G) {
-		HB_FREE char *path =
-			hb_strf(SYS_POOLS "/hugepages-%" PRIu64 "kB/nr_hugepages", page >> 10);
-		/* Pages that somebody else holds or reserved are not ours to use. */
-		uint64_t taken = p.all.total - p.all.free + p.all.reserved;
-
-		if (p.all.total >= taken + pages)
-			return 0;
-		if (note && (rc = host_spares(page, taken + pages - p.all.total, e)))
-			return rc;
-		return path ? pool_set(path, taken + pages, note, e)
-			    : hb_error_set(e, -ENOMEM, "no memory");
-	}
-	for (unsigned int n = 0; n < p.nnodes && !rc; n++) {
-		HB_FREE char *path =
-			hb_strf("/sys/devices/system/node/node%u/hugepages/hugepages-%" PRIu64
-				"kB/nr_hugepages",
-				n, page >> 10);
-		/* Nobody knows which node's pages the reserved ones will be. */
-		uint64_t share = (pages + p.all.reserved + nodes - 1) / nodes,
-			 taken = p.node[n].total - p.node[n].free;
-
-		if (!path)
-			return hb_error_set(e, -ENOMEM, "no memory");
-		if (!node_usable(n) || p.node[n].total >= taken + share)
-			continue;
-		if (note)
-			rc = host_spares(page, (taken + share - p.node[n].total) * nodes, e);
-		if (!rc)
-			rc = pool_set(path, taken + share, note, e);
-	}
-	return rc;
+	if (nodes > 1 && page < HUGETLB_1G)
+		return grow_nodes(&p, (pages + nodes - 1) / nodes, note, e);
+	more = lacks(&p.all, pages);
+	rc = more ? check_spare(page, more, note, e) : 0;
+	return more && !rc ? pool_set(path, p.all.total + more, note, e) : rc;
 }
 
 static json_t *counters_json(const struct hugetlb_counters *c)

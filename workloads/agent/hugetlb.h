@@ -34,6 +34,13 @@ json_t *hugetlb_sizes(void);
 /* Read the counters; -ENOENT: the kernel has no pages of this size. */
 int hugetlb_pool_read(uint64_t page, struct hugetlb_pool *p, struct hb_error *e);
 /*
+ * May @pages pages of size @page be taken of @available bytes? A host keeps half of what it has to
+ * spare; a guest is there for nothing else, and keeps what its kernel cannot be without. -ENOMEM
+ * with the figures.
+ */
+int hugetlb_may_take(uint64_t page, uint64_t pages, uint64_t available, bool native,
+		     struct hb_error *e);
+/*
  * Make @pages pages of size @page available, spread over the nodes that have memory, each gets the
  * same. A pool that is large enough is left alone. @note: NULL in a guest; else path of the restore
  * note (bench/base/restore.h), written before the first change. -ENOMEM names what was reached.

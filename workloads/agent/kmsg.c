@@ -67,6 +67,33 @@ static bool is_slab_bug(const char *line)
 	return !strncmp(line, "BUG ", 4);
 }
 
+static const char *const memory_signs[] = {
+	"Out of memory:",
+	"Memory cgroup out of memory",
+	"invoked oom-killer",
+	"page allocation failure",
+	NULL,
+};
+
+static bool has_sign(const char *text, const char *const *signs)
+{
+	for (; *signs; signs++)
+		if (strstr(text, *signs))
+			return true;
+	return false;
+}
+
+bool kmsg_is_memory(const json_t *trouble)
+{
+	const json_t *line;
+	size_t i;
+
+	json_array_foreach ((json_t *)trouble, i, line)
+		if (!has_sign(json_string_value(line), memory_signs))
+			return false;
+	return json_array_size(trouble);
+}
+
 json_t *kmsg_trouble(const json_t *lines, bool lost)
 {
 	static const char *const signs[] = {
@@ -91,28 +118,23 @@ json_t *kmsg_trouble(const json_t *lines, bool lost)
 		"soft lockup",
 		"hard LOCKUP",
 		"blocked for more than",
-		"Out of memory:",
-		"Memory cgroup out of memory",
-		"invoked oom-killer",
 		"VM: killing process",
-		"page allocation failure",
 		"list_add corruption",
 		"list_del corruption",
 		"refcount_t:",
 		"KASAN:",
 		"UBSAN:",
 		"Kernel panic",
+		NULL,
 	};
 	json_t *found = json_array(), *line;
 	size_t i;
 
 	json_array_foreach ((json_t *)lines, i, line) {
 		const char *text = json_string_value(line);
-		bool is = is_slab_bug(text) || (lost && !strcmp(text, LOST));
 
-		for (size_t s = 0; s < ARRAY_SIZE(signs) && !is; s++)
-			is = strstr(text, signs[s]);
-		if (is)
+		if (is_slab_bug(text) || (lost && !strcmp(text, LOST)) ||
+		    has_sign(text, memory_signs) || has_sign(text, signs))
 			json_array_append(found, line);
 	}
 	return found;

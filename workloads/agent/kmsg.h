@@ -21,6 +21,8 @@ json_t *kmsg_read(int fd, uint64_t quiet_ns);
  * warnings are on its console as well, which the host searches. New reference to an array.
  */
 json_t *kmsg_trouble(const json_t *lines, bool lost);
+/* Does all @trouble, of kmsg_trouble(), tell of memory that ran out? Not where there is none. */
+bool kmsg_is_memory(const json_t *trouble);
 /* sysrq w: the kernel writes the stacks of tasks in D state to its log. */
 int kmsg_dump_blocked(void);
 
