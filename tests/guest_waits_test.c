@@ -115,8 +115,8 @@ static void slow_paths_nest(void **state)
 {
 	static const char *const lines[] = {
 		SLOW_IN("71", "1000", "mutex"),
-		SLOW_IN("71", "1100", "spinlock"),
-		SLOW_OUT("71", "1150", "spinlock"),
+		SLOW_IN("71", "1100", "rwsem_write"),
+		SLOW_OUT("71", "1150", "rwsem_write"),
 		SLOW_OUT("71", "1400", "mutex"),
 		/* A return without an entry, and an entry whose return was missed. */
 		SLOW_OUT("71", "1500", "mutex"),
@@ -131,7 +131,7 @@ static void slow_paths_nest(void **state)
 	take(&t, lines);
 	assert_int_equal(t.nwaits, 5);
 	assert_wait(&t, 0, 71, 1000, 1100, "spun mutex hugetlb_fault");
-	assert_wait(&t, 1, 71, 1100, 1150, "spun spinlock hugetlb_fault");
+	assert_wait(&t, 1, 71, 1100, 1150, "spun rwsem-write hugetlb_fault");
 	assert_wait(&t, 2, 71, 1150, 1400, "spun mutex hugetlb_fault");
 	assert_wait(&t, 4, 71, 2200, 2300, "spun mutex hugetlb_fault");
 	waits_trace_free(&t);
@@ -151,7 +151,7 @@ static void garbage_is_no_wait(void **state)
 		" ==> next_pid=72",
 		" next_pid=99999999999999999999",
 		"rwsem_read: (x) s0=",
-		"spinlock_ret: ",
+		"mutex_ret: ",
 		" => ",
 		"\n",
 		"<stack trace>",

@@ -7,8 +7,9 @@
 #include "bench/report/report.h"
 #include "bench/result/load_waits.h"
 
-/* What takes less of an operation is left out. */
-#define SHARE_SHOWN 0.01
+/* What takes less of an operation is left out, and of slow ones what held up none. */
+#define SHARE_SHOWN	 0.01
+#define SHARE_SHOWN_SLOW 0.05
 
 /* A row of one group and arm, added up over its good boots. */
 struct waits_row {
@@ -180,7 +181,7 @@ static void held_table(struct doc *d, const struct compare_group *g, const struc
 		for (unsigned int k = 0; k < r->w.nheld; k++) {
 			const struct load_wait *w = &r->w.held[k];
 
-			if (!w->count && w->asleep < SHARE_SHOWN * total)
+			if (!w->count && w->asleep < SHARE_SHOWN_SLOW * total)
 				continue;
 			doc_row(d, (char *const[]){strdup(r->label),
 						   strdup(strcmp(w->kind, "own") ? w->kind
@@ -259,8 +260,10 @@ static void explain(struct doc *d)
 	doc_paragraph(
 		d,
 		"From the kernel's trace (observe = waits), joined with each operation. Executed: "
-		"what is left, the kernel's and the program's own instructions, interrupts and "
-		"tracing among them. Spun: in the slow path of a lock, on the CPU. Asleep: off "
+		"what is left, the kernel's and the program's own instructions, spinlocks, "
+		"interrupts "
+		"and tracing among them. Spun: in the slow path of a mutex or semaphore, on the "
+		"CPU. Asleep: off "
 		"the CPU, until it was woken up and had one again. No CPU: could have gone on, but "
 		"others ran there. All figures of these cells, verdicts too, are of a kernel that "
 		"traces.");

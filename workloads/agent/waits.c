@@ -50,14 +50,14 @@ static void probe_remove(const struct wait_probe *p)
 }
 
 /* The probe of the return first: the other one, made later, then sees the stack before it does. */
-static int probe_make(const struct wait_probe *p, const char *function)
+static int probe_make(const struct wait_probe *p)
 {
 	int rc = tracefs_command(
-		PROBES, hb_strf("r%d:" GROUP "/%s_ret %s\n", PROBE_DEPTH, p->name, function));
+		PROBES, hb_strf("r%d:" GROUP "/%s_ret %s\n", PROBE_DEPTH, p->name, p->function));
 
 	if (!rc)
-		rc = tracefs_command(PROBES,
-				     hb_strf("p:" GROUP "/%s %s " CALLERS "\n", p->name, function));
+		rc = tracefs_command(
+			PROBES, hb_strf("p:" GROUP "/%s %s " CALLERS "\n", p->name, p->function));
 	if (rc)
 		probe_remove(p);
 	return rc;
@@ -69,10 +69,8 @@ static void probes_make(json_t *notes)
 
 	for (const struct wait_probe *p = wait_probes; p->name; p++) {
 		HB_FREE char *key = hb_strf("waits.%s", p->function), *text = NULL;
-		int rc = probe_make(p, p->function);
+		int rc = probe_make(p);
 
-		if (rc && p->otherwise)
-			rc = probe_make(p, p->otherwise);
 		n += !rc;
 		text = hb_strf("not probed, so spinning in it counts as executed: %s",
 			       strerror(-rc));

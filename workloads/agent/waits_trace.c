@@ -13,13 +13,12 @@
 #define TID_MOST     (4 << 20)
 #define CLASSES_MOST 512
 
-/* 5.10 to 6.12 have them by these names; spinlocks by the second where they are paravirtualised. */
+/* 5.10 to 6.12 have them by these names. */
 const struct wait_probe wait_probes[] = {
-	{"rwsem_read", "rwsem_down_read_slowpath", NULL, "rwsem-read"},
-	{"rwsem_write", "rwsem_down_write_slowpath", NULL, "rwsem-write"},
-	{"mutex", "__mutex_lock_slowpath", NULL, "mutex"},
-	{"spinlock", "queued_spin_lock_slowpath", "native_queued_spin_lock_slowpath", "spinlock"},
-	{NULL, NULL, NULL, NULL},
+	{"rwsem_read", "rwsem_down_read_slowpath", "rwsem-read"},
+	{"rwsem_write", "rwsem_down_write_slowpath", "rwsem-write"},
+	{"mutex", "__mutex_lock_slowpath", "mutex"},
+	{NULL, NULL, NULL},
 };
 
 /*
@@ -35,9 +34,6 @@ static const struct {
 	{"down_write", "rwsem-write"},
 	{"__mutex_lock", "mutex"},
 	{"mutex_lock", "mutex"},
-	{"_raw_spin_lock", "spinlock"},
-	{"native_queued_spin_lock", "spinlock"},
-	{"queued_spin_lock", "spinlock"},
 	{"__lock_page", "page-lock"},
 	{"__folio_lock", "page-lock"},
 	{"wait_on_page", "page-lock"},

@@ -55,10 +55,12 @@ struct waits_trace {
 	bool failed;  /* no memory: what was read is not whole */
 };
 
-/* Probes at slow paths of locks: what their events are called, "NAME" and "NAME_ret". */
+/*
+ * Probes at slow paths of locks: what their events are called, "NAME" and "NAME_ret". None at that
+ * of spinlocks: most waits there are shorter than a probe takes, so they count as executed.
+ */
 struct wait_probe {
-	const char *name, *function, *otherwise; /* otherwise: what some kernels call it, or NULL */
-	const char *kind;
+	const char *name, *function, *kind;
 };
 
 /* NULL names at the end. */
