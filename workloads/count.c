@@ -4,6 +4,7 @@
  * CPU takes time, but no speed. With a task on every CPU it says whether these are equal: mode
  * exact's should be, whatever QEMU it runs on.
  */
+#include <math.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -27,10 +28,11 @@ static const struct metric_row count_metrics[] = {
 	[ROW_STEPS] = {"steps", METRIC_RATE, "1/s", METRIC_HIGHER, 1, "counted by all tasks"},
 	[ROW_CPU] = {"cpu_time", METRIC_COUNT, "ns", METRIC_NEITHER, 0,
 		     "in which all tasks counted"},
-	[ROW_SLOWEST] = {"slowest", METRIC_GAUGE, "%", METRIC_HIGHER, 1,
-			 "what the slowest task counts in its CPU time, of the mean of all"},
+	[ROW_SLOWEST] =
+		{"slowest", METRIC_GAUGE, "%", METRIC_HIGHER, 1,
+		 "what the slowest task that counted at all does in its CPU time, of the mean"},
 	[ROW_FASTEST] = {"fastest", METRIC_GAUGE, "%", METRIC_LOWER, 1,
-			 "what the fastest task counts in its CPU time, of the mean of all"},
+			 "what the fastest task counts in its CPU time, of the mean"},
 	METRIC_END,
 };
 
@@ -65,6 +67,7 @@ static int count_run(struct task *t, struct hb_error *e)
 	return 0;
 }
 
+/* 0: it had no CPU time in the measured phase. */
 static double speed(const struct task_shared *task)
 {
 	uint64_t ns = atomic_load(&task->counter[ROW_CPU]);
@@ -72,28 +75,40 @@ static double speed(const struct task_shared *task)
 	return ns ? atomic_load(&task->counter[ROW_STEPS]) / (double)ns : 0;
 }
 
+/* Of the tasks that counted at all. */
+static double mean_speed(const struct instance *in)
+{
+	unsigned int counted = 0;
+	double sum = 0;
+
+	for (unsigned int i = 0; i < in->ntasks; i++) {
+		sum += speed(in->task[i]);
+		counted += speed(in->task[i]) > 0;
+	}
+	return counted ? sum / counted : 0;
+}
+
 static int count_report(struct instance *in, struct hb_error *e)
 {
-	double mean = 0, slowest = 0, fastest = 0;
+	double mean = mean_speed(in), slowest = INFINITY, fastest = 0;
 	char shares[NOTE_BYTES] = "";
 	size_t length = 0;
 
-	for (unsigned int i = 0; i < in->ntasks; i++)
-		mean += speed(in->task[i]) / in->ntasks;
 	if (mean <= 0)
 		return hb_error_set(e, -ENODATA, "nothing was counted");
 	for (unsigned int i = 0; i < in->ntasks; i++) {
 		double share = 100 * speed(in->task[i]) / mean;
 
-		slowest = !i || share < slowest ? share : slowest;
-		fastest = share > fastest ? share : fastest;
+		if (share > 0)
+			slowest = fmin(slowest, share);
+		fastest = fmax(fastest, share);
 		if (length < sizeof(shares))
 			length +=
 				snprintf(shares + length, sizeof(shares) - length, " %.1f", share);
 	}
 	instance_gauge(in, ROW_SLOWEST, slowest);
 	instance_gauge(in, ROW_FASTEST, fastest);
-	instance_note(in, "shares", "%% of the mean, task by task:%s", shares);
+	instance_note(in, "shares", "%% of the mean, task by task, 0.0 had no CPU time:%s", shares);
 	return 0;
 }
 
