@@ -302,6 +302,35 @@ static void fallback_is_seen(void **state)
 	pg_session_close(s);
 }
 
+/* A backend that met a limit of the server is gone when its segment is wanted. */
+static void ended_backend_is_told(void **state)
+{
+	struct fixture *f = *state;
+	char conninfo[PG_CONNINFO];
+	struct pg_session *s = NULL;
+	struct hb_error e = {""};
+	struct pg_segment seg;
+	pid_t backend;
+
+	if (!f->directory[0])
+		skip();
+	server_prepare(f);
+	/* of version 14 and later */
+	assert_int_equal(pg_server_set(&f->server, &e, "idle_session_timeout=100ms"), 0);
+	if (pg_server_start(&f->server, START_NS, &e))
+		skip();
+	pg_server_conninfo(&f->server, conninfo, sizeof(conninfo));
+	assert_int_equal(pg_session_open(conninfo, &s, &e), 0);
+	assert_int_equal(pg_warm_segment(s, &seg, &e), 0);
+	backend = pg_session_backend(s);
+	for (int i = 0; i < 500 && !kill(backend, 0); i++)
+		hb_sleep_until_ns(hb_now_ns() + NSEC_PER_SEC / 50);
+	assert_int_not_equal(pg_warm_segment(s, &seg, &e), 0);
+	assert_non_null(strstr(e.text, "the backend that stays: query failed: FATAL:  terminating "
+				       "connection due to idle-session timeout"));
+	pg_session_close(s);
+}
+
 /* A server that does not know its size, as before version 15: the same comes of its segment. */
 static void old_server_is_measured(void **state)
 {
@@ -439,6 +468,7 @@ int main(void)
 		cmocka_unit_test_teardown(no_huge_pages_is_told, stop),
 		cmocka_unit_test(fallback_is_told),
 		cmocka_unit_test_teardown(fallback_is_seen, stop),
+		cmocka_unit_test_teardown(ended_backend_is_told, stop),
 		cmocka_unit_test_teardown(old_server_is_measured, stop),
 		cmocka_unit_test_teardown(late_server_is_told, stop),
 		cmocka_unit_test(bad_lines_are_known),

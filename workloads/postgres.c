@@ -47,7 +47,7 @@ static int publish(struct instance *in, struct hb_error *e)
 	struct pg_segment seg;
 	int err;
 
-	err = pg_segment_read(pg_session_backend(st->warm), &seg, e);
+	err = pg_warm_segment(st->warm, &seg, e);
 	if (err || !seg.hugetlb)
 		return err;
 	target->addr = (void *)seg.start;

@@ -130,6 +130,8 @@ extern const struct functime pg_fault_probe;
 /* prove.c */
 /* What page tables a backend has that touched the whole segment: the mean over some. */
 int pg_page_tables(struct instance *in, struct hb_error *e);
+/* The segment of the backend that stays; the server's words where it has ended that. */
+int pg_warm_segment(struct pg_session *warm, struct pg_segment *seg, struct hb_error *e);
 /* The server's huge_pages_status into @status: "on", "off", or "" before version 17, which does not
  * say it. */
 int pg_huge_pages_told(struct pg_session *s, char *status, size_t len, struct hb_error *e);

@@ -11,6 +11,7 @@
 /* Connections that are opened to see what page tables one costs. */
 #define SAMPLE_SESSIONS 8
 #define PROOF_TRIES	5
+#define STAYS		"the backend that stays"
 
 /* Page tables of the system; per-CPU parts of the counter are added up first where that is allowed.
  */
@@ -110,6 +111,16 @@ static int prove_sharing(struct instance *in, struct hb_error *e)
 	return 0;
 }
 
+int pg_warm_segment(struct pg_session *warm, struct pg_segment *seg, struct hb_error *e)
+{
+	int err = pg_segment_read(pg_session_backend(warm), seg, e);
+
+	/* The server may have ended it, and said why, which is read with the next query. */
+	if (err && pg_session_query(warm, "SELECT 1", NULL, 0, e))
+		return hb_error_prefix(e, err, STAYS);
+	return err;
+}
+
 int pg_huge_pages_told(struct pg_session *s, char *status, size_t len, struct hb_error *e)
 {
 	return pg_session_query(s, "SELECT current_setting('huge_pages_status', true)", status, len,
@@ -140,8 +151,8 @@ static int prove_pages(struct instance *in, struct pg_segment *seg, struct hb_er
 
 	err = pg_huge_pages_told(st->warm, status, sizeof(status), e);
 	if (err)
-		return hb_error_prefix(e, err, "the backend that stays");
-	err = pg_segment_read(pg_session_backend(st->warm), seg, e);
+		return hb_error_prefix(e, err, STAYS);
+	err = pg_warm_segment(st->warm, seg, e);
 	if (err)
 		return err;
 	instance_note(in, "proof", "segment of %" PRIu64 " MiB, %s, pages of %" PRIu64 " KiB%s%s",
