@@ -273,6 +273,9 @@ static int stress_setup(struct instance *in, struct hb_error *e)
 	in->target->addr = STRESS_ADDR;
 	in->target->page = STRESS_HUGE_PAGE;
 	in->target->used = s->npages * STRESS_HUGE_PAGE;
+	instance_note(in, "direct_io",
+		      stress_direct_io() ? "by the disk of this guest"
+					 : "none: no disk, so actor entry leaves it out");
 	instance_note(in, "cgroup", stress_cgroup_enter(in->cell) ? "none" : "hugetlb, version 2");
 	return 0;
 }

@@ -160,6 +160,8 @@ void stress_moment_now(const struct stress *s, struct stress_moment *m);
 /* Check that the page holds no word from before @m: it was destroyed after it. */
 void stress_check_fresh(struct stress_task *st, unsigned int index, const struct stress_moment *m);
 
+/* Does the file of this program lie on a device, which can read it into a page without a copy? */
+bool stress_direct_io(void);
 /*
  * Put the agent, and with it all tasks to come, into a hugetlb control group (version 2) of its
  * own. -EOPNOTSUPP on the running kernel or without CONFIG_CGROUP_HUGETLB.

@@ -161,6 +161,14 @@ static bool direct_read(uint8_t *to, uint64_t block, int *err)
 	return *err != EINVAL;
 }
 
+bool stress_direct_io(void)
+{
+	static uint8_t block[BLOCK] __attribute__((aligned(BLOCK)));
+	int err = 0;
+
+	return direct_read(block, 0, &err) && !err;
+}
+
 /* Direct I/O into a shared and a private page, and into one that is there to be read alone. */
 static void direct_check(struct stress_task *st, uint64_t at)
 {
