@@ -288,7 +288,8 @@ void report_waits(const struct compare_model *m, struct doc *d)
 				break;
 			}
 			rows.row = more;
-			memcpy(more + rows.n, of_arm.row, of_arm.n * sizeof(*more));
+			if (of_arm.n)
+				memcpy(more + rows.n, of_arm.row, of_arm.n * sizeof(*more));
 			rows.n += of_arm.n;
 			free(of_arm.row);
 		}

@@ -218,7 +218,8 @@ static double rate_of(const struct instance *in)
 {
 	for (const struct option_row *o = in->ops->options; o->name; o++)
 		if (!strcmp(o->name, "rate") && o->type == OPTION_DOUBLE)
-			return *(const double *)((const char *)in->options + o->offset);
+			return *(const double *)(const void *)((const char *)in->options +
+							       o->offset);
 	return 0;
 }
 
