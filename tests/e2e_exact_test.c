@@ -30,6 +30,8 @@
  * is nearly as long as the time between two ticks of the timer.
  */
 #define EXIT_MOVED 3600
+/* What pads a loop that begins where the added code has moved it to: executed, but for nothing. */
+#define PADDING 1
 
 static const char description[] = "[kernel]\n"
 				  "description = base with a loop in hugetlb_fault()\n"
@@ -152,8 +154,11 @@ static void nothing_else_has_it(void **state)
 	assert_true(exits == STATS_SAME || exits == STATS_UNCLEAR);
 	assert_true(fabs(more("loop", "exit")) < EXIT_MOVED);
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
-		assert_true(more("loop", others[i]) == 0);
-		assert_int_equal(comparison("loop", others[i])->verdict, STATS_SAME);
+		double moved = more("loop", others[i]);
+
+		assert_true(fabs(moved) <= PADDING);
+		if (!moved)
+			assert_int_equal(comparison("loop", others[i])->verdict, STATS_SAME);
 	}
 }
 

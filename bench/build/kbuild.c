@@ -33,7 +33,7 @@
  * What a build sees of the caller's environment; a trailing '*' stands for any end. Of ccache where
  * it keeps what it has compiled, and whether it does: neither has a say in what comes out.
  */
-static const char *const build_seen[] = {"PATH",  "HOME",  "TMPDIR",	 "USER",	  "LOGNAME",
+static const char *const build_seen[] = {"PATH",  "HOME",  "USER",	 "LOGNAME",
 					 "SHELL", "XDG_*", "CCACHE_DIR", "CCACHE_DISABLE"};
 /* Variables that kbuild knows and that whoever set them may expect to be used. */
 static const char *const build_refused[] = {"ARCH",	    "CROSS_COMPILE", "LD",     "KCFLAGS",
@@ -264,7 +264,9 @@ static int make_target(struct building *g, const struct buildtree *t, const char
 	HB_FREE char *all = hb_strf("KCONFIG_ALLCONFIG=%s", g->fragments);
 	/* A clone around the cache must not be taken for that of the kernel. */
 	HB_FREE char *ceiling = hb_strf("GIT_CEILING_DIRECTORIES=%s", g->b->cache);
-	const char *env[] = {BUILD_ENV, all, ceiling, NULL};
+	/* A make or compiler that is killed leaves files there, which go with it. */
+	HB_FREE char *temporary = hb_strf("TMPDIR=%s", g->b->work);
+	const char *env[] = {BUILD_ENV, all, ceiling, temporary, NULL};
 	struct child c = {.env = env, .unset = g->unset};
 	char *argv[] = {"make",
 			"--no-print-directory",
@@ -278,7 +280,7 @@ static int make_target(struct building *g, const struct buildtree *t, const char
 			NULL};
 	int rc;
 
-	if (!output || !jobs || !cc || !all || !ceiling)
+	if (!output || !jobs || !cc || !all || !ceiling || !temporary)
 		return hb_error_set(e, -ENOMEM, "out of memory");
 	fprintf(g->log, "== make %s\n", target);
 	g->nwords = 0;
