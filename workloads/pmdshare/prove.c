@@ -33,9 +33,10 @@ static bool sees_others(const struct pmdshare_options *o, const struct hugetlb_u
 
 /*
  * A process that maps like task 0 and touches the first page of every GiB; what it sees goes into
- * the pipe. Beside hole punching tables are taken away and empty most of the time: it looks again.
+ * the pipe. Beside hole punching tables are taken away and empty most of the time: it looks again,
+ * not after @until: in mode exact a look has taken 270 ms of the guest's clock.
  */
-static int probe_child(const struct instance *in, int fd)
+static int probe_child(const struct instance *in, uint64_t until, int fd)
 {
 	const struct pmdshare_options *o = in->options;
 	char *addr = in->target->addr;
@@ -44,7 +45,7 @@ static int probe_child(const struct instance *in, int fd)
 	/* The agent's own attachment of a System V segment is inherited. */
 	if (hugetlb_usage_read(0, addr, o->size, &before, NULL) || pmdshare_map(in, addr, NULL))
 		return 1;
-	for (unsigned int look = 0; look < PROBE_LOOKS; look++) {
+	for (unsigned int look = 0; !look || (look < PROBE_LOOKS && hb_now_ns() < until); look++) {
 		if (look)
 			hb_sleep_until_ns(hb_now_ns() + PROBE_PAUSE_NS);
 		for (uint64_t at = 0; at < pmdshare_touched_bytes(o); at += HUGETLB_1G)
@@ -59,7 +60,8 @@ static int probe_child(const struct instance *in, int fd)
 }
 
 /* 0 and *@u; -EAGAIN: the probe fell into a truncated part and died of its SIGBUS. */
-static int probe(const struct instance *in, struct hugetlb_usage *u, struct hb_error *e)
+static int probe(const struct instance *in, uint64_t until, struct hugetlb_usage *u,
+		 struct hb_error *e)
 {
 	HB_CLOSE int out = -1;
 	int fd[2], status;
@@ -71,7 +73,7 @@ static int probe(const struct instance *in, struct hugetlb_usage *u, struct hb_e
 	out = fd[0];
 	pid = fork();
 	if (!pid)
-		_exit(probe_child(in, fd[1]));
+		_exit(probe_child(in, until, fd[1]));
 	close(fd[1]);
 	if (pid < 0)
 		return hb_error_set(e, -errno, "fork: %s", strerror(errno));
@@ -94,16 +96,16 @@ static uint64_t probe_ns(const struct cell *cell)
 	return cell->exact ? PROBE_INSN * task_clock.insn_ns : PROBE_NS;
 }
 
-static int prove_shared(struct instance *in, struct hugetlb_usage *best, struct hb_error *e)
+static int prove_shared(struct instance *in, uint64_t until, struct hugetlb_usage *best,
+			struct hb_error *e)
 {
 	const struct pmdshare_options *o = in->options;
-	uint64_t until = hb_now_ns() + probe_ns(in->cell);
 	unsigned int tries = 0;
 
 	/* Tasks of shape remap hold a populated table only part of the time. */
 	while (tries < PROBE_TRIES_MIN || hb_now_ns() < until) {
 		struct hugetlb_usage u = {0};
-		int rc = probe(in, &u, e);
+		int rc = probe(in, until, &u, e);
 
 		tries++;
 		if (rc && rc != -EAGAIN)
@@ -124,12 +126,13 @@ static int prove_shared(struct instance *in, struct hugetlb_usage *best, struct 
 int pmdshare_prove(struct instance *in, struct hb_error *e)
 {
 	const struct pmdshare_options *o = in->options;
+	uint64_t until = hb_now_ns() + probe_ns(in->cell);
 	struct hugetlb_usage u = {0};
 	int rc;
 
 	if (o->private || o->page_size)
 		return 0;
-	rc = o->aligned ? prove_shared(in, &u, e) : probe(in, &u, e);
+	rc = o->aligned ? prove_shared(in, until, &u, e) : probe(in, until, &u, e);
 	if (rc == -EAGAIN || (!rc && !o->aligned && u.smaps_kb == u.status_kb)) {
 		instance_note(in, "proof",
 			      "not shared: smaps %" PRIu64 " kB, HugetlbPages %" PRIu64 " kB",
