@@ -167,11 +167,13 @@ static void garbage_is_no_wait(void **state)
 
 	(void)state;
 	for (int i = 0; i < ROUNDS; i++) {
-		char line[2048] = "";
+		char line[2048];
+		size_t n = 0;
 
 		for (int k = 0; k < 8; k++) {
 			rng = rng * 6364136223846793005ULL + 1442695040888963407ULL;
-			strcat(line, pieces[(rng >> 33) % ARRAY_SIZE(pieces)]);
+			n += snprintf(line + n, sizeof(line) - n, "%s",
+				      pieces[(rng >> 33) % ARRAY_SIZE(pieces)]);
 		}
 		waits_take_line(&t, line);
 	}

@@ -217,7 +217,7 @@ int hugetlb_pool_grow(uint64_t page, uint64_t pages, const char *note, struct hb
 {
 	HB_FREE char *path = hb_strf(SYS_POOLS "/hugepages-%" PRIu64 "kB/nr_hugepages", page >> 10);
 	unsigned int nodes = nodes_usable();
-	struct hugetlb_pool p;
+	struct hugetlb_pool p = {0};
 	uint64_t more;
 	int rc = path ? hugetlb_pool_read(page, &p, e) : hb_error_set(e, -ENOMEM, "no memory");
 
