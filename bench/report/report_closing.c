@@ -173,13 +173,8 @@ static void observed(const struct compare_model *m, struct doc *d)
 /* What the kernel @name was made from; "" where the run does not say. */
 static const char *source_of(const struct compare_model *m, const char *name)
 {
-	const json_t *k;
-	size_t i;
-
-	json_array_foreach (json_object_get(m->runs[0]->run, "kernels"), i, k)
-		if (name && !strcmp(json_text(k, "name"), name))
-			return json_text(k, "source");
-	return "";
+	return json_text(json_find(json_object_get(m->runs[0]->run, "kernels"), "name", name),
+			 "source");
 }
 
 static void config_diff(const struct compare_model *m, struct doc *d)
@@ -189,8 +184,7 @@ static void config_diff(const struct compare_model *m, struct doc *d)
 
 	json_array_foreach (json_object_get(m->runs[0]->run, "config_diff"), i, diff) {
 		const json_t *lines = json_object_get(diff, "lines"), *line;
-		const char *a = json_string_value(json_object_get(diff, "a"));
-		const char *b = json_string_value(json_object_get(diff, "b"));
+		const char *a = json_text(diff, "a"), *b = json_text(diff, "b");
 		HB_FREE char *text = NULL;
 
 		/* Thousands of lines, in which nobody would find one. */

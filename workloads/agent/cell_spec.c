@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "bench/base/json.h"
 #include "workloads/agent/cell_state.h"
 
 #define FORMAT	      1
@@ -147,18 +148,6 @@ static int parse_phases(struct run *r, const json_t *phases, struct hb_error *e)
 	return 0;
 }
 
-/* Operations are joined with the kernel's trace afterwards; of a host's kernel none is made. */
-static bool is_logged(const struct run *r, const json_t *observe)
-{
-	const json_t *name;
-	size_t i;
-
-	json_array_foreach ((json_t *)observe, i, name)
-		if (json_is_string(name) && !strcmp(json_string_value(name), "waits"))
-			return !r->c->native && !r->cell.work;
-	return false;
-}
-
 /* The numbers and texts of WIRE_RUN (results/FORMAT.md, plan.json); *@instances is borrowed. */
 static int parse_values(struct run *r, const json_t **instances, struct hb_error *e)
 {
@@ -182,7 +171,8 @@ static int parse_values(struct run *r, const json_t **instances, struct hb_error
 		return hb_error_set(e, -ERANGE, "the specification: work is negative");
 	r->cell.seed = seed;
 	r->cell.work = work;
-	r->cell.logged = is_logged(r, observe);
+	/* Kept to be joined with the trace of the kernel; a host's is not traced. */
+	r->cell.logged = json_has_text(observe, "waits") && !r->c->native && !work;
 	return parse_phases(r, phases, e);
 }
 
