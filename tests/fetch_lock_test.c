@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Several processes that fetch kernel sources at once; apt and dpkg are scripts. */
+/* Several processes that fetch sources or kernels at once; apt and dpkg are scripts. */
 #include <fcntl.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -15,15 +16,17 @@
 #include <cmocka.h>
 
 #include "bench/build/cache.h"
+#include "bench/build/package.h"
 #include "bench/build/source.h"
 #include "tests/put.h"
 
+#define SUITE	"x-security"
 #define KEYRING "/usr/share/keyrings/debian-archive-keyring.gpg"
-/* What source_fetch() wants to see free. */
+/* What a fetch wants to see free at most. */
 #define ROOM	 (2ULL << 30)
 #define PATIENCE 30 /* seconds for what should take a moment */
 
-static char dir[] = "/tmp/hb-source-lock-XXXXXX";
+static char dir[] = "/tmp/hb-fetch-lock-XXXXXX";
 static char *old_path;
 
 /* The script DIR/bin/@name. */
@@ -37,14 +40,15 @@ static void put_program(const char *name, const char *script)
 
 /*
  * A download of package P writes its name to DIR/fetched, then waits while DIR/hold-P is there. The
- * package is its own name and version, what it holds a tree with a Makefile.
+ * package is its own name and version, what it holds a tree with a Makefile and a kernel. All names
+ * that are asked for by how they begin have one that ends in "kernel".
  */
 static int setup(void **state)
 {
 	HB_FREE char *path = NULL;
 
 	(void)state;
-	strcpy(dir, "/tmp/hb-source-lock-XXXXXX");
+	strcpy(dir, "/tmp/hb-fetch-lock-XXXXXX");
 	if (!mkdtemp(dir))
 		return -1;
 	old_path = strdup(getenv("PATH"));
@@ -62,8 +66,14 @@ static int setup(void **state)
 		    "	while test -e $TEST_DIR/hold-${what%=*}; do sleep .02; done\n"
 		    "	echo $what >${what%=*}_${what#*=}_all.deb\n"
 		    "esac\n");
+	put_program("apt-cache", "#!/bin/sh\n"
+				 "case $1 in\n"
+				 "pkgnames) echo $2kernel;;\n"
+				 "policy) echo '  Candidate: 1';;\n"
+				 "esac\n");
 	put_program("dpkg-deb", "#!/bin/sh\n"
 				"deb=${2##*/}\n"
+				"mkdir -p $3/boot && : >$3/boot/vmlinuz-${deb%%_*} &&\n"
 				"mkdir -p $3/usr/src $3/top && echo all: >$3/top/Makefile &&\n"
 				"tar -C $3 -cJf $3/usr/src/${deb%%_*}.tar.xz top\n");
 	return 0;
@@ -90,7 +100,7 @@ static struct source source_of(const char *package)
 	HB_FREE char *deb = hb_strf("%s/deb", dir);
 	struct source s = {.package = strdup(package),
 			   .version = strdup("1"),
-			   .suite = strdup("x-security"),
+			   .suite = strdup(SUITE),
 			   .sha256 = malloc(CACHE_KEY_LEN + 1)};
 	HB_FREE char *text = hb_strf("%s=1\n", package);
 
@@ -99,8 +109,25 @@ static struct source source_of(const char *package)
 	return s;
 }
 
-/* A process that fetches @s; what it says goes to DIR/@log. */
-static pid_t start_fetch(const struct source *s, const char *log)
+typedef int (*fetch)(const void *what, struct hb_error *e);
+
+static int fetch_source(const void *what, struct hb_error *e)
+{
+	return source_fetch(what, dir, e);
+}
+
+static int fetch_kernel(const void *what, struct hb_error *e)
+{
+	struct package p;
+	int rc = package_resolve(dir, what, SUITE, &p, e);
+
+	if (!rc)
+		package_free(&p);
+	return rc;
+}
+
+/* A process that does @f of @what; what it says goes to DIR/@log. */
+static pid_t start(fetch f, const void *what, const char *log)
 {
 	HB_FREE char *path = hb_strf("%s/%s", dir, log);
 	pid_t pid = fork();
@@ -109,7 +136,7 @@ static pid_t start_fetch(const struct source *s, const char *log)
 		struct hb_error e = {.text = ""};
 		int fd = creat(path, 0600);
 
-		_exit(dup2(fd, STDERR_FILENO) < 0 || source_fetch(s, dir, &e));
+		_exit(dup2(fd, STDERR_FILENO) < 0 || f(what, &e));
 	}
 	assert_true(pid > 0);
 	return pid;
@@ -172,6 +199,23 @@ static void expect_tree(const struct source *s)
 	assert_int_equal(access(path, R_OK), 0);
 }
 
+/* The kernel that @pattern chose is there, and nothing of how it came. */
+static void expect_kernel(const char *pattern, const char *label)
+{
+	struct package p;
+	HB_FREE char *image = NULL, *others = NULL;
+	glob_t g;
+
+	assert_true(package_is_there(dir, pattern, SUITE));
+	assert_int_equal(package_resolve(dir, pattern, SUITE, &p, NULL), 0);
+	assert_string_equal(p.label, label);
+	image = hb_strf("%s/boot/vmlinuz-%s", p.dir, p.release);
+	assert_int_equal(access(image, R_OK), 0);
+	others = hb_strf("%s.*", p.dir);
+	assert_int_equal(glob(others, 0, NULL, &g), GLOB_NOMATCH);
+	package_free(&p);
+}
+
 /* While one source is being fetched another one is there at once, and neither harms the other. */
 static void test_two_sources_at_once(void **state)
 {
@@ -181,9 +225,9 @@ static void test_two_sources_at_once(void **state)
 	(void)state;
 	skip_without_apt();
 	hold("slow");
-	first = start_fetch(&slow, "first");
+	first = start(fetch_source, &slow, "first");
 	expect_words("fetched", "slow=1");
-	assert_int_equal(end_of(start_fetch(&quick, "second")), 0);
+	assert_int_equal(end_of(start(fetch_source, &quick, "second")), 0);
 	expect_tree(&quick);
 	release("slow");
 	assert_int_equal(end_of(first), 0);
@@ -201,9 +245,9 @@ static void test_one_source_by_two(void **state)
 	(void)state;
 	skip_without_apt();
 	hold("one");
-	first = start_fetch(&s, "first");
+	first = start(fetch_source, &s, "first");
 	expect_words("fetched", "one=1");
-	second = start_fetch(&s, "second");
+	second = start(fetch_source, &s, "second");
 	expect_words("second", "waiting for another hugebench");
 	release("one");
 	assert_int_equal(end_of(first), 0);
@@ -222,14 +266,69 @@ static void test_fetch_that_is_killed(void **state)
 	(void)state;
 	skip_without_apt();
 	hold("one");
-	first = start_fetch(&s, "first");
+	first = start(fetch_source, &s, "first");
 	expect_words("fetched", "one=1");
 	kill(first, SIGKILL);
 	assert_int_equal(waitpid(first, NULL, 0), first);
 	release("one");
-	assert_int_equal(end_of(start_fetch(&s, "second")), 0);
+	assert_int_equal(end_of(start(fetch_source, &s, "second")), 0);
 	expect_tree(&s);
 	source_free(&s);
+}
+
+/* While one kernel is being fetched another one is there at once. */
+static void test_two_kernels_at_once(void **state)
+{
+	pid_t first;
+
+	(void)state;
+	skip_without_apt();
+	hold("slow-kernel");
+	first = start(fetch_kernel, "slow-*", "first");
+	expect_words("fetched", "slow-kernel=1");
+	assert_int_equal(end_of(start(fetch_kernel, "quick-*", "second")), 0);
+	expect_kernel("quick-*", "quick-kernel 1");
+	assert_false(package_is_there(dir, "slow-*", SUITE));
+	release("slow-kernel");
+	assert_int_equal(end_of(first), 0);
+	expect_kernel("slow-*", "slow-kernel 1");
+}
+
+/* Two that want one kernel: the second waits, says so, and finds it fetched. */
+static void test_one_kernel_by_two(void **state)
+{
+	pid_t first, second;
+
+	(void)state;
+	skip_without_apt();
+	hold("one-kernel");
+	first = start(fetch_kernel, "one-*", "first");
+	expect_words("fetched", "one-kernel=1");
+	second = start(fetch_kernel, "one-*", "second");
+	expect_words("second", "waiting for another hugebench");
+	release("one-kernel");
+	assert_int_equal(end_of(first), 0);
+	assert_int_equal(end_of(second), 0);
+	expect_kernel("one-*", "one-kernel 1");
+	expect_fetched("one-kernel=1\n");
+}
+
+/* A killed process holds nothing, and what it left is no kernel. */
+static void test_kernel_fetch_that_is_killed(void **state)
+{
+	pid_t first;
+
+	(void)state;
+	skip_without_apt();
+	hold("one-kernel");
+	first = start(fetch_kernel, "one-*", "first");
+	expect_words("fetched", "one-kernel=1");
+	kill(first, SIGKILL);
+	assert_int_equal(waitpid(first, NULL, 0), first);
+	release("one-kernel");
+	assert_false(package_is_there(dir, "one-*", SUITE));
+	assert_int_equal(end_of(start(fetch_kernel, "one-*", "second")), 0);
+	expect_kernel("one-*", "one-kernel 1");
 }
 
 int main(void)
@@ -238,6 +337,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_two_sources_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_source_by_two, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fetch_that_is_killed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_two_kernels_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_one_kernel_by_two, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_kernel_fetch_that_is_killed, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
