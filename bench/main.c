@@ -89,6 +89,8 @@ int main(int argc, char **argv)
 	streams_open();
 	/* Who starts us may ignore it, and then there is no child to wait for. */
 	signal(SIGCHLD, SIG_DFL);
+	/* A script's `hugebench run &` ignores it, and could not be interrupted while it builds. */
+	signal(SIGINT, SIG_DFL);
 	argp_err_exit_status = EXIT_USAGE;
 	status = dispatch(argc, argv);
 	if (!fflush(stdout) && !ferror(stdout))

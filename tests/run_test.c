@@ -18,8 +18,12 @@
 #include "bench/host/child.h"
 #include "bench/base/util.h"
 #include "bench/run/progress.h"
+#include "tests/leftovers.h"
 #include "tests/run_command.h"
 #include "tests/put.h"
+
+/* In which an interrupted build is over, on a loaded machine too. */
+#define BUILD_GRACE_NS (5 * NSEC_PER_SEC)
 
 /* Four cells, one boot each. */
 static const char scenario[] = "[scenario]\ndescription = for the test\nmode = native\nrepeat = 4\n"
@@ -341,6 +345,45 @@ static void second_interrupt_is_forced(void **state)
 	expect_run(0, "[4/4]", "--resume", "--name", "forced");
 }
 
+/* A kernel whose configuration takes for ever, and says in the file "begun" that it has begun. */
+static void put_endless_kernel(void)
+{
+	HB_FREE char *kernels = path_of("kernels"), *tree = path_of("tree"),
+		     *begun = path_of("begun");
+	HB_FREE char *makefile = hb_strf("allnoconfig:\n\ttouch %s\n\tsleep 600\n", begun);
+
+	put_file(makefile, "%s/Makefile", tree);
+	put_file("CONFIG_A=y\n", "%s/endless.config", kernels);
+	put_file("[kernel]\ndescription = for the test\ntree = ../tree\n"
+		 "fragments = endless.config\n",
+		 "%s/endless.ini", kernels);
+	setenv("HUGEBENCH_KERNELS", kernels, 1);
+}
+
+static void interrupt_ends_a_build(void **state)
+{
+	HB_FREE char *output = path_of("output"), *begun = path_of("begun");
+	HB_FREE char *made = path_of("cache/hugebench/kernels"), *text = NULL;
+	pid_t pid;
+
+	(void)state;
+	put_endless_kernel();
+	assert_int_equal(leftovers_adopt(), 0);
+	signal(SIGINT, SIG_IGN); /* as of a script's `hugebench kernels &` */
+	pid = command_start(output, (char *[]){"kernels", "endless", NULL});
+	signal(SIGINT, SIG_DFL);
+	for (int i = 0; i < 3000 && access(begun, F_OK); i++)
+		usleep(20000);
+	kill(pid, access(begun, F_OK) ? SIGKILL : SIGINT);
+	/* hugebench and make, and what make runs */
+	assert_int_equal(leftovers_end(BUILD_GRACE_NS), 0);
+	assert_int_equal(access(begun, F_OK), 0);
+	assert_int_not_equal(access(made, F_OK), 0);
+	unsetenv("HUGEBENCH_KERNELS");
+	assert_int_equal(hb_file_read(output, &text, NULL), 0);
+	assert_null(strstr(text, "make"));
+}
+
 static void killed_run_is_resumed(void **state)
 {
 	pid_t pid = start_slow("killed");
@@ -553,6 +596,7 @@ int main(void)
 		cmocka_unit_test(unknown_environment_is_refused),
 		cmocka_unit_test(interrupt_keeps_finished_cells),
 		cmocka_unit_test(second_interrupt_is_forced),
+		cmocka_unit_test(interrupt_ends_a_build),
 		cmocka_unit_test(killed_run_is_resumed),
 		cmocka_unit_test(budget_ends_a_run),
 		cmocka_unit_test(budget_is_used),
