@@ -5,6 +5,7 @@
  * up of what its code.c says: own_run_show() is replaced.
  */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,11 +18,14 @@
 #include "bench/commands/commands.h"
 #include "bench/commands/own_run.h"
 #include "bench/host/child.h"
+#include "tests/leftovers.h"
 #include "tests/put.h"
 #include "tests/synthetic.h"
 
 #define COMMITS 20
 #define SLOW	13 /* the first slow one */
+/* In which an interrupted search is over, on a loaded machine too. */
+#define GRACE_NS (5 * NSEC_PER_SEC)
 
 static const char makefile[] =
 	"allnoconfig:\n\tgrep ^CONFIG_ $$KCONFIG_ALLCONFIG >$(O)/.config\n"
@@ -251,13 +255,47 @@ static void test_ends(void **state)
 	expect(missing, "c99: ");
 }
 
+/* The search comes to a commit whose configuration takes for ever, and says in "begun" so. */
+static void make_endless(void)
+{
+	HB_FREE char *endless = hb_strf("allnoconfig:\n\ttouch %s/begun\n\tsleep 600\n", root);
+
+	git("checkout -b long c1");
+	put_file(endless, "%s/tree/Makefile", root);
+	git("commit -a -m endless");
+	put_file(makefile, "%s/tree/Makefile", root);
+	put_file("int speed = 8000;\n", "%s/tree/code.c", root);
+	git("commit -a -m 'slow again'");
+	git("tag slow");
+	git("checkout main");
+}
+
+/* The judge is a grandchild: it ends with the search, and its build with it. */
+static void test_interrupt(void **state)
+{
+	HB_FREE char *tree = hb_strf("%s/tree", root), *begun = hb_strf("%s/begun", root);
+	char *argv[] = {self, "bisect",	     "-t", tree,   "-s", "exact",
+			"-m", "first_fault", "c1", "slow", NULL};
+	pid_t pid;
+
+	(void)state;
+	make_endless();
+	assert_int_equal(leftovers_adopt(), 0);
+	pid = child_start(&(struct child){0}, argv, STDOUT_FILENO);
+	assert_true(pid > 0);
+	for (int i = 0; i < 3000 && access(begun, F_OK); i++)
+		usleep(20000);
+	kill(pid, SIGINT);
+	assert_int_equal(leftovers_end(GRACE_NS), 0);
+	assert_int_equal(access(begun, F_OK), 0);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_first_bad_commit),
-		cmocka_unit_test(test_skips),
-		cmocka_unit_test(test_no_end),
-		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_first_bad_commit), cmocka_unit_test(test_skips),
+		cmocka_unit_test(test_no_end),		 cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_interrupt),
 	};
 
 	/* A step of the search: git calls this program as it would call hugebench. */

@@ -102,19 +102,24 @@ static void descriptors_set(const struct child *c)
 		fcntl(c->keep[i], F_SETFD, 0);
 }
 
+static int death_signal(const struct child *c)
+{
+	return c->death == CHILD_KILL ? SIGKILL : SIGTERM;
+}
+
 static void death_set(const struct child *c)
 {
 	if (c->death != CHILD_LIVE)
-		prctl(PR_SET_PDEATHSIG, c->death == CHILD_KILL ? SIGKILL : SIGTERM);
+		prctl(PR_SET_PDEATHSIG, death_signal(c));
 }
 
 /* The kernel sends the signal when the other end is closed, with the rights that we have now. */
-static int lifeline_set(int fd)
+static int lifeline_set(const struct child *c)
 {
-	if (fcntl(fd, F_SETOWN, getpid()) || fcntl(fd, F_SETSIG, SIGKILL) ||
-	    fcntl(fd, F_SETFL, O_ASYNC))
+	if (fcntl(c->lifeline, F_SETOWN, c->group ? -getpid() : getpid()) ||
+	    fcntl(c->lifeline, F_SETSIG, death_signal(c)) || fcntl(c->lifeline, F_SETFL, O_ASYNC))
 		return -errno;
-	return fcntl(fd, F_SETFD, 0);
+	return fcntl(c->lifeline, F_SETFD, 0);
 }
 
 /* In the child; never returns. */
@@ -136,7 +141,7 @@ child_exec(const struct child *c, char *const argv[], int out, pid_t parent)
 	signals_set();
 	variables_set(c);
 	descriptors_set(c);
-	if (c->lifeline && lifeline_set(c->lifeline))
+	if (c->lifeline && lifeline_set(c))
 		_exit(126);
 	if (c->directory && chdir(c->directory)) {
 		dprintf(STDERR_FILENO, "%s: %s\n", c->directory, strerror(errno));

@@ -37,8 +37,8 @@ struct child {
 	const char *const *writable;
 	/*
 	 * The reading end of a pipe whose other end only we have, and until the program has ended:
-	 * when we die it is killed, also if it has changed its user, which a signal of @death does
-	 * not survive; 0: none.
+	 * when we die it gets the signal, also if it has changed its user, which a signal of @death
+	 * does not survive, and with @group all that it has started get it too; 0: none.
 	 */
 	int lifeline;
 	bool group; /* a process group of its own: Ctrl-C reaches us alone */
