@@ -483,13 +483,72 @@ static void test_changes_without_a_ratio(void **state)
 	s.boots = 2;
 	s.noise = 2;
 	text = text_report(&s);
-	assert_non_null(strstr(text, "not even a"));
 	assert_non_null(strstr(text, "more than 1000"));
 	assert_non_null(strstr(text, "reaches beyond a factor of 10,000"));
 	assert_null(strstr(text, ">x9999"));
 	csv = read_text(other, "summary.csv");
 	assert_null(strstr(csv, "e+"));
 	assert_null(strstr(csv, "inf"));
+}
+
+/* The paragraph of @text that begins with @words, on one line; owned by the caller. */
+static char *paragraph(const char *text, const char *words)
+{
+	HB_FREE char *begin = hb_strf("\n%s", words);
+	const char *at = strstr(text, begin);
+	char *one;
+
+	if (!at)
+		fail_msg("no paragraph begins with '%s'", words);
+	one = strndup(at + 1, strstr(at, "\n\n") - at - 1);
+	for (char *c = one; *c; c++)
+		*c = *c == '\n' ? ' ' : *c;
+	return one;
+}
+
+/* The paragraph on unclear figures in the report on @s. */
+static char *unclear_of(const struct synthetic *s)
+{
+	HB_FREE char *text = text_report(s);
+
+	return paragraph(text, "Unclear: ");
+}
+
+/* What changes so many boots show is said where there are enough for a verdict. */
+static void test_unclear(void **state)
+{
+	HB_FREE char *other = hb_strf("%s/unclear", dir);
+	HB_FREE char *late = hb_strf("rm -r %s/cells/*-faults-1-r[34]", other);
+	char *argv[] = {"sh", "-c", late, NULL};
+	HB_FREE char *few = NULL, *enough = NULL, *mixed = NULL, *wild = NULL, *report = NULL;
+	struct synthetic s = synthetic_default(other);
+	struct hb_error e;
+
+	(void)state;
+	s.boots = 2;
+	few = unclear_of(&s);
+	assert_string_equal(
+		few,
+		"Unclear: 6 of 6 main figures, all of them with too few boots for any verdict, "
+		"which takes 4 per arm: from these nothing can be told, however large a "
+		"change looks. By their spread, as far as so few show it, a change of +10% "
+		"takes 5 boots per arm to be found with a probability of 80 %.");
+	s.boots = 4;
+	s.effect = 1.01;
+	enough = unclear_of(&s);
+	assert_non_null(strstr(enough, "6 of 6 main figures, 0 of them with too few boots for any "
+				       "verdict. In the median of these figures such boots show a "
+				       "change of +8."));
+	assert_int_equal(child_do(argv, -1), 0);
+	assert_int_equal(report_run(other, &e), 0);
+	report = read_text(other, "report.txt");
+	mixed = paragraph(report, "Unclear: ");
+	assert_non_null(strstr(mixed, "6 of 6 main figures, 2 of them with too few boots for any "
+				      "verdict. In the median of the others such boots show a "
+				      "change of +9.16%"));
+	s.noise = 2;
+	wild = unclear_of(&s);
+	assert_non_null(strstr(wild, "show not even a change by a factor of 10 with"));
 }
 
 /* A document that is @name wherever it can be, in one of the forms. */
@@ -848,6 +907,7 @@ int main(void)
 		cmocka_unit_test(test_published_lineage),
 		cmocka_unit_test(test_different_sources),
 		cmocka_unit_test(test_changes_without_a_ratio),
+		cmocka_unit_test(test_unclear),
 		cmocka_unit_test(test_summary),
 		cmocka_unit_test(test_names_are_text),
 	};

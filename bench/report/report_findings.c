@@ -63,52 +63,93 @@ static char *boots_for_wanted(double boots)
 			       : hb_strf("more than %d", STATS_BOOTS_MOST);
 }
 
-/* What unclear verdicts leave open: how large a change these boots would have shown. */
-void report_unclear(const struct compare_model *m, struct doc *d)
+static bool is_unclear(const struct compare_model *m, const struct comparison *c)
 {
-	HB_FREE double *mde = calloc(m->ncomparisons + 1, sizeof(*mde));
-	HB_FREE double *boots = calloc(m->ncomparisons + 1, sizeof(*boots));
-	const size_t family = m->tested[false][COMPARE_MAIN];
-	size_t all = 0, n = 0, few = 0, known = 0;
-	HB_FREE char *shown = NULL, *more = NULL;
+	return compare_is_main(m, c) && !isnan(c->change.log_ratio) && c->verdict == STATS_UNCLEAR;
+}
 
-	for (size_t i = 0; i < m->ncomparisons && mde && boots; i++) {
+static bool has_few_boots(const struct comparison *c)
+{
+	return c->rank_floor > STATS_ALPHA;
+}
+
+/*
+ * Of the unclear figures with too few boots for any verdict, or of the others: the smallest change
+ * that such boots show, and how many boots show the wanted one. Returns of how many figures.
+ */
+static size_t unclear_needs(const struct compare_model *m, bool few, double *mde, double *boots)
+{
+	const size_t family = m->tested[false][COMPARE_MAIN];
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->ncomparisons; i++) {
 		const struct comparison *c = &m->comparisons[i];
 		size_t na = compare_figure(m, c, false)->arm.n;
 		size_t nb = compare_figure(m, c, true)->arm.n;
 		unsigned int needed;
 
-		if (!compare_is_main(m, c) || isnan(c->change.log_ratio))
-			continue;
-		all++;
-		if (c->verdict != STATS_UNCLEAR)
-			continue;
-		n++;
-		few += c->rank_floor > STATS_ALPHA;
-		if (!(c->change.se > 0))
+		if (!is_unclear(m, c) || has_few_boots(c) != few || !(c->change.se > 0))
 			continue;
 		needed = stats_boots_needed(c->change.se, na < nb ? na : nb, log1p(WANTED),
 					    m->rule.alpha / family, STATS_POWER);
-		boots[known] = needed ? needed : INFINITY;
-		mde[known++] = c->change.log_mde;
+		boots[n] = needed ? needed : INFINITY;
+		mde[n++] = c->change.log_mde;
 	}
-	if (!n || compare_is_exact(m))
-		return;
-	shown = known ? shown_change(stats_median(mde, known)) : NULL;
-	more = known ? boots_for_wanted(stats_median(boots, known)) : NULL;
-	if (!shown || !more) {
-		doc_paragraph(d,
-			      "Unclear: %zu of %zu main figures, %zu of them with too few boots "
-			      "for any verdict.",
-			      n, all, few);
-		return;
+	return n;
+}
+
+/* The spread of so few is hardly known: no word about changes that they would show. */
+static char *few_left_open(const double *boots, size_t known)
+{
+	HB_FREE char *more = known ? boots_for_wanted(stats_median(boots, known)) : NULL;
+	HB_FREE char *wanted =
+		more ? hb_strf(" By their spread, as far as so few show it, a change of %+.0f%% "
+			       "takes %s boots per arm to be found with a probability of 80 %%.",
+			       100 * WANTED, more)
+		     : strdup("");
+
+	return hb_strf(", all of them with too few boots for any verdict, which takes %u per arm: "
+		       "from these nothing can be told, however large a change looks.%s",
+		       stats_rank_min_boots(STATS_ALPHA), wanted ? wanted : "");
+}
+
+/* How large a change these boots would have shown. */
+static char *left_open(const double *mde, const double *boots, size_t known, size_t few)
+{
+	HB_FREE char *shown = known ? shown_change(stats_median(mde, known)) : NULL;
+	HB_FREE char *more = known ? boots_for_wanted(stats_median(boots, known)) : NULL;
+	HB_FREE char *wanted =
+		shown && more
+			? hb_strf(" In the median of %s such boots show %s with a probability of "
+				  "80 %%, and one of %+.0f%% would take %s boots per arm; "
+				  "summary.csv has the smallest change for each.",
+				  few ? "the others" : "these figures", shown, 100 * WANTED, more)
+			: strdup("");
+
+	return hb_strf(", %zu of them with too few boots for any verdict.%s", few,
+		       wanted ? wanted : "");
+}
+
+/* What unclear verdicts leave open. */
+void report_unclear(const struct compare_model *m, struct doc *d)
+{
+	HB_FREE double *mde = calloc(m->ncomparisons + 1, sizeof(*mde));
+	HB_FREE double *boots = calloc(m->ncomparisons + 1, sizeof(*boots));
+	size_t all = 0, n = 0, few = 0, known;
+	HB_FREE char *text = NULL;
+
+	for (size_t i = 0; i < m->ncomparisons; i++) {
+		const struct comparison *c = &m->comparisons[i];
+
+		all += compare_is_main(m, c) && !isnan(c->change.log_ratio);
+		n += is_unclear(m, c);
+		few += is_unclear(m, c) && has_few_boots(c);
 	}
-	doc_paragraph(d,
-		      "Unclear: %zu of %zu main figures, %zu of them with too few boots for any "
-		      "verdict. In the median of these figures such boots show %s with a "
-		      "probability of 80 %%, and one of %+.0f%% would take %s boots per arm; "
-		      "summary.csv has the smallest change for each.",
-		      n, all, few, shown, 100 * WANTED, more);
+	if (!n || compare_is_exact(m) || !mde || !boots)
+		return;
+	known = unclear_needs(m, few == n, mde, boots);
+	text = few == n ? few_left_open(boots, known) : left_open(mde, boots, known, few);
+	doc_paragraph(d, "Unclear: %zu of %zu main figures%s", n, all, text ? text : ".");
 }
 
 void report_not_compared(const struct compare_model *m, struct doc *d)
