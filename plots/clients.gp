@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Transactions per second and p99 by number of clients. Columns: clients, tps, low, high, p99 in ns, low, high.
+# Transactions per second and p99 by number of clients. Columns: clients, tps, low, high, p99 in ns, low, high;
+# in mode exact per million instructions, and p99 in instructions.
 # The axes follow the figures: an interval from two boots may be a thousand times as long, and ends at the
 # border then. Arms stand a little apart so that no interval hides another.
 height = 760
@@ -15,7 +16,8 @@ stats data using 2 nooutput
 set_tps = sprintf('set yrange [0:%g]', 1.5 * STATS_max)
 has_p99 = 0
 stats data using 5 nooutput
-if (STATS_records > 0) { has_p99 = 1; set_p99 = sprintf('set yrange [0:%g]', 1.5 * STATS_max / 1e6) }
+one = instructions ? 1 : 1e6
+if (STATS_records > 0) { has_p99 = 1; set_p99 = sprintf('set yrange [0:%g]', 1.5 * STATS_max / one) }
 do for [t in 'svg png'] {
 	eval terminal(t)
 	set output stem.'.'.t
@@ -23,18 +25,18 @@ do for [t in 'svg png'] {
 	set title heading
 	set label 100 note at graph 1, graph 1.05 right
 	eval set_tps
-	set ylabel 'transactions per second'
-	set format y '%.0s%c'
+	set ylabel instructions ? 'transactions per million instructions' : 'transactions per second'
+	set format y instructions ? '%g' : '%.0s%c'
 	plot for [i = 0 : arms - 1] data index i using ($1 + left(i)):2 with lines lt i + 1 title columnheader(1), \
 		for [i = 0 : arms - 1] data index i using ($1 + left(i)):2:3:4 with yerrorbars lt i + 1 dt 1 notitle
 	unset title
 	unset label 100
-	set ylabel 'p99 latency (ms)'
-	set format y '%g'
+	set ylabel instructions ? 'p99 latency (instructions)' : 'p99 latency (ms)'
+	set format y instructions ? '%.1s%c' : '%g'
 	if (has_p99) {
 		eval set_p99
-		plot for [i = 0 : arms - 1] data index i using ($1 + left(i)):($5 / 1e6) with lines lt i + 1 title columnheader(1), \
-			for [i = 0 : arms - 1] data index i using ($1 + left(i)):($5 / 1e6):($6 / 1e6):($7 / 1e6) with yerrorbars lt i + 1 dt 1 notitle
+		plot for [i = 0 : arms - 1] data index i using ($1 + left(i)):($5 / one) with lines lt i + 1 title columnheader(1), \
+			for [i = 0 : arms - 1] data index i using ($1 + left(i)):($5 / one):($6 / one):($7 / one) with yerrorbars lt i + 1 dt 1 notitle
 	}
 	unset multiplot
 	unset output

@@ -236,6 +236,51 @@ static void test_instructions_are_no_time(void **state)
 	release(&p);
 }
 
+/* The run of @s as mode exact would have given it: rates per million instructions. */
+static void plan_exact(const struct synthetic *s, struct planned *p)
+{
+	const struct compare_options o = {0};
+	struct hb_error e;
+
+	plan(s, p);
+	for (size_t i = 0; i < p->run->ncells; i++) {
+		p->run->cells[i].minsn_ns = 16e6;
+		for (unsigned int k = 0; k < p->run->cells[i].nmetrics; k++) {
+			struct load_metric *metric = &p->run->cells[i].metrics[k];
+
+			metric->unit = !strcmp(metric->unit, "1/s")  ? "1/Minsn"
+				       : !strcmp(metric->unit, "ns") ? "insn"
+								     : metric->unit;
+		}
+	}
+	p->run->mode = "exact";
+	plot_free(&p->set);
+	compare_free(p->m);
+	assert_int_equal(compare_build(p->run, NULL, &o, &p->m, &e), 0);
+	assert_int_equal(plot_plan(p->m, &p->set), 0);
+	assert_int_equal(plot_draw(p->m, &p->set, &e), 0);
+}
+
+/* Throughput by tasks and by clients has its picture, in the unit of its mode. */
+static void test_sweep_in_instructions(void **state)
+{
+	struct synthetic s = synthetic_default(run_dir);
+	struct planned p;
+
+	(void)state;
+	plan_exact(&s, &p);
+	assert_string_equal(find(&p, PLOT_SCALING)->stem, "scaling-1");
+	assert_true(svg_says(&p, PLOT_SCALING, "faults (1/Minsn)"));
+	release(&p);
+	s.database = 1;
+	plan_exact(&s, &p);
+	assert_string_equal(find(&p, PLOT_CLIENTS)->stem, "clients-1");
+	assert_true(svg_says(&p, PLOT_CLIENTS, "transactions per million instructions"));
+	assert_true(svg_says(&p, PLOT_CLIENTS, "p99 latency (instructions)"));
+	assert_false(svg_says(&p, PLOT_CLIENTS, "second"));
+	release(&p);
+}
+
 /* Even what a loader would refuse is no program to gnuplot. */
 static void test_names_are_no_commands(void **state)
 {
@@ -267,6 +312,7 @@ int main(void)
 		cmocka_unit_test(test_exact),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_instructions_are_no_time),
+		cmocka_unit_test(test_sweep_in_instructions),
 		cmocka_unit_test(test_names_are_no_commands),
 	};
 

@@ -551,6 +551,54 @@ static void test_unclear(void **state)
 	assert_non_null(strstr(wild, "show not even a change by a factor of 10 with"));
 }
 
+/* The report on @s as mode exact would have given it; owned by the caller. */
+static char *instructions_report(const struct synthetic *s, const struct compare_options *o)
+{
+	struct compare_model *m;
+	struct load_run *run;
+	struct doc d = {0};
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	struct hb_error e;
+
+	assert_non_null(out);
+	assert_int_equal(synthetic_write(s), 0);
+	assert_int_equal(load_run(s->dir, &run, &e), 0);
+	run->mode = "exact";
+	assert_int_equal(compare_build(run, NULL, o, &m, &e), 0);
+	report_build(m, &d, false);
+	assert_int_equal(doc_text(&d, out, false), 0);
+	fclose(out);
+	doc_free(&d);
+	compare_free(m);
+	load_free(run);
+	return text;
+}
+
+/* Of instructions no limit can be a time. */
+static void test_limit_is_a_time(void **state)
+{
+	HB_FREE char *other = hb_strf("%s/limit", dir);
+	const struct compare_options none = {0}, asked = {.limit = 5e6};
+	HB_FREE char *time = NULL, *instructions = NULL, *same = NULL;
+	struct synthetic s = synthetic_default(other);
+
+	(void)state;
+	s.database = 1;
+	for (unsigned int i = 0; i < 5; i++)
+		s.tasks[i] = 1 << i;
+	time = text_report(&s);
+	assert_non_null(strstr(time, "Largest number of clients"));
+	assert_non_null(strstr(time, "limits chosen from"));
+	assert_non_null(strstr(time, "--limit=TIME"));
+	instructions = instructions_report(&s, &none);
+	assert_non_null(strstr(instructions, "limits chosen from"));
+	assert_null(strstr(instructions, "--limit=TIME"));
+	same = instructions_report(&s, &asked);
+	assert_string_equal(same, instructions);
+}
+
 /* A document that is @name wherever it can be, in one of the forms. */
 static char *rendered(const char *name, char form)
 {
@@ -908,6 +956,7 @@ int main(void)
 		cmocka_unit_test(test_different_sources),
 		cmocka_unit_test(test_changes_without_a_ratio),
 		cmocka_unit_test(test_unclear),
+		cmocka_unit_test(test_limit_is_a_time),
 		cmocka_unit_test(test_summary),
 		cmocka_unit_test(test_names_are_text),
 	};

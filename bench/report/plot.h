@@ -64,7 +64,10 @@ bool plot_forest_row(const struct compare_model *m, const struct comparison *c,
 const struct compare_metric *plot_workload_rate(const struct compare_group *g);
 const struct compare_metric *plot_next_antagonist(const struct compare_group *g,
 						  const struct compare_metric *previous);
-/* Main throughput of a section: a rate or gauge per second of the workload; NULL: none. */
+/*
+ * Main throughput of a section: a rate or gauge of the workload, per second or per million
+ * instructions; NULL: none.
+ */
 const struct compare_metric *plot_throughput(const struct compare_group *g);
 
 #endif

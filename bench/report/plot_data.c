@@ -53,12 +53,18 @@ const struct compare_metric *plot_next_antagonist(const struct compare_group *g,
 	return NULL;
 }
 
+/* Operations in time, or in what mode exact has in its place. */
+static bool is_throughput(const char *unit)
+{
+	return !strcmp(unit, "1/s") || !strcmp(unit, "1/Minsn");
+}
+
 const struct compare_metric *plot_throughput(const struct compare_group *g)
 {
 	for (unsigned int k = 0; k < g->nmetrics; k++) {
 		const struct compare_metric *metric = &g->metrics[k];
 
-		if (metric->primary && is_workload(metric) && !strcmp(metric->unit, "1/s") &&
+		if (metric->primary && is_workload(metric) && is_throughput(metric->unit) &&
 		    (metric->kind == METRIC_RATE || metric->kind == METRIC_GAUGE))
 			return metric;
 	}

@@ -124,10 +124,16 @@ static char *limit_text(const struct capacity_limit *limit)
 	return strcmp(low, high) ? hb_strf("%s [%s..%s]", n, low, high) : HB_STEAL(n);
 }
 
+/* The limit that was asked for, a time, of which mode exact has none; 0: none. */
+static double asked_limit(const struct compare_model *m)
+{
+	return plot_in_instructions(m) ? 0 : m->limit;
+}
+
 static void limit_row(const struct compare_model *m, struct doc *d, unsigned int first,
 		      unsigned int end, const struct compare_metric *metric)
 {
-	double at = m->limit > 0 ? m->limit : natural_limit(m, first, end, metric);
+	double at = asked_limit(m) > 0 ? asked_limit(m) : natural_limit(m, first, end, metric);
 	char *cells[DOC_COLUMNS] = {NULL};
 
 	cells[0] = strdup(metric->label);
@@ -152,11 +158,11 @@ static void limits(const struct compare_model *m, struct doc *d, unsigned int fi
 	compare_scale(g, &across);
 	doc_table(d,
 		  "Largest number of %s that keeps a latency below a limit, with its 95 %% "
-		  "interval by the spread between boots; N+: at least N, more was not measured%s",
-		  across,
-		  m->limit > 0 ? ""
-			       : "; limits chosen from these data, report --limit=TIME sets your "
-				 "own");
+		  "interval by the spread between boots; N+: at least N, more was not measured%s%s",
+		  across, asked_limit(m) > 0 ? "" : "; limits chosen from these data",
+		  asked_limit(m) > 0 || plot_in_instructions(m)
+			  ? ""
+			  : ", report --limit=TIME sets your own");
 	doc_column(d, "figure", true);
 	doc_column(d, "limit", false);
 	for (unsigned int arm = 0; arm < m->narms && arm + 2 < DOC_COLUMNS; arm++)
