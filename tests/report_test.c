@@ -576,6 +576,33 @@ static char *instructions_report(const struct synthetic *s, const struct compare
 	return text;
 }
 
+static char *exact_notice(const struct synthetic *s)
+{
+	const struct compare_options none = {0};
+	HB_FREE char *text = instructions_report(s, &none);
+
+	return paragraph(text, "EXACT: ");
+}
+
+/* The machine of mode exact as it was for this run's number of CPUs. */
+static void test_turns_of_the_run(void **state)
+{
+	HB_FREE char *other = hb_strf("%s/turns", dir);
+	HB_FREE char *one = NULL, *four = NULL, *many = NULL;
+	struct synthetic s = synthetic_default(other);
+
+	(void)state;
+	four = exact_notice(&s);
+	assert_non_null(strstr(four, "equal CPUs in turns of some hundred instructions, an"));
+	s.vcpus = 12;
+	many = exact_notice(&s);
+	assert_non_null(strstr(many, "equal CPUs in turns of 30 to 60 instructions, an"));
+	s.vcpus = 1;
+	one = exact_notice(&s);
+	assert_non_null(strstr(one, "the guest's one CPU, an instruction per unit of time; a"));
+	assert_null(strstr(one, "turns"));
+}
+
 /* Of instructions no limit can be a time. */
 static void test_limit_is_a_time(void **state)
 {
@@ -956,6 +983,7 @@ int main(void)
 		cmocka_unit_test(test_different_sources),
 		cmocka_unit_test(test_changes_without_a_ratio),
 		cmocka_unit_test(test_unclear),
+		cmocka_unit_test(test_turns_of_the_run),
 		cmocka_unit_test(test_limit_is_a_time),
 		cmocka_unit_test(test_summary),
 		cmocka_unit_test(test_names_are_text),

@@ -94,7 +94,7 @@ static json_t *run_json(const struct synthetic *s)
 		"synthetic", "text", "[scenario]\n", "overrides", "mode", s->mode, "mode_reason",
 		"asked for", "seed", 7, "repetitions", s->boots, "repetitions_reason",
 		"as the scenario says", "kernels", kernels, "config_diff", "a", "base", "b",
-		"hinode", "lines", "explained", 1, "guest", "vcpus", 4, "memory",
+		"hinode", "lines", "explained", 1, "guest", "vcpus", s->vcpus ?: 4, "memory",
 		(json_int_t)4 << 30, "nodes", 2, "command_line", "console=ttyS0 quiet", "huge_page",
 		(json_int_t)2 << 20, "qemu", "7.2.0", "accelerator", "tcg", "image", "id", "feed",
 		"bytes", 1048576, "postgres", "host", "id", "host-1", "cpu_model", "Example CPU",

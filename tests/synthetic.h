@@ -25,6 +25,7 @@ struct synthetic {
 	int database;  /* 1: the workload is postgres, tasks[] is its number of clients */
 	unsigned int machines;	 /* 0: the run's; else repetition r ran on node r % machines, each
 				    half as   fast as the one before */
+	unsigned int vcpus;	 /* of the guest; 0: 4 */
 	int models;		 /* 1: each of them has another model of CPU */
 	int contrary;		 /* 1: on node 1 the effect is the other way round */
 	const char *hang_kernel; /* its boots of the last cell hang, as expected; NULL: none */

@@ -33,6 +33,40 @@ static void title(const struct compare_model *m, struct doc *d)
 		    arms ? arms : "", m->runs[0]->mode);
 }
 
+static unsigned int guest_vcpus(const struct compare_model *m)
+{
+	return json_integer_value(
+		json_object_get(json_object_get(m->runs[0]->run, "guest"), "vcpus"));
+}
+
+/* How many instructions of one CPU its turn is: see exact_machine(). */
+static const char *turns_of(unsigned int vcpus)
+{
+	return vcpus > EXACT_TIMERS / EXACT_PERIODS ? "30 to 60" : "some hundred";
+}
+
+/* Mode exact, work that is not counted but measured. */
+static void instructions_notice(const struct compare_model *m, struct doc *d)
+{
+	unsigned int vcpus = guest_vcpus(m);
+	HB_FREE char *cpus =
+		vcpus == 1
+			? strdup("one CPU, an instruction per unit of time")
+			: hb_strf("equal CPUs in turns of %s instructions, an instruction per unit "
+				  "of time each",
+				  turns_of(vcpus));
+
+	doc_paragraph(d,
+		      "EXACT: QEMU's TCG executed the guest's %s; a latency is the instructions "
+		      "that one CPU executes meanwhile, waiting included, a rate is per million of "
+		      "them (Minsn), and a boot's seed decides %s. This machine shows the order "
+		      "and the length of what holds locks, and who waits for whom; it has no "
+		      "caches, no memory latency, no cost of moving a cache line and no NUMA "
+		      "distance, so what only saves these is invisible.",
+		      cpus ? cpus : "CPUs",
+		      vcpus == 1 ? "what is random in it" : "how the turns interleave");
+}
+
 static void mode_notice(const struct compare_model *m, struct doc *d)
 {
 	const char *mode = m->runs[0]->mode;
@@ -45,15 +79,7 @@ static void mode_notice(const struct compare_model *m, struct doc *d)
 				 "threads. Ratios between the arms, counts and verdicts mean "
 				 "something; absolute times and rates do not.");
 	else if (!strcmp(mode, "exact") && !compare_is_exact(m))
-		doc_paragraph(
-			d, "EXACT: QEMU's TCG executed the guest's equal CPUs in turns of some "
-			   "hundred instructions, an instruction per unit of time each; a latency "
-			   "is the instructions that one CPU executes meanwhile, waiting included, "
-			   "a rate is per million of them (Minsn), and a boot's seed decides how "
-			   "the turns interleave. This machine shows the order and the length of "
-			   "what holds locks, and who waits for whom; it has no caches, no memory "
-			   "latency, no cost of moving a cache line and no NUMA distance, so what "
-			   "only saves these is invisible.");
+		instructions_notice(m, d);
 	else if (!strcmp(mode, "exact"))
 		doc_paragraph(d,
 			      "EXACT: QEMU's TCG executed the guest on one vCPU and counted its "
@@ -72,13 +98,12 @@ static void mode_notice(const struct compare_model *m, struct doc *d)
 /* The CPUs of mode exact may be unequal with this QEMU. */
 static void equality_notice(const struct compare_model *m, struct doc *d)
 {
-	const json_t *guest = json_object_get(m->runs[0]->run, "guest");
 	const char *qemu = json_text(m->runs[0]->environment, "qemu");
 	HB_FREE char *doubt = NULL;
 
 	if (strcmp(m->runs[0]->mode, "exact") || compare_is_exact(m))
 		return;
-	doubt = exact_doubt(json_integer_value(json_object_get(guest, "vcpus")), qemu);
+	doubt = exact_doubt(guest_vcpus(m), qemu);
 	if (doubt)
 		doc_paragraph(d, "UNEQUAL: %s.", doubt);
 }
