@@ -209,6 +209,51 @@ static void test_deadline_grows_with_memory(void **state)
 	assert_int_equal(session_most_ns(&s), 0);
 }
 
+/* The cell of a guest in @mode whose agent said @verdict, and figures of these counts. */
+static json_t *cell_of(struct fixture *f, enum vm_mode mode, const char *verdict, int touches,
+		       int punches)
+{
+	struct session_config c = {.planned = f->planned, .vm = {.mode = mode}};
+	struct session s = {
+		.c = &c,
+		.result =
+			json_pack("{s:s, s:[{s:s, s:s, s:s, s:i}, {s:s, s:s, s:s, s:i}, "
+				  "{s:s, s:s, s:s, s:i}]}",
+				  "verdict", verdict, "metrics", "role", "workload", "kind", "rate",
+				  "name", "faults", "count", 0, "role", "workload", "kind", "rate",
+				  "name", "touches", "count", touches, "role", "antagonist", "kind",
+				  "rate", "name", "punches", "count", punches)};
+	json_t *cell;
+
+	assert_non_null(s.result);
+	cell = session_cell(&s, "2020-01-01T00:00:00Z");
+	json_decref(s.result);
+	return cell;
+}
+
+static void expect_cell(json_t *cell, const char *verdict, const char *reason)
+{
+	const char *said = json_string_value(json_object_get(cell, "reason"));
+
+	assert_string_equal(json_string_value(json_object_get(cell, "verdict")), verdict);
+	assert_non_null(strstr(said, reason));
+	json_decref(cell);
+}
+
+/* One figure of a workload is enough; what an antagonist did is none. */
+static void test_nothing_measured(void **state)
+{
+	struct fixture *f = *state;
+
+	expect_cell(cell_of(f, VM_EXACT, "OK", 1, 0), "OK", "");
+	expect_cell(cell_of(f, VM_EXACT, "OK", 0, 3), "INVALID",
+		    "no workload did anything in the measured phase");
+	/* What happened is worse than that nothing was measured, and said. */
+	expect_cell(cell_of(f, VM_EXACT, "DIRTY", 0, 3), "DIRTY", "");
+	/* A phase in time: where nothing is done in it, that is a figure. */
+	expect_cell(cell_of(f, VM_KVM, "OK", 0, 3), "OK", "");
+}
+
 static void test_garbage(void **state)
 {
 	expect(*state, "garbage", "INVALID", "not a frame");
@@ -320,6 +365,7 @@ int main(void)
 		T(test_flood),
 		T(test_cell_deadline),
 		T(test_deadline_grows_with_memory),
+		T(test_nothing_measured),
 		T(test_garbage),
 		T(test_died),
 		T(test_result_before_hello),

@@ -2,6 +2,7 @@
 /* A session that is over becomes cell.json. */
 #include <string.h>
 
+#include "bench/base/json.h"
 #include "bench/base/verdict.h"
 #include "bench/scenario/plan.h"
 #include "bench/guest/session_state.h"
@@ -88,17 +89,49 @@ static json_t *metrics(const struct session *s)
 	return list;
 }
 
+/*
+ * Did the workloads do nothing that their rates count? A phase of mode exact is as short as its
+ * scenario says, whatever an operation takes.
+ */
+static bool measured_nothing(const struct session *s)
+{
+	const json_t *m;
+	bool counted = false;
+	size_t i;
+
+	json_array_foreach (json_object_get(s->result, "metrics"), i, m) {
+		if (strcmp(json_text(m, "role"), "workload") ||
+		    strcmp(json_text(m, "kind"), "rate"))
+			continue;
+		if (json_number_value(json_object_get(m, "count")) > 0)
+			return false;
+		counted = true;
+	}
+	return counted && session_is_exact(s);
+}
+
+/* What the agent says of its cell, or what must be said of that. */
+static void settle_result(struct session *s)
+{
+	const char *verdict = json_string_value(json_object_get(s->result, "verdict"));
+	const char *reason = json_string_value(json_object_get(s->result, "reason"));
+
+	if (cell_verdict_find(verdict) == CELL_OK && measured_nothing(s))
+		session_settle(s, "INVALID",
+			       "no workload did anything in the measured phase: one operation "
+			       "takes longer than it; a larger insn makes it longer");
+	else
+		session_settle(s, verdict, "%s", reason ? reason : "");
+}
+
 static json_t *make_cell(struct session *s, const char *started)
 {
 	static const char *const objects[] = {"parameters", "conservation"};
 	json_t *cell = json_object(), *notes;
-	const char *verdict, *reason;
+	const char *verdict;
 
-	if (!s->verdict) {
-		verdict = json_string_value(json_object_get(s->result, "verdict"));
-		reason = json_string_value(json_object_get(s->result, "reason"));
-		session_settle(s, verdict, "%s", reason ? reason : "");
-	}
+	if (!s->verdict)
+		settle_result(s);
 	verdict = s->verdict;
 	fill_planned(s, cell);
 	json_object_set_new(cell, "verdict", json_string(verdict));
