@@ -74,8 +74,8 @@ static int teardown(void **state)
 	return hb_remove_all(dir);
 }
 
-/* Sync "from" and "over" to "to"; the changes. */
-static json_t *sync_all(json_t *gone)
+/* Sync "from" and "over" to "to"; the changes, into *@changes unless that is NULL. */
+static void sync_to(json_t *gone, json_t **changes)
 {
 	HB_FREE char *from = at("from"), *over = at("over"), *to = at("to");
 	const struct sync s = {.from = from,
@@ -85,10 +85,16 @@ static json_t *sync_all(json_t *gone)
 			       .spared = "obj",
 			       .links = true};
 	struct hb_error e = {.text = ""};
+
+	if (sync_tree(&s, changes, &e))
+		fail_msg("%s", e.text);
+}
+
+static json_t *sync_all(json_t *gone)
+{
 	json_t *changes;
 
-	if (sync_tree(&s, &changes, &e))
-		fail_msg("%s", e.text);
+	sync_to(gone, &changes);
 	return changes;
 }
 
@@ -108,7 +114,7 @@ static void test_only_what_differs(void **state)
 	put("from/a/removed.c", "removed");
 	put("over/empty", "");
 	assert_int_equal(symlink("same.c", link_path), 0);
-	json_decref(sync_all(NULL));
+	sync_to(NULL, NULL);
 	put("to/obj/object", "object");
 	put("to/a/stray.c", "stray");
 	put("over/a/patched.c", "new");
@@ -147,6 +153,26 @@ static void test_back_again(void **state)
 	expect("to/x.c", "old");
 	assert_false(is_old("to/x.c"));
 	assert_true(is_old("from/x.c"));
+}
+
+/* A file that comes back has not the old time either: there may be an object of it as it was
+ * between.
+ */
+static void test_gone_and_back(void **state)
+{
+	json_t *gone = json_pack("{s:b}", "x.c", 1);
+
+	(void)state;
+	put("from/x.c", "old");
+	put("over/empty", "");
+	sync_to(NULL, NULL);
+	assert_true(is_old("to/x.c"));
+	json_decref(sync_all(gone));
+	assert_false(is_there("to/x.c"));
+	json_decref(sync_all(NULL));
+	expect("to/x.c", "old");
+	assert_false(is_old("to/x.c"));
+	json_decref(gone);
 }
 
 /* Files where directories were, and the other way round; a file that became executable. */
@@ -326,6 +352,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_only_what_differs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_back_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_gone_and_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_kinds_change, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_series, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_objects_are_kept, setup, teardown),

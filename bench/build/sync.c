@@ -11,8 +11,9 @@
 
 struct syncing {
 	const struct sync *s;
-	json_t *changes; /* or NULL */
-	char *last_dir;	 /* the directory that was made last */
+	json_t *overlaid; /* keys: the names in the overlay */
+	json_t *changes;  /* or NULL */
+	char *last_dir;	  /* the directory that was made last */
 };
 
 static bool is_gone(const struct sync *s, const char *name)
@@ -20,10 +21,10 @@ static bool is_gone(const struct sync *s, const char *name)
 	return s->gone && json_object_get(s->gone, name);
 }
 
-/* Is there a file @name (no directory) below @dir, which may be NULL? */
+/* Is there a file @name (no directory) below @dir? */
 static bool has_file(const char *dir, const char *name)
 {
-	HB_FREE char *path = dir ? hb_strf("%s/%s", dir, name) : NULL;
+	HB_FREE char *path = hb_strf("%s/%s", dir, name);
 	struct stat st;
 
 	return path && !lstat(path, &st) && !S_ISDIR(st.st_mode);
@@ -143,55 +144,64 @@ static int place_new(struct syncing *g, const char *from, const struct stat *f, 
 	return copy_file(from, f->st_mode, to);
 }
 
-/* Make file @name of the target like that of @dir. */
-static int place(struct syncing *g, const char *dir, const char *name)
+/*
+ * Make file @name of the target like that of @dir, which is @f. Where changes are told, there may
+ * be objects of a file of that name, newer than a link would be: it has the time of now then.
+ */
+static int place(struct syncing *g, const char *dir, const char *name, const struct stat *f)
 {
 	HB_FREE char *from = hb_strf("%s/%s", dir, name), *to = hb_strf("%s/%s", g->s->to, name);
-	bool link_it = g->s->links && dir == g->s->from;
-	struct stat f, t;
+	bool link_it = g->s->links && dir == g->s->from && !g->changes;
+	struct stat t;
 	int rc;
 
 	if (!from || !to)
 		return -ENOMEM;
-	if (lstat(from, &f))
-		return -errno;
 	if (lstat(to, &t)) {
 		rc = note_change(g, name, "new");
-		return rc ? rc : place_new(g, from, &f, to, link_it);
+		return rc ? rc : place_new(g, from, f, to, link_it);
 	}
-	rc = is_same(from, &f, to, &t);
+	rc = is_same(from, f, to, &t);
 	if (rc)
 		return rc < 0 ? rc : 0;
 	rc = note_change(g, name, "changed");
-	if (!rc && !(S_ISREG(f.st_mode) && S_ISREG(t.st_mode)))
+	if (!rc && !(S_ISREG(f->st_mode) && S_ISREG(t.st_mode)))
 		rc = hb_remove_all(to);
-	return rc ? rc : place_new(g, from, &f, to, false);
+	return rc ? rc : place_new(g, from, f, to, false);
+}
+
+static int note_overlaid(struct syncing *g, const char *name, const struct stat *st)
+{
+	(void)st;
+	return json_object_set_new(g->overlaid, name, json_true()) ? -ENOMEM : 0;
 }
 
 /* Does the target want the file @name? */
-static bool is_wanted(const struct sync *s, const char *name)
+static bool is_wanted(const struct syncing *g, const char *name)
 {
-	return has_file(s->overlay, name) || (!is_gone(s, name) && has_file(s->from, name));
+	return json_object_get(g->overlaid, name) ||
+	       (!is_gone(g->s, name) && has_file(g->s->from, name));
 }
 
-static int take_from(struct syncing *g, const char *name)
+static int take_from(struct syncing *g, const char *name, const struct stat *st)
 {
-	const struct sync *s = g->s;
-
-	return is_gone(s, name) || has_file(s->overlay, name) ? 0 : place(g, s->from, name);
+	return is_gone(g->s, name) || json_object_get(g->overlaid, name)
+		       ? 0
+		       : place(g, g->s->from, name, st);
 }
 
-static int take_overlay(struct syncing *g, const char *name)
+static int take_overlay(struct syncing *g, const char *name, const struct stat *st)
 {
-	return place(g, g->s->overlay, name);
+	return place(g, g->s->overlay, name, st);
 }
 
-static int drop_unwanted(struct syncing *g, const char *name)
+static int drop_unwanted(struct syncing *g, const char *name, const struct stat *st)
 {
 	HB_FREE char *path = NULL;
 	int rc;
 
-	if (is_wanted(g->s, name))
+	(void)st;
+	if (is_wanted(g, name))
 		return 0;
 	path = hb_strf("%s/%s", g->s->to, name);
 	rc = path ? note_change(g, name, "gone") : -ENOMEM;
@@ -204,8 +214,9 @@ static bool is_spared(const struct syncing *g, const char *dir, const FTSENT *f)
 	       !strcmp(f->fts_name, g->s->spared);
 }
 
-/* Call @act with the name of each file below @dir. */
-static int walk(struct syncing *g, const char *dir, int (*act)(struct syncing *, const char *))
+/* Call @act with the name of each file below @dir and what lstat() says of it. */
+static int walk(struct syncing *g, const char *dir,
+		int (*act)(struct syncing *, const char *, const struct stat *))
 {
 	char *roots[] = {(char *)dir, NULL};
 	FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
@@ -216,10 +227,10 @@ static int walk(struct syncing *g, const char *dir, int (*act)(struct syncing *,
 	while (!rc && (f = fts_read(fts))) {
 		if (is_spared(g, dir, f))
 			fts_set(fts, f, FTS_SKIP);
-		else if (f->fts_info == FTS_DNR || f->fts_info == FTS_ERR)
+		else if (f->fts_info == FTS_DNR || f->fts_info == FTS_ERR || f->fts_info == FTS_NS)
 			rc = -f->fts_errno;
 		else if (f->fts_info != FTS_D && f->fts_info != FTS_DP)
-			rc = act(g, f->fts_path + skip);
+			rc = act(g, f->fts_path + skip, f->fts_statp);
 	}
 	if (fts)
 		fts_close(fts);
@@ -228,9 +239,12 @@ static int walk(struct syncing *g, const char *dir, int (*act)(struct syncing *,
 
 int sync_tree(const struct sync *s, json_t **changes, struct hb_error *e)
 {
-	struct syncing g = {.s = s, .changes = changes ? json_object() : NULL};
-	int rc = !changes || g.changes ? hb_mkdir_all(s->to) : -ENOMEM;
+	struct syncing g = {
+		.s = s, .overlaid = json_object(), .changes = changes ? json_object() : NULL};
+	int rc = g.overlaid && (!changes || g.changes) ? hb_mkdir_all(s->to) : -ENOMEM;
 
+	if (!rc && s->overlay)
+		rc = walk(&g, s->overlay, note_overlaid);
 	if (!rc)
 		rc = walk(&g, s->to, drop_unwanted);
 	if (!rc)
@@ -238,6 +252,7 @@ int sync_tree(const struct sync *s, json_t **changes, struct hb_error *e)
 	if (!rc && s->overlay)
 		rc = walk(&g, s->overlay, take_overlay);
 	free(g.last_dir);
+	json_decref(g.overlaid);
 	if (rc) {
 		json_decref(g.changes);
 		return hb_error_set(e, rc, "cannot make %s like %s: %s", s->to, s->from,

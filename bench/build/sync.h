@@ -16,14 +16,14 @@ struct sync {
 	json_t *gone;	     /* object whose keys are names in @from that are left out, or NULL */
 	const char *to;	     /* the tree to change; made when it is not there */
 	const char *spared;  /* a directory at the top of @to that is let alone, or NULL */
-	bool links;	     /* a file that is new in @to may be a hard link to that of @from */
+	bool links; /* where changes are not told, what is new in @to may be a link to @from's */
 };
 
 /*
  * Afterwards @to has the regular files and symbolic links of @from and @overlay and no others. One
  * that differs is replaced by a copy with the time of now, never written to. *@changes (new
- * reference; @changes may be NULL) is {NAME: "new" | "changed" | "gone"}. @to is as good as lost
- * after an error.
+ * reference; NULL: @to has no objects yet, nothing is told) is {NAME: "new" | "changed" | "gone"}.
+ * @to is as good as lost after an error.
  */
 int sync_tree(const struct sync *s, json_t **changes, struct hb_error *e);
 
