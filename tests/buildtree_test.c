@@ -240,6 +240,9 @@ static void test_series(void **state)
 	fclose(log);
 }
 
+/* Had the tree that was built in last a configuration that fits? */
+static bool configured;
+
 /* Open the shared tree of @source and @config, fill it from "from", and close it. Was it warm? */
 static bool build_source(const char *source, const char *config, bool whole)
 {
@@ -253,6 +256,8 @@ static bool build_source(const char *source, const char *config, bool whole)
 	if (buildtree_open(dir, &name, NULL, &t, &e) || buildtree_fill(&t, &s, over, NULL, &e))
 		fail_msg("%s", e.text);
 	warm = t.warm;
+	configured = t.configured;
+	buildtree_set_configured(&t);
 	{
 		HB_FREE char *object = hb_strf("%s/object", t.obj);
 
@@ -285,6 +290,100 @@ static void test_objects_are_kept(void **state)
 	expect("trees/cc-source-a/src/obj/object", "a");
 	expect("trees/cc-source-b/src/obj/object", "b");
 	assert_true(build_source("another", "c", true));
+}
+
+/* Code that changes, comes or goes leaves the configuration as it is; nothing else does. */
+static void test_configuration_is_kept(void **state)
+{
+	static const struct {
+		const char *name;
+		bool kept;
+	} changes[] = {{"mm/x.c", true},      {"mm/x.h", true},	      {"mm/x.S", true},
+		       {"mm/Kconfig", false}, {"mm/Makefile", false}, {"mm/x.c.txt", false}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+		HB_FREE char *name = hb_strf("from/%s", changes[i].name);
+
+		put(name, "1");
+	}
+	put("over/empty", "");
+	build("a", true);
+	assert_false(configured);
+	build("a", true);
+	assert_true(configured);
+	put("from/mm/new.c", "1");
+	build("a", true);
+	assert_true(configured);
+	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+		HB_FREE char *name = hb_strf("from/%s", changes[i].name);
+
+		put(name, "2");
+		assert_true(build("a", true));
+		if (configured != changes[i].kept)
+			fail_msg("%s", name);
+	}
+	/* A copy has another one, and objects that go take theirs with them. */
+	assert_true(build("b", true));
+	assert_false(configured);
+	build("b", true);
+	assert_true(configured);
+	put("from/scripts/x.sh", "1");
+	assert_false(build("b", true));
+	assert_false(configured);
+	build("a", false);
+	build("a", true);
+	assert_false(configured);
+}
+
+/* A change that a configuration hangs on is not forgotten by a build that ended before it. */
+static void test_configuration_is_lost(void **state)
+{
+	HB_FREE char *from = at("from"), *over = at("over");
+	const struct source_tree s = {.dir = from, .links = true};
+	const struct buildtree_name name = {"cc", "source", "a"};
+	struct buildtree t;
+
+	(void)state;
+	put("from/Kconfig", "1");
+	put("over/empty", "");
+	build("a", true);
+	put("from/Kconfig", "2");
+	assert_int_equal(buildtree_open(dir, &name, NULL, &t, NULL), 0);
+	assert_int_equal(buildtree_fill(&t, &s, over, NULL, NULL), 0);
+	buildtree_close(&t, true);
+	build("a", true);
+	assert_false(configured);
+}
+
+static ino_t inode(const char *name)
+{
+	HB_FREE char *path = at(name);
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_ino;
+}
+
+/* Sources are links, which are known to be equal without being read, and links again when a tree
+ * begins anew. */
+static void test_sources_are_links(void **state)
+{
+	HB_FREE char *over = at("over");
+
+	(void)state;
+	put("from/mm/x.c", "1");
+	put("over/mm/x.c", "2");
+	assert_false(build("a", true));
+	put("over/mm/x.c", "1");
+	assert_true(build("a", true));
+	assert_int_not_equal(inode("trees/cc-source-a/src/mm/x.c"), inode("from/mm/x.c"));
+	assert_int_equal(hb_remove_all(over), 0);
+	put("over/empty", "");
+	put("from/scripts/x.sh", "1");
+	assert_false(build("a", true));
+	assert_int_equal(inode("trees/cc-source-a/src/mm/x.c"), inode("from/mm/x.c"));
+	assert_int_equal(inode("trees/cc-source-a/src/scripts/x.sh"), inode("from/scripts/x.sh"));
 }
 
 /* What make does not see empties the objects. */
@@ -356,6 +455,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_kinds_change, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_series, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_objects_are_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_configuration_is_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_configuration_is_lost, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sources_are_links, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_objects_are_dropped, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_interrupted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_prune, setup, teardown),

@@ -32,6 +32,7 @@
 /* A build adds a line to the file %s. */
 #define MAKEFILE                                                                                   \
 	"allnoconfig:\n"                                                                           \
+	"\techo one >>%s.configured\n"                                                             \
 	"\tgrep ^CONFIG_ $$KCONFIG_ALLCONFIG | grep -v CONFIG_LOST >$(O)/.config\n"                \
 	"olddefconfig:\n\ttrue\n"                                                                  \
 	"bzImage:\n"                                                                               \
@@ -66,16 +67,21 @@ static void put_variant(const char *name, const char *keys)
 	put(file, text);
 }
 
-static unsigned int builds(void)
+static unsigned int lines(const char *path)
 {
 	HB_FREE char *text = NULL;
 	unsigned int n = 0;
 
-	if (hb_file_read(counter, &text, NULL))
+	if (hb_file_read(path, &text, NULL))
 		return 0;
 	for (char *p = text; (p = strchr(p, '\n')); p++)
 		n++;
 	return n;
+}
+
+static unsigned int builds(void)
+{
+	return lines(counter);
 }
 
 static int setup(void **state)
@@ -88,7 +94,7 @@ static int setup(void **state)
 	cache = hb_strf("%s/cache", root);
 	assert_int_equal(hb_mkdir_all(cache), 0);
 	counter = hb_strf("%s/builds", root);
-	text = hb_strf(MAKEFILE, counter);
+	text = hb_strf(MAKEFILE, counter, counter);
 	source = hb_strf("%s/tree", root);
 	setenv("KERNEL_SRC", source, 1);
 	unsetenv("KEEP");
@@ -423,6 +429,32 @@ static void test_wrong_descriptions(void **state)
 	expect_error("w", -EINVAL, "w.ini:3: key 'fragments' has no value");
 	put_variant("w", "note = nothing to configure\n");
 	expect_error("w", -EINVAL, "give fragments");
+}
+
+/* Arms that differ by code are configured once. Each has what its own configuration would give it.
+ */
+static void test_configured_once(void **state)
+{
+	HB_FREE char *configured = hb_strf("%s.configured", counter);
+
+	(void)state;
+	free(resolve("plain"));
+	free(resolve("changed"));
+	put("tree/code.c", "int first;\nint second;\nint third;\nint fourth;\n");
+	free(resolve("plain"));
+	assert_int_equal(builds(), 3);
+	assert_int_equal(lines(configured), 1);
+	put_variant("b", "fragments = config/b.config\n");
+	free(resolve("b"));
+	assert_int_equal(lines(configured), 2);
+	put("tree/Kconfig", "config A\n");
+	free(resolve("plain"));
+	assert_int_equal(lines(configured), 3);
+	put("tree/Kconfig", "config B\n");
+	free(resolve("plain"));
+	assert_int_equal(lines(configured), 4);
+	free(resolve("changed"));
+	assert_int_equal(lines(configured), 4);
 }
 
 /* What make says is what the user reads; strict = no is about the configuration only. */
@@ -817,6 +849,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_unknown_variant, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_directory_of_ones_own, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wrong_descriptions, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_configured_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_build_that_fails, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_make_that_is_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_needs_of_a_configuration, setup, teardown),

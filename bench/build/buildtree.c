@@ -11,6 +11,8 @@
 /* Trees that are kept; sources are links, objects of a timed kernel take 0.2 GB. */
 #define KEPT	6
 #define OBJECTS "obj"
+/* Among the objects: the tree whose configuration they have, and whose sources it still fits. */
+#define CONFIGURED "hugebench-configured"
 
 static int take_names(struct buildtree *t, const char *dir, struct hb_error *e)
 {
@@ -102,6 +104,23 @@ static bool is_beyond_make(const char *name, const char *what)
 	return strcmp(what, "changed") && !ends_with(name, ".c");
 }
 
+/* Code is read when it is compiled, and has no say in the configuration. */
+static bool is_code(const char *name)
+{
+	return ends_with(name, ".c") || ends_with(name, ".h") || ends_with(name, ".S");
+}
+
+static bool all_are_code(json_t *changes)
+{
+	const char *name;
+	json_t *what;
+
+	json_object_foreach (changes, name, what)
+		if (!is_code(name))
+			return false;
+	return true;
+}
+
 static bool must_start_anew(json_t *changes)
 {
 	const char *name;
@@ -111,6 +130,47 @@ static bool must_start_anew(json_t *changes)
 		if (is_beyond_make(name, json_string_value(what)))
 			return true;
 	return false;
+}
+
+/* What marks @t, and nothing but it. */
+static const char *own_name(const struct buildtree *t)
+{
+	return strrchr(t->shared.dir, '/') + 1;
+}
+
+static char *configured_mark(const struct buildtree *t)
+{
+	return hb_strf("%s/" CONFIGURED, t->obj);
+}
+
+/* Set t->configured after @changes; a mark that does not hold goes. */
+static int keep_configuration(struct buildtree *t, json_t *changes)
+{
+	HB_FREE char *mark = configured_mark(t), *name = NULL;
+
+	if (!mark)
+		return -ENOMEM;
+	t->configured = t->warm && !hb_file_read(mark, &name, NULL) && !strcmp(name, own_name(t)) &&
+			all_are_code(changes);
+	return t->configured || !unlink(mark) || errno == ENOENT ? 0 : -errno;
+}
+
+void buildtree_set_configured(struct buildtree *t)
+{
+	HB_FREE char *mark = t->shared.dir ? configured_mark(t) : NULL;
+
+	/* Without it the next build takes longer, nothing else. */
+	if (mark)
+		hb_file_write_atomic(mark, own_name(t), strlen(own_name(t)));
+}
+
+/* Without objects; sources that are links anew are seen to be equal without being read. */
+static int start_anew(struct buildtree *t, const struct sync *s, struct hb_error *e)
+{
+	int rc = hb_remove_all(s->links ? t->src : t->obj);
+
+	t->warm = false;
+	return rc || !s->links ? rc : sync_tree(s, NULL, e);
 }
 
 int buildtree_fill(struct buildtree *t, const struct source_tree *from, const char *overlay,
@@ -125,10 +185,10 @@ int buildtree_fill(struct buildtree *t, const struct source_tree *from, const ch
 	json_t *changes = NULL;
 	int rc = sync_tree(&s, t->warm ? &changes : NULL, e);
 
-	if (!rc && t->warm && must_start_anew(changes)) {
-		rc = hb_remove_all(t->obj);
-		t->warm = false;
-	}
+	if (!rc && t->warm && must_start_anew(changes))
+		rc = start_anew(t, &s, e);
+	if (!rc)
+		rc = keep_configuration(t, changes);
 	json_decref(changes);
 	if (!rc)
 		rc = hb_mkdir_all(t->obj);

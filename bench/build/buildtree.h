@@ -14,7 +14,8 @@
 
 struct buildtree {
 	char *src, *obj;
-	bool warm; /* @obj has objects of an earlier build to start from */
+	bool warm;	 /* @obj has objects of an earlier build to start from */
+	bool configured; /* and its .config is what a configuration anew would give */
 	struct workspace shared;
 };
 
@@ -36,6 +37,8 @@ int buildtree_open(const char *cache, const struct buildtree_name *name, const c
  */
 int buildtree_fill(struct buildtree *t, const struct source_tree *from, const char *overlay,
 		   json_t *gone, struct hb_error *e);
+/* @t was configured; the next build that finds nothing but code changed need not do it again. */
+void buildtree_set_configured(struct buildtree *t);
 /* @whole: nothing was interrupted; a build that failed is whole too. */
 void buildtree_close(struct buildtree *t, bool whole);
 

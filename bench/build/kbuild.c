@@ -308,28 +308,37 @@ static int check_configuration(const struct building *g, const char *config, str
 		  : 0;
 }
 
-static int configure(struct building *g, const struct buildtree *t, struct hb_error *e)
+/* Have make write @config, which takes as long as compiling a dozen files. */
+static int make_configuration(struct building *g, const struct buildtree *t, const char *config,
+			      struct hb_error *e)
 {
 	const struct variant *v = g->b->v;
-	HB_FREE char *config = hb_strf("%s/.config", t->obj);
-	int rc;
+	int rc = fragments_join(g->b->root, v, v->config ? config : g->fragments);
 
-	if (!config)
-		return hb_error_set(e, -ENOMEM, "out of memory");
-	rc = fragments_join(g->b->root, v, v->config ? config : g->fragments);
 	if (rc)
 		return hb_error_set(e, rc, "kernel %s: cannot join its configuration: %s", v->name,
 				    strerror(-rc));
 	if (!v->config)
 		rc = make_target(g, t, "allnoconfig", log_line, e);
-	if (!rc)
-		rc = make_target(g, t, "olddefconfig", log_line, e);
+	return rc ? rc : make_target(g, t, "olddefconfig", log_line, e);
+}
+
+static int configure(struct building *g, struct buildtree *t, struct hb_error *e)
+{
+	HB_FREE char *config = hb_strf("%s/.config", t->obj);
+	int rc = config ? 0 : hb_error_set(e, -ENOMEM, "out of memory");
+
+	if (!rc && !t->configured) {
+		rc = make_configuration(g, t, config, e);
+		if (!rc)
+			buildtree_set_configured(t);
+	}
 	if (!rc)
 		rc = check_configuration(g, config, e);
 	if (rc)
 		return rc;
 	rc = needs_check(config, t->src, e);
-	return rc ? hb_error_prefix(e, rc, "kernel %s", v->name) : 0;
+	return rc ? hb_error_prefix(e, rc, "kernel %s", g->b->v->name) : 0;
 }
 
 static int copy_file(const char *from, const char *to)
