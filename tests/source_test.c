@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* apt's source lists in their forms, and what identifies a source tree. */
 #include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -359,6 +362,66 @@ static void test_git_dirty(void **state)
 	assert_null(unpacked(&s, "f"));
 }
 
+/* Set the time of file @name below the test's directory to a second of long ago. */
+static void make_old(const char *name)
+{
+	const struct timespec old[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+	HB_FREE char *path = hb_strf("%s/%s", dir, name);
+
+	assert_int_equal(utimensat(AT_FDCWD, path, old, 0), 0);
+}
+
+/* A change in the second in which git wrote its index has the size and the time of what git knows:
+ * git looks into the file for the index being no younger. */
+static void test_git_change_at_once(void **state)
+{
+	HB_FREE char *tree = hb_strf("%s/tree", dir), *text = NULL;
+	struct source s = {.tree = tree};
+
+	(void)state;
+	make_tree();
+	git("config core.trustctime false");
+	git("config core.checkStat minimal");
+	make_old("tree/f");
+	git("update-index --refresh");
+	make_old("tree/.git/index");
+	put("tree/f", "two\n");
+	make_old("tree/f");
+	text = unpacked(&s, "f");
+	assert_string_equal(text, "two\n");
+}
+
+/* Are there files of the name @pattern in the tree's .git? */
+static bool git_has(const char *pattern)
+{
+	HB_FREE char *full = hb_strf("%s/tree/.git/%s", dir, pattern);
+	glob_t g = {0};
+	bool has = !glob(full, 0, NULL, &g);
+
+	globfree(&g);
+	return has;
+}
+
+/* A tree whose index is in two files, by its configuration or by itself, is read and let alone. */
+static void test_git_split_index(void **state)
+{
+	HB_FREE char *tree = hb_strf("%s/tree", dir), *text = NULL, *again = NULL;
+	struct source s = {.tree = tree};
+
+	(void)state;
+	make_tree();
+	git("config core.splitIndex true");
+	put("tree/f", "two\n");
+	text = unpacked(&s, "f");
+	assert_string_equal(text, "two\n");
+	assert_false(git_has("sharedindex*"));
+	git("update-index --split-index");
+	assert_true(git_has("sharedindex*"));
+	put("tree/f", "three\n");
+	again = unpacked(&s, "f");
+	assert_string_equal(again, "three\n");
+}
+
 static void test_git_unmerged(void **state)
 {
 	HB_FREE char *tree = hb_strf("%s/tree", dir);
@@ -492,6 +555,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_git_tree, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_git_warns, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_git_dirty, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_git_change_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_git_split_index, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_git_unmerged, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_git_of_someone_else, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_git_checkout_follows, setup, teardown),

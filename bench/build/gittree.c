@@ -14,6 +14,9 @@ static const char *const git_unset[] = {
 	"GIT_NAMESPACE",  "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
 	"GIT_INDEX_FILE", "GIT_PREFIX",		  NULL};
 
+/* The larger half of a split index would be written beside the tree's own. */
+#define SPLIT_NOTHING "core.splitIndex=false"
+
 /* Who is asked, and where what git makes goes; members are owned. */
 struct git {
 	const char *tree;
@@ -47,6 +50,16 @@ static void fold(char *text)
 	*to = 0;
 }
 
+/* "read-tree" of "git --work-tree=DIR -c KEY=VALUE read-tree ...". */
+static const char *subcommand(char *const argv[])
+{
+	size_t i = 1;
+
+	while (*argv[i] == '-')
+		i += strcmp(argv[i], "-c") ? 1 : 2;
+	return argv[i];
+}
+
 /* All that was written to the file @fd. */
 static char *read_back(int fd)
 {
@@ -78,7 +91,7 @@ static int git_run(const struct git *g, char *const argv[], char **out, struct h
 		words = read_back(err);
 		if (words)
 			fold(words);
-		return hb_error_set(e, -ENODEV, "%s: git %s: %s", g->tree, argv[1],
+		return hb_error_set(e, -ENODEV, "%s: git %s: %s", g->tree, subcommand(argv),
 				    words && *words ? words : "failed without a word");
 	}
 	if (!out)
@@ -180,17 +193,21 @@ static int refuse_unmerged(const struct git *g, struct hb_error *e)
 			    g->tree, names);
 }
 
-/* A copy of the tree's index, which must not change; a tree without one has nothing checked out. */
+/*
+ * A copy of the tree's index, which must not change; a tree without one has nothing checked out.
+ * Its time is copied, too: a file that was changed in the second in which the index was written is
+ * known by that time alone.
+ */
 static int copy_index(struct git *g, const char *cache, struct hb_error *e)
 {
 	HB_FREE char *own = NULL;
 	HB_FREE char *copy = hb_strf("%s/git-objects/index-%d", cache, getpid());
-	char *argv[] = {"cp", NULL, copy, NULL};
+	char *argv[] = {"cp", "--preserve=timestamps", NULL, copy, NULL};
 	int rc = copy ? git_path(g, "index", &own, e) : hb_error_set(e, -ENOMEM, "out of memory");
 
 	if (rc)
 		return rc;
-	argv[1] = own;
+	argv[2] = own;
 	if (child_do(argv, -1))
 		return hb_error_set(e, -ENODEV, "%s: cannot copy git's index", g->tree);
 	g->index = hb_strf("GIT_INDEX_FILE=%s", copy);
@@ -209,8 +226,8 @@ static void drop_index(struct git *g)
 /* The tree object of the files that are checked out. */
 static int checked_out(struct git *g, const char *cache, char **object, struct hb_error *e)
 {
-	char *add_argv[] = {"git", "add", "-u", NULL};
-	char *write_argv[] = {"git", "write-tree", NULL};
+	char *add_argv[] = {"git", "-c", SPLIT_NOTHING, "add", "-u", NULL};
+	char *write_argv[] = {"git", "-c", SPLIT_NOTHING, "write-tree", NULL};
 	int rc = refuse_unmerged(g, e);
 
 	if (!rc)
@@ -284,6 +301,7 @@ static int update(struct git *g, const char *object, const struct workspace *w, 
 			"-c",	     "core.sparseCheckout=false",
 			"-c",	     "core.hooksPath=/dev/null",
 			"-c",	     "core.fsmonitor=false",
+			"-c",	     SPLIT_NOTHING,
 			"read-tree", "--reset",
 			"-u",	     (char *)object,
 			NULL};
