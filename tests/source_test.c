@@ -477,6 +477,36 @@ static void test_git_checkout_follows(void **state)
 	assert_string_equal(again, "g\n");
 }
 
+static ino_t inode_in_checkout(const char *name)
+{
+	HB_FREE char *pattern = hb_strf("%s/checkouts/*/tree/%s", dir, name);
+	struct stat st;
+	glob_t g = {0};
+
+	assert_int_equal(glob(pattern, 0, NULL, &g), 0);
+	assert_int_equal(lstat(g.gl_pathv[0], &st), 0);
+	globfree(&g);
+	return st.st_ino;
+}
+
+/* Files of the checkout that a build tree links to stay what they are. */
+static void test_git_checkout_is_linked(void **state)
+{
+	HB_FREE char *tree = hb_strf("%s/tree", dir), *f = NULL, *again = NULL;
+	struct source s = {.tree = tree};
+	ino_t before;
+
+	(void)state;
+	make_tree();
+	f = unpacked(&s, "f");
+	before = inode_in_checkout("f");
+	/* git counts in seconds; the link to the file goes in a later one than it came. */
+	usleep(1100000);
+	again = unpacked(&s, "f");
+	assert_string_equal(f, again);
+	assert_int_equal(inode_in_checkout("f"), before);
+}
+
 /* Worktrees, shallow and bare clones, submodules, names with blanks and colons, sparse ones. */
 static void test_git_kinds(void **state)
 {
@@ -560,6 +590,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_git_unmerged, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_git_of_someone_else, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_git_checkout_follows, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_git_checkout_is_linked, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_git_kinds, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_directory, setup, teardown),
 	};

@@ -292,7 +292,10 @@ static int checkout_name(const char *tree, char name[CACHE_KEY_LEN + 1], struct 
 	return rc ? hb_error_set(e, rc, "out of memory") : 0;
 }
 
-/* Bring DIR/tree to @object; git's index of it is DIR/index. */
+/*
+ * Bring DIR/tree to @object; git's index of it is DIR/index. Build trees link to the files, which
+ * changes the time of their inodes: by that git would take each for changed and write it anew.
+ */
 static int update(struct git *g, const char *object, const struct workspace *w, struct hb_error *e)
 {
 	HB_FREE char *files = hb_strf("%s/tree", w->dir);
@@ -302,6 +305,7 @@ static int update(struct git *g, const char *object, const struct workspace *w, 
 			"-c",	     "core.hooksPath=/dev/null",
 			"-c",	     "core.fsmonitor=false",
 			"-c",	     SPLIT_NOTHING,
+			"-c",	     "core.trustctime=false",
 			"read-tree", "--reset",
 			"-u",	     (char *)object,
 			NULL};
