@@ -60,8 +60,11 @@ static void usage_is_two(void **state)
 	expect_run(2, "", "-s!", "--no-such-option");
 }
 
-/* What the line of a cell says that ended with @verdict after an interval of two seconds. */
-static char *line_of(const char *verdict)
+/*
+ * What is said of a cell that ended with @verdict after an interval of two seconds, @left s before
+ * the end of the one after it.
+ */
+static char *said_of(const char *verdict, bool live, double left)
 {
 	json_t *planned = json_pack("{s:s, s:s, s:i, s:{s:[{s:s}]}}", "kernel", "k", "cell", "c",
 				    "rep", 1, "spec", "instances", "workload", "w");
@@ -70,8 +73,13 @@ static char *line_of(const char *verdict)
 	json_t *frame = json_pack("{s:I, s:{s:i}}", "length_ns", (json_int_t)(2 * NSEC_PER_SEC),
 				  "counters", "w.ops", 84);
 	json_t *cell = json_pack("{s:s, s:s}", "verdict", verdict, "reason", "");
-	struct progress p = {.workloads = workloads, .total = 1, .done = 1};
+	struct progress p = {.workloads = workloads,
+			     .terminal = live,
+			     .total = 2,
+			     .done = 1,
+			     .seconds_left = left};
 	struct progress_cell c;
+	const struct progress_cell *running = &c;
 	char *text = NULL;
 	size_t len;
 
@@ -79,7 +87,10 @@ static char *line_of(const char *verdict)
 	assert_non_null(p.out);
 	progress_begin(&p, &c, planned);
 	progress_frame(&c, "measure", frame);
-	progress_end(&p, &c, cell);
+	if (live)
+		progress_live(&p, &running, 1);
+	else
+		progress_end(&p, &c, cell);
 	fclose(p.out);
 	json_decref(planned);
 	json_decref(workloads);
@@ -91,13 +102,27 @@ static char *line_of(const char *verdict)
 /* The figure so far is none of a boot that ended badly. */
 static void bad_end_has_no_figure(void **state)
 {
-	HB_FREE char *good = line_of("OK"), *bad = line_of("INVALID");
+	HB_FREE char *good = said_of("OK", false, 0), *bad = said_of("INVALID", false, 0);
 
 	(void)state;
 	assert_non_null(strstr(good, "k c r1: OK in "));
 	assert_non_null(strstr(good, ", w.ops 42/s"));
 	assert_non_null(strstr(bad, "k c r1: INVALID in "));
 	assert_null(strstr(bad, "42"));
+}
+
+/* A time that is known to be wrong is not said. */
+static void time_that_is_left(void **state)
+{
+	HB_FREE char *ended = said_of("OK", false, 125.7), *late = said_of("OK", false, 0);
+	HB_FREE char *live = said_of("OK", true, 100.9), *overdue = said_of("OK", true, 0);
+
+	(void)state;
+	assert_non_null(strstr(ended, "; 1 left, about 2 m 5 s\n"));
+	assert_non_null(strstr(late, "; 1 left\n"));
+	assert_non_null(strstr(live, " k c r1: measure, w.ops 42/s; 1 left, about 1 m 40 s"));
+	assert_non_null(strstr(overdue, "; 1 left"));
+	assert_null(strstr(overdue, "about"));
 }
 
 static void host_is_three(void **state)
@@ -584,6 +609,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bad_end_has_no_figure),
+		cmocka_unit_test(time_that_is_left),
 		cmocka_unit_test(usage_is_two),
 		cmocka_unit_test(host_is_three),
 		cmocka_unit_test(garbage_is_placed),

@@ -93,9 +93,21 @@ static double rest_of(const struct progress *p, const struct progress_cell *cons
 	return rest > 0 ? rest : 0;
 }
 
+/* "3 left, about 2 m 5 s"; no time where the running cells have taken longer than all were to take.
+ */
+static void print_left(const struct progress *p, double seconds, FILE *out)
+{
+	char text[32];
+
+	fprintf(out, " %zu left", p->total - p->done);
+	if (seconds >= 1)
+		fprintf(out, ", about %s",
+			hb_format_duration(text, sizeof(text),
+					   (double)(uint64_t)seconds * NSEC_PER_SEC));
+}
+
 void progress_live(const struct progress *p, const struct progress_cell *const *running, size_t n)
 {
-	char left[32];
 	HB_FREE char *line = NULL;
 	size_t len;
 	FILE *out = p->terminal ? open_memstream(&line, &len) : NULL;
@@ -104,8 +116,7 @@ void progress_live(const struct progress *p, const struct progress_cell *const *
 		return;
 	print_count(p, out);
 	print_running(running, n, out);
-	hb_format_duration(left, sizeof(left), rest_of(p, running, n) * NSEC_PER_SEC);
-	fprintf(out, " %zu left, about %s", p->total - p->done, left);
+	print_left(p, rest_of(p, running, n), out);
 	if (fclose(out))
 		return;
 	fprintf(p->out, "\r\033[K%.*s", columns(p) - 1, line);
@@ -157,19 +168,19 @@ void progress_end(const struct progress *p, const struct progress_cell *c, const
 	const char *reason = json_text(cell, "reason"), *verdict = json_text(cell, "verdict");
 	/* Of a boot that did not end well there is no figure. */
 	const char *figure = strcmp(verdict, "OK") ? "" : c->figure;
-	const size_t todo = p->total - p->done;
-	char took[32], left[32];
+	char took[32];
 
 	hb_format_duration(took, sizeof(took), (now_seconds() - c->began) * NSEC_PER_SEC);
-	hb_format_duration(left, sizeof(left), p->seconds_left * NSEC_PER_SEC);
 	progress_clear(p);
 	print_count(p, p->out);
 	print_cell(c, p->out);
 	fprintf(p->out, ": %s%s in %s%s%s%s%s", verdict,
 		json_is_false(json_object_get(cell, "expected")) ? " (not expected)" : "", took,
 		*figure ? ", " : "", figure, *reason ? ": " : "", reason);
-	if (todo)
-		fprintf(p->out, "; %zu left, about %s", todo, left);
+	if (p->done < p->total) {
+		fputc(';', p->out);
+		print_left(p, p->seconds_left, p->out);
+	}
 	fputc('\n', p->out);
 	fflush(p->out);
 }
