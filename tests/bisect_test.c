@@ -71,7 +71,13 @@ int __wrap_own_run_show(const struct own_run_args *a, const char *name, own_run_
 	struct hb_error e = {.text = ""};
 	struct load_run *run = NULL;
 	bool hangs = false;
-	int rc = read_code(a->kernels, &s.speed, &hangs, &e);
+	int rc;
+
+	/* Each option that was given reaches each run. */
+	assert_string_equal(a->options[0], "repeat=1");
+	assert_string_equal(a->options[1], "insn=1000000");
+	assert_null(a->options[2]);
+	rc = read_code(a->kernels, &s.speed, &hangs, &e);
 
 	if (hangs)
 		s.hang_kernel = "place";
@@ -147,18 +153,25 @@ static int teardown(void **state)
 	return hb_remove_all(root);
 }
 
-/* What `hugebench bisect` of @figure prints; owned by the caller. */
-static char *bisect(const char *figure, const char *good, const char *bad, int status)
+/* What `hugebench bisect` of @figure prints in directory @where; owned by the caller. */
+static char *bisect_in(const char *where, const char *figure, const char *good, const char *bad,
+		       int status)
 {
-	HB_FREE char *tree = hb_strf("%s/tree", root);
-	char *argv[] = {self, "bisect",	      "-t",	    tree,	 "-s", "exact",
-			"-m", (char *)figure, (char *)good, (char *)bad, NULL};
+	HB_FREE char *directory = hb_strf("%s/%s", root, where);
+	char *argv[] = {self, "bisect",	      "-s", "exact",	    "-o",	  "repeat=1",
+			"-o", "insn=1000000", "-m", (char *)figure, (char *)good, (char *)bad,
+			NULL};
 	char *out = NULL;
-	int got = child_capture(&(struct child){0}, argv, &out);
+	int got = child_capture(&(struct child){.directory = directory}, argv, &out);
 
 	if (got != status)
 		fail_msg("exit %d, wanted %d:\n%s", got, status, out);
 	return out;
+}
+
+static char *bisect(const char *figure, const char *good, const char *bad, int status)
+{
+	return bisect_in("tree", figure, good, bad, status);
 }
 
 static void expect(const char *text, const char *part)
@@ -240,12 +253,53 @@ static void test_no_end(void **state)
 	assert_null(strstr(out, "first bad commit:"));
 }
 
+/* The ends are on two branches, and what is bad was so before these parted: git's words say it. */
+static void test_branches(void **state)
+{
+	HB_FREE char *mended = NULL, *found = NULL;
+
+	(void)state;
+	git("checkout -b quick c16");
+	put_file("int speed = 10000;\nint commit = 100;\n", "%s/tree/code.c", root);
+	git("commit -a -m 'quick again'");
+	git("checkout -b aside c3");
+	put_file("int speed = 10000;\nint commit = 101;\n", "%s/tree/code.c", root);
+	git("commit -a -m 'aside'");
+	git("checkout main");
+	mended = bisect("first_fault", "quick", "c20", 3);
+	assert_true(says(mended, "bad           1250  ", 16));
+	expect(mended, "The merge base ");
+	expect(mended, "This means the bug has been fixed between ");
+	expect(mended, "the search did not come to an end");
+	found = bisect("first_fault", "aside", "c20", 0);
+	assert_true(says(found, "good          1000  ", 3));
+	expect(strstr(found, "first bad commit"), " change 13\n");
+}
+
+/* A directory within the tree will do, also with blanks in its name, and a worktree. */
+static void test_places(void **state)
+{
+	HB_FREE char *below = NULL, *worktree = NULL, *none = NULL;
+
+	(void)state;
+	put_file("x", "%s/tree/a directory/x", root);
+	put_file("x", "%s/no tree/x", root);
+	git("worktree add '../a work tree' c5");
+	below = bisect_in("tree/a directory", "first_fault", "c12", "c13", 0);
+	expect(strstr(below, "first bad commit"), " change 13\n");
+	worktree = bisect_in("a work tree", "first_fault", "c12", "c13", 0);
+	expect(strstr(worktree, "first bad commit"), " change 13\n");
+	none = bisect_in("no tree", "first_fault", "c12", "c13", 2);
+	expect(none, "not a git repository");
+}
+
 static void test_ends(void **state)
 {
 	HB_FREE char *same = bisect("first_fault", "c1", "c5", 2);
 	HB_FREE char *none = bisect("none", "c1", "c5", 3);
 	HB_FREE char *broken = bisect("first_fault", "c10", "c20", 3);
 	HB_FREE char *missing = bisect("first_fault", "c1", "c99", 2);
+	HB_FREE char *turned = bisect("first_fault", "c20", "c1", 2);
 
 	(void)state;
 	expect(same, "first_fault is 1000 at both ends");
@@ -253,6 +307,8 @@ static void test_ends(void **state)
 	expect(broken, "the good commit has no figure: ");
 	expect(broken, "make bzImage exited with 2");
 	expect(missing, "c99: ");
+	expect(turned, "BAD is not later than GOOD");
+	assert_false(says(turned, "good ", 20));
 }
 
 /* The search comes to a commit whose configuration takes for ever, and says in "begun" so. */
@@ -274,8 +330,8 @@ static void make_endless(void)
 static void test_interrupt(void **state)
 {
 	HB_FREE char *tree = hb_strf("%s/tree", root), *begun = hb_strf("%s/begun", root);
-	char *argv[] = {self, "bisect",	     "-t", tree,   "-s", "exact",
-			"-m", "first_fault", "c1", "slow", NULL};
+	char *argv[] = {self, "bisect",	      "-t", tree,	   "-s", "exact", "-o", "repeat=1",
+			"-o", "insn=1000000", "-m", "first_fault", "c1", "slow",  NULL};
 	pid_t pid;
 
 	(void)state;
@@ -294,7 +350,8 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_first_bad_commit), cmocka_unit_test(test_skips),
-		cmocka_unit_test(test_no_end),		 cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_no_end),		 cmocka_unit_test(test_branches),
+		cmocka_unit_test(test_places),		 cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_interrupt),
 	};
 

@@ -40,8 +40,10 @@ static const struct argp_option options[] = {
 	 "the figure, as the report calls it: 'faults-4 fault_latency.p99', or without the cell",
 	 0},
 	{"cells", 'c', "A,B", 0, "only these cells; shell patterns", 0},
-	{"option", 'o', "KEY=VALUE", 0, "change the scenario, such as repeat=1", 0},
-	{"tree", 't', "DIR", 0, "the git tree (default: the working directory)", 0},
+	{"option", 'o', "KEY=VALUE", 0, "change the scenario, such as repeat=1; may be repeated",
+	 0},
+	{"tree", 't', "DIR", 0,
+	 "the git tree, or a directory in it (default: the working directory)", 0},
 	{"judge", KEY_JUDGE, "LOG", OPTION_HIDDEN, NULL, 0},
 	{"between", KEY_BETWEEN, "GOOD:BAD", OPTION_HIDDEN, NULL, 0},
 	{0}};
@@ -55,6 +57,17 @@ static error_t take_commit(struct bisect_args *a, char *arg, struct argp_state *
 	else
 		a->good = arg;
 	return 0;
+}
+
+static error_t take_option(struct bisect *b, const char *arg, struct argp_state *state)
+{
+	for (size_t i = 0; i < OWN_RUN_OPTIONS; i++)
+		if (!b->options[i]) {
+			b->options[i] = arg;
+			return 0;
+		}
+	argp_error(state, "-o %s: %d options are taken, no more", arg, OWN_RUN_OPTIONS);
+	return EINVAL;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -72,8 +85,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		a->step.cells = arg;
 		return 0;
 	case 'o':
-		a->step.option = arg;
-		return 0;
+		return take_option(&a->step, arg, state);
 	case 't':
 		a->step.tree = arg;
 		return 0;
@@ -154,6 +166,39 @@ static int commit_of(const char *tree, const char *name, char **commit, struct h
 	return rc ? hb_error_prefix(e, -EINVAL, "%s", name) : 0;
 }
 
+/* The top of the git tree that @given (NULL: the working directory) is in. */
+static int find_tree(const char *given, char **tree, struct hb_error *e)
+{
+	char *argv[] = {"git", "rev-parse", "--show-toplevel", NULL};
+	HB_FREE char *path = realpath(given ? given : ".", NULL);
+	int rc =
+		path ? 0 : hb_error_set(e, -EINVAL, "%s: %s", given ? given : ".", strerror(errno));
+
+	if (rc)
+		return rc;
+	if (git_is_tree(path))
+		*tree = HB_STEAL(path);
+	else if (git_ask(path, argv, tree, e))
+		return -EINVAL;
+	return strchr(*tree, ',')
+		       ? hb_error_set(e, -EINVAL, "%s: a comma in its name parts names of kernels",
+				      *tree)
+		       : 0;
+}
+
+/* Whoever has the ends the wrong way round hears it before kernels are built. */
+static int check_order(const char *tree, char *const commits[2], struct hb_error *e)
+{
+	char *argv[] = {"git", "merge-base", "--is-ancestor", commits[1], commits[0], NULL};
+
+	return git_ask(tree, argv, NULL, NULL)
+		       ? 0
+		       : hb_error_set(e, -EINVAL,
+				      "BAD is not later than GOOD, but one of its ancestors; to "
+				      "find what mended something, call the later one BAD all the "
+				      "same");
+}
+
 static int make_clone(const char *tree, const char *clone, struct hb_error *e)
 {
 	char *argv[] = {"git",	  "clone",	"-q",	       "--shared",
@@ -182,10 +227,12 @@ static int measure_ends(const struct bisect *b, char *const commits[2], double e
 			    b->figure, ends[0]);
 }
 
-/* Our own lines of what git bisect and the judges print; git's are left out. */
+/* Our own lines of what git bisect and the judges print; of git's, why it cannot go on. */
 static void pass_on(void *arg, const char *line)
 {
-	static const char *const ours[] = {"good ", "bad  ", "skip ", "hugebench", "kernel "};
+	static const char *const ours[] = {"good ",	     "bad  ",	"skip ",
+					   "hugebench",	     "kernel ", "The merge base ",
+					   "This means the "};
 
 	(void)arg;
 	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
@@ -229,7 +276,7 @@ static int search(const struct bisect *b, const char *clone, char *const commits
 	HB_FREE char *between = hb_strf("%.17g:%.17g", ends[0], ends[1]);
 	HB_FREE char *self = realpath("/proc/self/exe", NULL);
 	char *start[] = {"git", "bisect", "start", "--no-checkout", commits[1], commits[0], NULL};
-	char *argv[24] = {"git", "bisect", "run", self, "bisect"};
+	char *argv[24 + 2 * OWN_RUN_OPTIONS] = {"git", "bisect", "run", self, "bisect"};
 	const char *env[] = {where, NULL};
 	size_t n = 5;
 	int rc;
@@ -241,7 +288,8 @@ static int search(const struct bisect *b, const char *clone, char *const commits
 	add(argv, &n, "-s", b->scenario);
 	add(argv, &n, "-m", b->figure);
 	add(argv, &n, "-c", b->cells);
-	add(argv, &n, "-o", b->option);
+	for (size_t i = 0; i < OWN_RUN_OPTIONS; i++)
+		add(argv, &n, "-o", b->options[i]);
 	add(argv, &n, "-t", b->tree);
 	rc = git_ask(clone, start, NULL, e);
 	if (rc)
@@ -300,14 +348,19 @@ static int bisect_all(struct bisect_args *a, struct hb_error *e)
 
 	if (rc)
 		return rc;
-	tree = realpath(a->step.tree ? a->step.tree : ".", NULL);
 	clone = hb_strf("%s/bisect/tree.git", cache);
-	log = hb_strf("%s/bisect/figures-%d", cache, getpid());
-	if (!tree || !clone || !log)
-		return hb_error_set(e, -ENODEV, "%s: %s", a->step.tree, strerror(errno));
-	rc = commit_of(tree, a->good, &commits[0], e);
+	log = hb_strf("%s/bisect/figures", cache);
+	if (!clone || !log)
+		return hb_error_set(e, -ENOMEM, "no memory");
+	rc = find_tree(a->step.tree, &tree, e);
+	if (!rc)
+		rc = commit_of(tree, a->good, &commits[0], e);
 	if (!rc)
 		rc = commit_of(tree, a->bad, &commits[1], e);
+	if (!rc)
+		rc = check_order(tree, commits, e);
+	/* Of one that was killed. */
+	unlink(log);
 	if (!rc)
 		rc = make_clone(tree, clone, e);
 	a->step.tree = tree;

@@ -115,8 +115,7 @@ enum bisect_status bisect_measure(const struct bisect *b, const char *commit, do
 				  struct hb_error *e)
 {
 	HB_FREE char *place = hb_strf("%s@%.16s", b->tree, commit);
-	const struct own_run_args args = {
-		.scenario = b->scenario, .kernels = place, .cells = b->cells, .option = b->option};
+	struct own_run_args args = {.scenario = b->scenario, .kernels = place, .cells = b->cells};
 	enum bisect_status status;
 	int rc;
 
@@ -125,6 +124,7 @@ enum bisect_status bisect_measure(const struct bisect *b, const char *commit, do
 	status = place ? build(place, e) : BISECT_STOP;
 	if (status != BISECT_GOOD)
 		return status;
+	memcpy(args.options, b->options, sizeof(args.options));
 	found.label = b->figure;
 	found.value = NAN;
 	*found.reason = 0;

@@ -4,11 +4,13 @@
 #define HB_BISECT_STEP_H
 
 #include "bench/base/util.h"
+#include "bench/commands/own_run.h"
 
 /* What all steps have in common. */
 struct bisect {
-	const char *scenario, *cells, *figure, *option; /* cells, option: may be NULL */
-	const char *tree;				/* a git tree with all commits */
+	const char *scenario, *cells, *figure; /* cells: may be NULL */
+	const char *options[OWN_RUN_OPTIONS];  /* KEY=VALUE, up to a NULL */
+	const char *tree;		       /* a git tree with all commits */
 	const char *log; /* file with a line "COMMIT FIGURE" for each commit that was measured */
 };
 

@@ -39,7 +39,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'n':
 		snprintf(a->repeat, sizeof(a->repeat), "repeat=%s", arg);
-		a->run.option = a->repeat;
+		a->run.options[0] = a->repeat;
 		return 0;
 	case 'b':
 		a->run.budget = arg;
@@ -176,7 +176,7 @@ int cmd_oracle(int argc, char **argv)
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &a))
 		return EXIT_USAGE;
-	if (!a.run.option && !a.run.budget)
+	if (!*a.run.options && !a.run.budget)
 		a.run.budget = "10m";
 	return own_run_show(&a.run, "oracle", evaluate);
 }

@@ -8,7 +8,7 @@
 #include "bench/commands/commands.h"
 #include "bench/commands/own_run.h"
 
-#define ARGV_MAX 16
+#define ARGV_MAX (16 + 2 * OWN_RUN_OPTIONS)
 
 const struct argp_option own_run_options[] = {
 	{"scenario", 's', "FILE|NAME", 0, "another scenario of the same kind", 0},
@@ -39,7 +39,7 @@ error_t own_run_parse(int key, char *arg, struct argp_state *state)
 		return EINVAL;
 	case ARGP_KEY_END:
 		if (a->show &&
-		    (a->scenario || a->kernels || a->cells || a->budget || a->option || a->mode))
+		    (a->scenario || a->kernels || a->cells || a->budget || *a->options || a->mode))
 			argp_error(state, "--show prints a run as it is; leave the others out");
 		return 0;
 	default:
@@ -100,7 +100,8 @@ static int make_run(const struct own_run_args *a, const char *name, char *run, s
 	add(argv, &argc, "-k", a->kernels);
 	add(argv, &argc, "-c", a->cells);
 	add(argv, &argc, "--budget", a->budget);
-	add(argv, &argc, "-o", a->option);
+	for (size_t i = 0; i < OWN_RUN_OPTIONS; i++)
+		add(argv, &argc, "-o", a->options[i]);
 	add(argv, &argc, "--mode", a->mode);
 	saved = stdout_silence();
 	status = cmd_run(argc, argv);

@@ -9,10 +9,12 @@
 #include "bench/base/util.h"
 #include "bench/result/load.h"
 
+#define OWN_RUN_OPTIONS 8
+
 /* What such a command was told; NULL: not given. */
 struct own_run_args {
 	const char *scenario, *kernels, *cells, *budget; /* for `hugebench run` */
-	const char *option;				 /* KEY=VALUE, for -o */
+	const char *options[OWN_RUN_OPTIONS];		 /* KEY=VALUE, for -o, up to a NULL */
 	const char *mode;				 /* for --mode */
 	const char *show;				 /* an existing run */
 };
