@@ -370,12 +370,16 @@ static void second_interrupt_is_forced(void **state)
 	expect_run(0, "[4/4]", "--resume", "--name", "forced");
 }
 
-/* A kernel whose configuration takes for ever, and says in the file "begun" that it has begun. */
+/*
+ * A kernel whose configuration takes for ever, whatever make says, and tells in the file "begun"
+ * that it has begun.
+ */
 static void put_endless_kernel(void)
 {
 	HB_FREE char *kernels = path_of("kernels"), *tree = path_of("tree"),
 		     *begun = path_of("begun");
-	HB_FREE char *makefile = hb_strf("allnoconfig:\n\ttouch %s\n\tsleep 600\n", begun);
+	HB_FREE char *makefile =
+		hb_strf("allnoconfig:\n\ttrap '' TERM; touch %s; sleep 600\n", begun);
 
 	put_file(makefile, "%s/Makefile", tree);
 	put_file("CONFIG_A=y\n", "%s/endless.config", kernels);

@@ -267,7 +267,7 @@ static int make_target(struct building *g, const struct buildtree *t, const char
 	/* A make or compiler that is killed leaves files there, which go with it. */
 	HB_FREE char *temporary = hb_strf("TMPDIR=%s", g->b->work);
 	const char *env[] = {BUILD_ENV, all, ceiling, temporary, NULL};
-	struct child c = {.env = env, .unset = g->unset};
+	struct child c = {.env = env, .unset = g->unset, .death = CHILD_KILL};
 	char *argv[] = {"make",
 			"--no-print-directory",
 			"-C",
@@ -284,7 +284,8 @@ static int make_target(struct building *g, const struct buildtree *t, const char
 		return hb_error_set(e, -ENOMEM, "out of memory");
 	fprintf(g->log, "== make %s\n", target);
 	g->nwords = 0;
-	rc = child_run(&c, argv, line, g);
+	/* Compilers that are told to end by make alone go on for a while, in the tree. */
+	rc = child_run_all(&c, argv, line, g);
 	/* make removes what it had not finished, unless it was killed. */
 	g->cut_short = rc < 0 || rc > 128;
 	return rc ? make_failed(g, target, rc, e) : 0;

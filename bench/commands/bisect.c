@@ -4,7 +4,6 @@
  * tree stays as it is. The judge is this command again, with --judge.
  */
 #include <argp.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -242,24 +241,6 @@ static void pass_on(void *arg, const char *line)
 		}
 }
 
-/*
- * git bisect run. Programs of git's own stand between us and the judges, who do not see that we are
- * gone: the lifeline tells them.
- */
-static int run_judges(char *const argv[], const char *const env[])
-{
-	struct child c = {.env = env, .group = true};
-	int lifeline[2], rc;
-
-	if (pipe2(lifeline, O_CLOEXEC))
-		return -errno;
-	c.lifeline = lifeline[0];
-	rc = child_run(&c, argv, pass_on, NULL);
-	close(lifeline[0]);
-	close(lifeline[1]);
-	return rc;
-}
-
 static void add(char **argv, size_t *n, const char *key, const char *value)
 {
 	if (!value)
@@ -278,6 +259,7 @@ static int search(const struct bisect *b, const char *clone, char *const commits
 	char *start[] = {"git", "bisect", "start", "--no-checkout", commits[1], commits[0], NULL};
 	char *argv[24 + 2 * OWN_RUN_OPTIONS] = {"git", "bisect", "run", self, "bisect"};
 	const char *env[] = {where, NULL};
+	const struct child c = {.env = env};
 	size_t n = 5;
 	int rc;
 
@@ -294,7 +276,8 @@ static int search(const struct bisect *b, const char *clone, char *const commits
 	rc = git_ask(clone, start, NULL, e);
 	if (rc)
 		return rc;
-	rc = run_judges(argv, env);
+	/* Programs of git's own stand between us and the judges. */
+	rc = child_run_all(&c, argv, pass_on, NULL);
 	return rc < 0 ? hb_error_set(e, rc, "git: %s", strerror(-rc)) : rc;
 }
 

@@ -231,6 +231,21 @@ int child_run(const struct child *c, char *const argv[], child_line line, void *
 	return rc ? rc : status;
 }
 
+int child_run_all(const struct child *c, char *const argv[], child_line line, void *arg)
+{
+	struct child group = *c;
+	int lifeline[2], rc;
+
+	if (pipe2(lifeline, O_CLOEXEC))
+		return -errno;
+	group.group = true;
+	group.lifeline = lifeline[0];
+	rc = child_run(&group, argv, line, arg);
+	close(lifeline[0]);
+	close(lifeline[1]);
+	return rc;
+}
+
 static void capture_line(void *arg, const char *line)
 {
 	fprintf(arg, "%s\n", line);

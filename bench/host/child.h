@@ -67,6 +67,11 @@ typedef void (*child_line)(void *arg, const char *line);
  * child_start() and wait, with the output going to @line (may be NULL). Returns as child_do() does.
  */
 int child_run(const struct child *c, char *const argv[], child_line line, void *arg);
+/*
+ * child_run() of a program that starts others: they are a group, which gets the signal of @death as
+ * a whole, by a lifeline.
+ */
+int child_run_all(const struct child *c, char *const argv[], child_line line, void *arg);
 /* child_run() with the output as one string in *@out, owned by the caller (also on failure; may be
  * NULL). */
 int child_capture(const struct child *c, char *const argv[], char **out);
