@@ -20,6 +20,7 @@
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bench/base/wire.h"
@@ -134,6 +135,13 @@ static void fall_silent(void)
 	while (read(port, &c, 1) > 0)
 		;
 	exit(0);
+}
+
+/* A second of a CPU's time, however long that takes. */
+static void work(void)
+{
+	while (clock() < CLOCKS_PER_SEC)
+		;
 }
 
 static void write_text(const char *path, const char *text)
@@ -292,6 +300,8 @@ int main(int argc, char **argv)
 	port = guest ? guest_setup() : atoi(argv[2]);
 	if (is("silent") || (is("silent-at-first") && access("/second", F_OK)))
 		fall_silent();
+	if (is("busy"))
+		work();
 	if (is("garbage"))
 		put("this is not a frame, whatever it is, and long enough", 52);
 	if (is("early"))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Every verdict and failure of a cell that needs no QEMU, with the fake guest as native child. */
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -7,6 +8,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -162,6 +165,54 @@ static void test_stall_is_hang_with_stacks(void **state)
 static void test_silent(void **state)
 {
 	expect(*state, "silent", "TIMEOUT", "no hello within 2 s");
+}
+
+/* This process and what it starts have one CPU, and share it with @n that never let go of it. */
+static void crowd(pid_t *other, size_t n, cpu_set_t *before)
+{
+	pid_t us = getpid();
+	cpu_set_t one;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(*before), before), 0);
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	for (size_t i = 0; i < n; i++) {
+		other[i] = fork();
+		assert_true(other[i] >= 0);
+		if (other[i])
+			continue;
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		while (getppid() == us)
+			;
+		_exit(0);
+	}
+}
+
+static void disperse(const pid_t *other, size_t n, const cpu_set_t *before)
+{
+	for (size_t i = 0; i < n; i++) {
+		kill(other[i], SIGKILL);
+		waitpid(other[i], NULL, 0);
+	}
+	sched_setaffinity(0, sizeof(*before), before);
+}
+
+/* A second of work beside four others takes five: more than the boot's two, but it has waited. */
+static void test_waiting_does_not_count(void **state)
+{
+	struct fixture *f = *state;
+	cpu_set_t before;
+	pid_t other[4];
+	int rc;
+
+	crowd(other, ARRAY_SIZE(other), &before);
+	rc = run_as(f, "busy", NULL);
+	disperse(other, ARRAY_SIZE(other), &before);
+	assert_int_equal(rc, 0);
+	assert_string_equal(text(f, "verdict"), "OK");
+	assert_true(json_integer_value(json_object_get(json_object_get(f->cell, "times"),
+						       "boot_ns")) > 2 * (json_int_t)NSEC_PER_SEC);
 }
 
 static void test_phase_deadline(void **state)
@@ -361,6 +412,7 @@ int main(void)
 		T(test_dirty_is_not_expected),
 		T(test_stall_is_hang_with_stacks),
 		T(test_silent),
+		T(test_waiting_does_not_count),
 		T(test_phase_deadline),
 		T(test_flood),
 		T(test_cell_deadline),

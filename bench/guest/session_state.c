@@ -7,6 +7,7 @@
 #include "bench/base/json.h"
 #include "bench/base/plain.h"
 #include "bench/guest/session_state.h"
+#include "bench/host/child.h"
 
 #define EVIDENCE_LINES 500
 #define EVIDENCE_BYTES 1000 /* of a line */
@@ -85,6 +86,14 @@ void session_enter(struct session *s, enum session_step step)
 	s->took[s->step] += now - s->step_started;
 	s->step = step;
 	s->step_started = now;
+	s->step_waited = session_waited_ns(s);
+}
+
+uint64_t session_waited_ns(const struct session *s)
+{
+	if (s->vm)
+		return vm_waited_ns(s->vm);
+	return s->native.pid > 0 && !s->native.reaped ? child_waited_ns(s->native.pid) : 0;
 }
 
 int session_fd(const struct session *s)

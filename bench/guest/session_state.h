@@ -35,6 +35,7 @@ struct session {
 
 	enum session_step step;
 	uint64_t started, step_started, deadline;
+	uint64_t step_waited; /* session_waited_ns() when the step began */
 	uint64_t took[STEPS];
 	uint64_t shutdown_ns;
 	bool have_hello, stalled, ended;
@@ -55,6 +56,8 @@ void session_evidence(struct session *s, const char *text);
 void session_evidence_array(struct session *s, const json_t *lines);
 /* Begin @step: what the one before took is known. */
 void session_enter(struct session *s, enum session_step step);
+/* child_waited_ns() of QEMU or the native agent; 0 when it is not there. */
+uint64_t session_waited_ns(const struct session *s);
 /* Tell the user's display of @frame. */
 void session_tell(struct session *s, const json_t *frame);
 /* A phase's length out of the specification ("measure_ns", "measure_insn"); 0 when it is not there.

@@ -281,6 +281,11 @@ const char *vm_placement(const struct vm *vm)
 	return vm->placement.text;
 }
 
+uint64_t vm_waited_ns(const struct vm *vm)
+{
+	return vm->reaped ? 0 : child_waited_ns(vm->pid);
+}
+
 int vm_exited(struct vm *vm, int *status)
 {
 	if (!vm->reaped && waitpid(vm->pid, &vm->status, WNOHANG) == vm->pid)

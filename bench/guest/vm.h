@@ -60,6 +60,8 @@ int vm_data_fd(const struct vm *vm);
 const char *vm_placement(const struct vm *vm);
 /* 1: QEMU is gone (reaped, *status as of waitpid), 0: alive. */
 int vm_exited(struct vm *vm, int *status);
+/* child_waited_ns() of QEMU: how long this host kept the guest from running, at most. */
+uint64_t vm_waited_ns(const struct vm *vm);
 /* What QEMU wrote to stderr so far; owned by the caller, NULL without memory. */
 char *vm_stderr(const struct vm *vm);
 /* 1 when QMP or pvpanic reported a guest panic. */

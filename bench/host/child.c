@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <fcntl.h>
+#include <glob.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -182,6 +185,25 @@ int child_wait(pid_t pid)
 		if (errno != EINTR)
 			return -errno;
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+uint64_t child_waited_ns(pid_t pid)
+{
+	HB_FREE char *pattern = hb_strf("/proc/%d/task/*/schedstat", pid);
+	uint64_t most = 0;
+	glob_t g = {0};
+
+	if (pattern && !glob(pattern, GLOB_NOSORT, NULL, &g))
+		for (size_t i = 0; i < g.gl_pathc; i++) {
+			HB_FREE char *text = NULL;
+			uint64_t waited;
+
+			if (!hb_file_read(g.gl_pathv[i], &text, NULL) &&
+			    sscanf(text, "%*s %" SCNu64, &waited) == 1 && waited > most)
+				most = waited;
+		}
+	globfree(&g);
+	return most;
 }
 
 int child_do(char *const argv[], int out)

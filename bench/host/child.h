@@ -57,6 +57,12 @@ pid_t child_start(const struct child *c, char *const argv[], int out);
  * 126: it cannot be started), 128 + signal, or -errno.
  */
 int child_wait(pid_t pid);
+/*
+ * How long the thread of @pid that waited longest was ready to run and had no CPU, in ns since it
+ * began (second field of /proc/PID/task/TID/schedstat, Documentation/scheduler/sched-stats.rst);
+ * 0 where the kernel does not tell.
+ */
+uint64_t child_waited_ns(pid_t pid);
 /* child_start() and child_wait(); -1 for @out: stdout and stderr stay where they are. */
 int child_do(char *const argv[], int out);
 
