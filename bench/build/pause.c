@@ -23,7 +23,7 @@ struct pauses {
 	bool failed; /* no memory */
 };
 
-/* A line of objdump: "ffffffff81000abc:\tf3 90\tpause". */
+/* A line of objdump: "ffffffff81000abc:\tpause". */
 static void disassembled(void *arg, const char *line)
 {
 	const char *mnemonic = strrchr(line, '\t');
@@ -52,7 +52,8 @@ static int disassemble(const char *vmlinux, size_t len, struct pauses *p, struct
 {
 	HB_CLOSE int fd = memfd_create("vmlinux", MFD_CLOEXEC);
 	HB_FREE char *path = hb_strf("/proc/%d/fd/%d", getpid(), fd);
-	char *argv[] = {"objdump", "-d", "-w", path, NULL};
+	/* There are two million lines, of which the bytes are the larger half. */
+	char *argv[] = {"objdump", "-d", "-w", "--no-show-raw-insn", path, NULL};
 	const char *env[] = {"LC_ALL=C", NULL};
 	struct child c = {.env = env};
 	int rc = fd < 0 ? -errno : path ? hb_write_all(fd, vmlinux, len) : -ENOMEM;
