@@ -552,7 +552,7 @@ static void test_compiler_of_ones_own(void **state)
 	HB_FREE char *first = resolve("plain"), *second = NULL, *third = NULL;
 
 	(void)state;
-	put("mycc", "#!/bin/sh\necho mycc 15.1.0\n");
+	put("mycc", "#!/bin/sh\necho \"gcc (GCC) 15.1.1 20250425\"\n");
 	assert_int_equal(chmod(script, 0755), 0);
 	setenv("CC", script, 1);
 	second = resolve("plain");
@@ -563,7 +563,7 @@ static void test_compiler_of_ones_own(void **state)
 	put("tree/Makefile", "allnoconfig:\n\ttouch $(O)/.config\nolddefconfig:\n"
 			     "bzImage:\n\t@echo '  CC      x.o'\n\t@echo \"$(CC)\"\n\t@exit 1\n");
 	put_variant("w", "fragments = config/a.config\nstrict = no\n");
-	expect_error("w", -EIO, "older than gcc 15");
+	expect_error("w", -EIO, "older than gcc 15: CC=gcc-12");
 	setenv("CC", "/nonexistent/cc", 1);
 	expect_error("plain", -ENODEV, "/nonexistent/cc is missing");
 	unsetenv("CC");

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,12 +53,16 @@ static char *with_ccache(const char *cc)
 	return hb_strf("%s%s", version ? "ccache " : "", cc);
 }
 
-/* "gcc (Debian 12.2.0-14) 12.2.0", "Debian clang version 14.0.6" -> 12, 14 */
+/* "gcc (Debian 12.2.0-14) 12.2.0", "gcc (GCC) 15.1.1 20250425", "Debian clang version 14.0.6" ->
+ * 12, 15, 14: the first word that is a number, outside brackets. */
 static unsigned int major_of(const char *line)
 {
-	const char *last = strrchr(line, ' ');
+	const char *bracket = strstr(line, ") ");
 
-	return last ? strtoul(last + 1, NULL, 10) : 0;
+	for (const char *p = bracket ? bracket : line; (p = strchr(p, ' ')); p++)
+		if (isdigit((unsigned char)p[1]))
+			return strtoul(p + 1, NULL, 10);
+	return 0;
 }
 
 static int describe(struct toolchain *t, const char *cc, struct hb_error *e)
