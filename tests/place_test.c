@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -129,6 +130,25 @@ static void test_refused(void **state)
 	refuse("~/text", "no directory, no bzImage and no tarball");
 }
 
+#define NOBODY 65534
+
+/* Ubuntu's images are root's alone. */
+static void test_image_of_root(void **state)
+{
+	HB_FREE char *path = at("boot/vmlinuz-6.8.0-1");
+
+	(void)state;
+	put_image("boot/vmlinuz-6.8.0-1");
+	assert_int_equal(chmod(dir, 0755), 0);
+	assert_int_equal(chmod(path, 0), 0);
+	if (!geteuid())
+		assert_int_equal(seteuid(NOBODY), 0);
+	refuse("~/boot/vmlinuz-6.8.0-1",
+	       "cannot read ~/boot/vmlinuz-6.8.0-1: Permission denied; mend");
+	if (!getuid())
+		assert_int_equal(seteuid(0), 0);
+}
+
 /* An image is taken with the .config that belongs to it. */
 static void test_images(void **state)
 {
@@ -190,6 +210,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_a_place),
 		cmocka_unit_test_setup_teardown(test_places, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_image_of_root, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_images, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_arms, setup, teardown),
 	};

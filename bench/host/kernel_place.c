@@ -76,27 +76,36 @@ static bool is_tarball(const char *path)
 	return strstr(slash ? slash : path, ".tar");
 }
 
-/* Does the file begin like a bzImage? */
-static bool is_image(const char *path)
+/* 1: the file begins like a bzImage; 0: it does not; -errno. */
+static int is_image(const char *path)
 {
 	HB_FCLOSE FILE *f = fopen(path, "re");
 	char magic[4];
 
-	return f && !fseek(f, 0x202, SEEK_SET) && fread(magic, 4, 1, f) == 1 &&
+	if (!f)
+		return -errno;
+	return !fseek(f, 0x202, SEEK_SET) && fread(magic, 4, 1, f) == 1 &&
 	       !memcmp(magic, "HdrS", 4);
 }
 
 static int find_kind(struct place *p, const char *text, struct hb_error *e)
 {
 	struct stat st;
+	int image;
 
 	if (stat(p->path, &st))
 		return hb_error_set(e, -ENODEV, "%s: %s", text, strerror(errno));
+	image = S_ISREG(st.st_mode) ? is_image(p->path) : 0;
+	if (image < 0)
+		return hb_error_set(e, -ENODEV, "cannot read %s: %s%s", text, strerror(-image),
+				    image == -EACCES ? "; mend: sudo chmod a+r of it, or a copy "
+						       "with its .config beside it"
+						     : "");
 	if (S_ISDIR(st.st_mode))
 		p->kind = PLACE_TREE;
 	else if (is_tarball(p->path))
 		p->kind = PLACE_TARBALL;
-	else if (is_image(p->path))
+	else if (image)
 		p->kind = PLACE_IMAGE;
 	else
 		return hb_error_set(e, -ENODEV,
