@@ -127,6 +127,7 @@ static void test_refused(void **state)
 	(void)state;
 	refuse("~/nothing", "~/nothing: No such file");
 	refuse("~/nothing@v1", "No such file");
+	refuse("~/linux@", "no ref behind the '@'");
 	refuse("~/text", "no directory, no bzImage and no tarball");
 }
 

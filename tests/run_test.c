@@ -60,6 +60,26 @@ static void usage_is_two(void **state)
 	expect_run(2, "", "-s!", "--no-such-option");
 }
 
+static void expect_kernels(const char *names, const char *part)
+{
+	HB_FREE char *output = path_of("output"), *text = NULL;
+	char *args[] = {"kernels", (char *)names, NULL};
+
+	assert_int_equal(command_finish(command_start(output, args)), 2);
+	assert_int_equal(hb_file_read(output, &text, NULL), 0);
+	if (!strstr(text, part))
+		fail_msg("no '%s' in:\n%s", part, text);
+}
+
+/* A series is named as for a run. */
+static void kernels_of_a_series(void **state)
+{
+	(void)state;
+	expect_kernels("hinode..base", "the patches of base do not begin with those of hinode");
+	expect_kernels("base..none", "there is no kernel variant 'none'");
+	expect_kernels("base, none..hinode", "there is no kernel variant 'none'");
+}
+
 /*
  * What is said of a cell that ended with @verdict after an interval of two seconds, @left s before
  * the end of the one after it.
@@ -614,6 +634,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bad_end_has_no_figure),
 		cmocka_unit_test(time_that_is_left),
+		cmocka_unit_test(kernels_of_a_series),
 		cmocka_unit_test(usage_is_two),
 		cmocka_unit_test(host_is_three),
 		cmocka_unit_test(garbage_is_placed),

@@ -536,6 +536,11 @@ static void test_git_kinds(void **state)
 		if (!text || strcmp(text, "g\n"))
 			fail_msg("%s", kinds[i].command);
 	}
+	{
+		HB_FREE char *bare = hb_strf("%s/bare.git", dir), *words = hb_strf("%s@REF", bare);
+
+		expect_refusal(&(struct source){.tree = bare}, -ENODEV, words);
+	}
 	put("super/x", "x\n");
 	git_in("super", "init");
 	git_in("super", "submodule add ../tree linux");

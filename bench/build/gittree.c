@@ -194,9 +194,9 @@ static int refuse_unmerged(const struct git *g, struct hb_error *e)
 }
 
 /*
- * A copy of the tree's index, which must not change; a tree without one has nothing checked out.
- * Its time is copied, too: a file that was changed in the second in which the index was written is
- * known by that time alone.
+ * A copy of the tree's index, which must not change; a bare or new tree has none. Its time is
+ * copied, too: a file that was changed in the second in which the index was written is known by
+ * that time alone.
  */
 static int copy_index(struct git *g, const char *cache, struct hb_error *e)
 {
@@ -207,6 +207,11 @@ static int copy_index(struct git *g, const char *cache, struct hb_error *e)
 
 	if (rc)
 		return rc;
+	if (access(own, F_OK))
+		return hb_error_set(e, -ENODEV,
+				    "%s: nothing is checked out there; name a branch, tag or "
+				    "commit: %s@REF",
+				    g->tree, g->tree);
 	argv[2] = own;
 	if (child_do(argv, -1))
 		return hb_error_set(e, -ENODEV, "%s: cannot copy git's index", g->tree);
@@ -228,10 +233,10 @@ static int checked_out(struct git *g, const char *cache, char **object, struct h
 {
 	char *add_argv[] = {"git", "-c", SPLIT_NOTHING, "add", "-u", NULL};
 	char *write_argv[] = {"git", "-c", SPLIT_NOTHING, "write-tree", NULL};
-	int rc = refuse_unmerged(g, e);
+	int rc = copy_index(g, cache, e);
 
 	if (!rc)
-		rc = copy_index(g, cache, e);
+		rc = refuse_unmerged(g, e);
 	if (!rc)
 		rc = git_run(g, add_argv, NULL, e);
 	if (!rc)

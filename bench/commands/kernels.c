@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* `hugebench kernels` */
 #include <argp.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "bench/build/kernel.h"
 #include "bench/commands/commands.h"
+#include "bench/host/kernel_place.h"
 #include "bench/scenario/spec.h"
 
 static int print_kernel(const char *name, struct hb_error *e)
@@ -27,10 +30,22 @@ static const char kernels_doc[] =
 	"without a "
 	"ref (~/linux@v6.6), a directory, a tarball, a bzImage; several may be parted by commas. "
 	"Without "
-	"one: base and hinode. In the environment: HUGEBENCH_KERNELS (a directory of variants of "
+	"one: base and hinode. FROM..TO is every step from one variant to another. In the "
+	"environment: HUGEBENCH_KERNELS (a directory of variants of "
 	"one's "
 	"own), KERNEL_SRC (a tarball or tree instead of the pinned package), CC and LLVM=1 (the "
 	"compiler), KEEP=1 (keep sources and objects).";
+
+/* Append @name, or the variants that FROM..TO stands for. */
+static int name_add(json_t *names, const char *name, struct hb_error *e)
+{
+	const char *dots = place_is(name) ? NULL : strstr(name, "..");
+	HB_FREE char *from = dots ? strndup(name, dots - name) : NULL;
+
+	if (dots)
+		return from ? kernel_steps(from, dots + 2, names, e) : -ENOMEM;
+	return json_array_append_new(names, json_string(name)) ? -ENOMEM : 0;
+}
 
 /* All names of the arguments; new reference. */
 static int names_of(char **args, json_t **names, struct hb_error *e)
@@ -39,11 +54,13 @@ static int names_of(char **args, json_t **names, struct hb_error *e)
 
 	*names = *args ? json_array() : json_pack("[s, s]", "base", "hinode");
 	for (; *args && !rc; args++) {
-		json_t *some = NULL;
+		json_t *some = NULL, *name;
+		size_t i;
 
 		rc = spec_split(*args, &some, e);
-		if (!rc && json_array_extend(*names, some))
-			rc = -ENOMEM;
+		json_array_foreach (some, i, name)
+			if (!rc)
+				rc = name_add(*names, json_string_value(name), e);
 		json_decref(some);
 	}
 	return rc;

@@ -124,6 +124,8 @@ int place_find(const char *text, struct place *p, struct hb_error *e)
 	if (!path)
 		return hb_error_set(e, -ENOMEM, "out of memory");
 	ref = cut_ref(path);
+	if (ref && !*ref)
+		return hb_error_set(e, -ENODEV, "%s: there is no ref behind the '@'", text);
 	strip_slashes(path);
 	p->path = realpath(path, NULL);
 	if (!p->path)
