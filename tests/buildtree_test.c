@@ -275,6 +275,7 @@ static bool build(const char *config, bool whole)
 static void test_objects_are_kept(void **state)
 {
 	(void)state;
+	put("from/Makefile", "VERSION = 5");
 	put("from/mm/x.c", "1");
 	put("from/include/x.h", "1");
 	put("from/scripts/x.sh", "1");
@@ -290,6 +291,8 @@ static void test_objects_are_kept(void **state)
 	expect("trees/cc-source-a/src/obj/object", "a");
 	expect("trees/cc-source-b/src/obj/object", "b");
 	assert_true(build_source("another", "c", true));
+	put("from/Makefile", "VERSION = 6");
+	assert_false(build_source("later", "d", true));
 }
 
 /* Code that changes, comes or goes leaves the configuration as it is; nothing else does. */
@@ -307,6 +310,7 @@ static void test_configuration_is_kept(void **state)
 
 		put(name, "1");
 	}
+	put("from/Makefile", "VERSION = 5");
 	put("over/empty", "");
 	build("a", true);
 	assert_false(configured);

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -793,10 +794,13 @@ static void test_broken_source(void **state)
 	HB_FREE char *empty = hb_strf("%s/empty", root);
 	HB_FREE char *junk = hb_strf("%s/junk.tar", root);
 	HB_FREE char *other = hb_strf("%s/other.tar", root);
-	HB_FREE char *sources = hb_strf("%s/sources", cache);
+	HB_FREE char *sources = hb_strf("%s/sources", cache),
+		     *trees = hb_strf("%s/trees/*/src", cache);
 	char *argv[] = {"tar", "-c", "-f", other, "-C", root, "empty", NULL};
+	glob_t g = {0};
 
 	(void)state;
+	free(resolve("plain"));
 	put("empty/README", "");
 	put("junk.tar", "junk");
 	assert_int_equal(child_do(argv, -1), 0);
@@ -806,8 +810,11 @@ static void test_broken_source(void **state)
 	expect_error("plain", -EIO, "cannot unpack");
 	setenv("KERNEL_SRC", other, 1);
 	expect_error("plain", -ENODEV, "no kernel source");
-	/* Nothing is left of them. */
+	/* Nothing is left of them, and no tree was copied for them. */
 	assert_int_equal(rmdir(sources), 0);
+	assert_int_equal(glob(trees, 0, NULL, &g), 0);
+	assert_int_equal(g.gl_pathc, 1);
+	globfree(&g);
 }
 
 static void test_tarball(void **state)

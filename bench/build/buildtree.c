@@ -33,27 +33,44 @@ static int copy_tree(const char *from, const struct buildtree *to)
 	       child_do(copy_argv, -1);
 }
 
-/* The nearest relative of @name that is at rest. */
-static bool borrow(const char *cache, const struct buildtree_name *name, struct workspace *other)
+/* The Makefile at the top has the version; where it differs no object is kept. */
+static bool same_version(const char *dir, const struct source_tree *from)
 {
-	HB_FREE char *source = hb_strf("%s-%s", name->compiler, name->source);
+	HB_FREE char *theirs = hb_strf("%s/src/Makefile", dir);
+	HB_FREE char *ours = hb_strf("%s/Makefile", from->dir);
 
-	return (source && workspace_borrow(cache, KIND, source, other)) ||
-	       workspace_borrow(cache, KIND, name->compiler, other);
+	return theirs && ours && sync_same_file(theirs, ours);
 }
 
-/* Start the new tree @t as a copy of a relative, if there is one. */
-static int copy_relative(struct buildtree *t, const char *cache, const struct buildtree_name *name,
-			 struct hb_error *e)
+/* Start the new tree @t as a copy of a relative, if there is one that is at rest. */
+static int copy_relative(struct buildtree *t, const struct source_tree *from, struct hb_error *e)
 {
-	struct workspace other;
-	int rc;
+	int rc = 0;
 
-	if (!borrow(cache, name, &other))
-		return 0;
-	rc = copy_tree(other.dir, t);
-	workspace_close(&other, false);
-	return rc ? workspace_empty(&t->shared, e) : 0;
+	for (size_t i = 0; !rc && t->shared.fresh && i < ARRAY_SIZE(t->relatives); i++) {
+		struct workspace other;
+
+		if (!workspace_borrow(t->cache, KIND, t->relatives[i], &other))
+			continue;
+		if (same_version(other.dir, from)) {
+			t->shared.fresh = false;
+			if (copy_tree(other.dir, t))
+				rc = workspace_empty(&t->shared, e);
+		}
+		workspace_close(&other, false);
+	}
+	return rc;
+}
+
+static int take_relatives(struct buildtree *t, const char *cache, const struct buildtree_name *name,
+			  struct hb_error *e)
+{
+	t->cache = strdup(cache);
+	t->relatives[0] = hb_strf("%s-%s", name->compiler, name->source);
+	t->relatives[1] = strdup(name->compiler);
+	return t->cache && t->relatives[0] && t->relatives[1]
+		       ? 0
+		       : hb_error_set(e, -ENOMEM, "out of memory");
 }
 
 int buildtree_open(const char *cache, const struct buildtree_name *name, const char *alone,
@@ -72,12 +89,10 @@ int buildtree_open(const char *cache, const struct buildtree_name *name, const c
 		return rc;
 	workspace_prune(cache, KIND, KEPT);
 	rc = take_names(t, t->shared.dir, e);
-	if (!rc && t->shared.fresh)
-		rc = copy_relative(t, cache, name, e);
+	if (!rc)
+		rc = take_relatives(t, cache, name, e);
 	if (rc)
 		buildtree_close(t, false);
-	else
-		t->warm = !access(t->obj, F_OK);
 	return rc;
 }
 
@@ -183,7 +198,11 @@ int buildtree_fill(struct buildtree *t, const struct source_tree *from, const ch
 			       .spared = OBJECTS,
 			       .links = from->links && t->shared.dir};
 	json_t *changes = NULL;
-	int rc = sync_tree(&s, t->warm ? &changes : NULL, e);
+	int rc = t->shared.fresh ? copy_relative(t, from, e) : 0;
+
+	t->warm = t->shared.dir && !access(t->obj, F_OK);
+	if (!rc)
+		rc = sync_tree(&s, t->warm ? &changes : NULL, e);
 
 	if (!rc && t->warm && must_start_anew(changes))
 		rc = start_anew(t, &s, e);
@@ -202,5 +221,8 @@ void buildtree_close(struct buildtree *t, bool whole)
 	workspace_close(&t->shared, whole);
 	free(t->src);
 	free(t->obj);
+	free(t->cache);
+	for (size_t i = 0; i < ARRAY_SIZE(t->relatives); i++)
+		free(t->relatives[i]);
 	*t = (struct buildtree){.shared = {.lock = -1}};
 }

@@ -17,6 +17,7 @@ struct buildtree {
 	bool warm;	 /* @obj has objects of an earlier build to start from */
 	bool configured; /* and its .config is what a configuration anew would give */
 	struct workspace shared;
+	char *cache, *relatives[2]; /* where to look for trees to begin with, the nearest first */
 };
 
 /* What a shared tree is for: short names, the more alike the earlier they are equal. */
@@ -25,15 +26,16 @@ struct buildtree_name {
 };
 
 /*
- * Open the shared tree @name below @cache; without it yet, the last used one of another
- * configuration, or else of another source, is copied. @alone (NULL: none) is a directory for a
- * tree of one's own instead. Close it with buildtree_close(), after success.
+ * Open the shared tree @name below @cache. @alone (NULL: none) is a directory for a tree of one's
+ * own instead. Close it with buildtree_close(), after success.
  */
 int buildtree_open(const char *cache, const struct buildtree_name *name, const char *alone,
 		   struct buildtree *t, struct hb_error *e);
 /*
  * Make the sources those of @from with the files of @overlay in their place, less those of @gone
- * (series.h). Objects are removed where the changes are such that make would not see them.
+ * (series.h). A new shared tree begins as a copy of the last used one of another configuration, or
+ * else of another source, where that is of the same version, so that objects may serve. Objects are
+ * removed where the changes are such that make would not see them.
  */
 int buildtree_fill(struct buildtree *t, const struct source_tree *from, const char *overlay,
 		   json_t *gone, struct hb_error *e);

@@ -52,6 +52,11 @@ static int same_bytes(const char *a, const char *b)
 	return n ? -errno : 1;
 }
 
+bool sync_same_file(const char *a, const char *b)
+{
+	return same_bytes(a, b) == 1;
+}
+
 static int same_target(const char *a, const char *b)
 {
 	char left[PATH_MAX], right[PATH_MAX];
