@@ -242,13 +242,15 @@ static int kernel_from_source(struct site *p, const struct variant *v, struct ke
 		rc = source_fetch(&v->source, p->cache, e);
 	if (rc)
 		goto out;
-	/* The fetch may have settled for another version. */
-	source_id_free(&id);
-	rc = source_identify(&v->source, p->cache, &id, e);
-	if (!rc)
-		rc = variant_key(p, v, &id, key, e);
-	if (rc)
-		goto out;
+	/* The fetch of a package may have settled for another version. */
+	if (v->source.package) {
+		source_id_free(&id);
+		rc = source_identify(&v->source, p->cache, &id, e);
+		if (!rc)
+			rc = variant_key(p, v, &id, key, e);
+		if (rc)
+			goto out;
+	}
 	free(dir);
 	dir = entry_path(p, key);
 	rc = dir ? cache_lock(p->cache, key, &lock, e) : -ENOMEM;
