@@ -25,8 +25,8 @@ struct sync {
  * reference; NULL: @to has no objects yet, nothing is told) is {NAME: "new" | "changed" | "gone"}.
  * @to is as good as lost after an error.
  */
+int sync_tree(const struct sync *s, json_t **changes, struct hb_error *e);
 /* Have two regular files the same bytes? false also where one cannot be read. */
 bool sync_same_file(const char *a, const char *b);
-int sync_tree(const struct sync *s, json_t **changes, struct hb_error *e);
 
 #endif
