@@ -344,13 +344,17 @@ int kernel_broken(const char *name, const char *why, struct kernel *k, struct hb
 	return rc;
 }
 
-int kernel_steps(const char *from, const char *to, json_t *names, struct hb_error *e)
+int kernel_steps(const char *range, json_t *names, struct hb_error *e)
 {
+	const char *dots = strstr(range, "..");
+	HB_FREE char *from = strndup(range, dots - range);
 	struct site p;
 	int rc = place_init(&p, e);
 
+	if (!rc && !from)
+		rc = hb_error_set(e, -ENOMEM, "out of memory");
 	if (!rc)
-		rc = variant_steps(p.root, from, to, names, e);
+		rc = variant_steps(p.root, from, dots + 2, names, e);
 	place_free(&p);
 	return rc;
 }

@@ -48,8 +48,8 @@ void kernel_free(struct kernel *k);
  * bzimage, config and settings NULL. Errors as kernel_resolve().
  */
 int kernel_broken(const char *name, const char *why, struct kernel *k, struct hb_error *e);
-/* The names that "FROM..TO" stands for; see variant_steps(). */
-int kernel_steps(const char *from, const char *to, json_t *names, struct hb_error *e);
+/* Append to @names those that @range, "FROM..TO", stands for; see variant_steps(). */
+int kernel_steps(const char *range, json_t *names, struct hb_error *e);
 /* Is there a variant @name, and can its file be read? Builds nothing. Errors as kernel_resolve().
  */
 int kernel_check(const char *name, struct hb_error *e);

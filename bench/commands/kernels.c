@@ -39,11 +39,8 @@ static const char kernels_doc[] =
 /* Append @name, or the variants that FROM..TO stands for. */
 static int name_add(json_t *names, const char *name, struct hb_error *e)
 {
-	const char *dots = place_is(name) ? NULL : strstr(name, "..");
-	HB_FREE char *from = dots ? strndup(name, dots - name) : NULL;
-
-	if (dots)
-		return from ? kernel_steps(from, dots + 2, names, e) : -ENOMEM;
+	if (!place_is(name) && strstr(name, ".."))
+		return kernel_steps(name, names, e);
 	return json_array_append_new(names, json_string(name)) ? -ENOMEM : 0;
 }
 

@@ -82,15 +82,10 @@ static int variants_check(const struct run *r, struct hb_error *e)
 /* Arms in the place of "FROM..TO", of which there is one at most. */
 static int steps_expand(struct run *r, const char *range, struct hb_error *e)
 {
-	const char *dots = strstr(range, "..");
-	HB_FREE char *from = strndup(range, dots - range);
-
-	if (!from)
-		return hb_error_set(e, -ENOMEM, "no memory");
 	if (r->steps)
 		return hb_error_set(e, -EINVAL, "kernels: one FROM..TO is taken, no more");
 	r->steps = json_array();
-	return kernel_steps(from, dots + 2, r->steps, e) ?: json_array_extend(r->arms, r->steps);
+	return kernel_steps(range, r->steps, e) ?: json_array_extend(r->arms, r->steps);
 }
 
 static int arms_list(struct run *r, struct hb_error *e)
