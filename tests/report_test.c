@@ -190,11 +190,20 @@ static void test_html_verdicts(void **state)
 	assert_non_null(strstr(html, "thead th{position:sticky"));
 }
 
-static char *summary_text(void)
+static struct load_run *loaded(const char *directory)
 {
-	const struct compare_options o = {0};
+	struct load_run *run = NULL;
+	struct hb_error e;
+
+	assert_int_equal(load_run(directory, &run, &e), 0);
+	return run;
+}
+
+/* What @print makes of the report on @run, which is freed, @brief or whole; owned by the caller. */
+static char *report_text(struct load_run *run, const struct compare_options *o, bool brief,
+			 int (*print)(const struct doc *, FILE *, bool))
+{
 	struct compare_model *m;
-	struct load_run *run;
 	struct doc d = {0};
 	char *text = NULL;
 	size_t len;
@@ -202,15 +211,19 @@ static char *summary_text(void)
 	struct hb_error e;
 
 	assert_non_null(out);
-	assert_int_equal(load_run(run_dir, &run, &e), 0);
-	assert_int_equal(compare_build(run, NULL, &o, &m, &e), 0);
-	report_build(m, &d, true);
-	assert_int_equal(doc_markdown(&d, out, true), 0);
+	assert_int_equal(compare_build(run, NULL, o, &m, &e), 0);
+	report_build(m, &d, brief);
+	assert_int_equal(print(&d, out, brief), 0);
 	fclose(out);
 	doc_free(&d);
 	compare_free(m);
 	load_free(run);
 	return text;
+}
+
+static char *summary_text(void)
+{
+	return report_text(loaded(run_dir), &(struct compare_options){0}, true, doc_markdown);
 }
 
 /* One table: main figures and nothing else, hangs among them, the controls apart. */
@@ -554,26 +567,12 @@ static void test_unclear(void **state)
 /* The report on @s as mode exact would have given it; owned by the caller. */
 static char *instructions_report(const struct synthetic *s, const struct compare_options *o)
 {
-	struct compare_model *m;
 	struct load_run *run;
-	struct doc d = {0};
-	char *text = NULL;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
-	struct hb_error e;
 
-	assert_non_null(out);
 	assert_int_equal(synthetic_write(s), 0);
-	assert_int_equal(load_run(s->dir, &run, &e), 0);
+	run = loaded(s->dir);
 	run->mode = "exact";
-	assert_int_equal(compare_build(run, NULL, o, &m, &e), 0);
-	report_build(m, &d, false);
-	assert_int_equal(doc_text(&d, out, false), 0);
-	fclose(out);
-	doc_free(&d);
-	compare_free(m);
-	load_free(run);
-	return text;
+	return report_text(run, o, false, doc_text);
 }
 
 static char *exact_notice(const struct synthetic *s)
